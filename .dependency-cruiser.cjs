@@ -1,0 +1,64 @@
+// The layers of ARCHITECTURE.md: drivers, contract <- common <- device, server. `npm run check:imports` enforces them,
+// and test/unit/architecture.test.ts plants a violation of each rule to prove that it would be caught.
+const only = (from, allowed) => ({
+  name: `${from.replaceAll('/', '-')}-imports-downwards-only`,
+  severity: 'error',
+  from: { path: `^${from}/` },
+  to: { path: '^(drivers|src|test)/', pathNot: `^(${[from, ...allowed].join('|')})/` },
+});
+
+module.exports = {
+  forbidden: [
+    only('drivers', []),
+    only('src/contract', []),
+    only('src/common', ['src/contract', 'drivers']),
+    only('src/device', ['src/common', 'src/contract', 'drivers']),
+    only('src/server', ['src/common', 'src/contract']),
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'contract-does-no-io',
+      severity: 'error',
+      from: { path: '^src/contract/' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-optional', 'npm-dev'] },
+    },
+    {
+      name: 'only-the-bus-imports-i2c-bus',
+      severity: 'error',
+      from: { path: '^(drivers|src)/', pathNot: '^drivers/i2c-bus\\.ts$' },
+      to: { path: '(^|/)i2c-bus($|/)', pathNot: '^drivers/' },
+    },
+    {
+      name: 'only-the-link-imports-mqtt',
+      severity: 'error',
+      from: { path: '^(drivers|src)/', pathNot: '^src/device/mqtt/link\\.ts$' },
+      to: { path: 'node_modules/mqtt/' },
+    },
+    {
+      name: 'only-the-schema-imports-convict',
+      severity: 'error',
+      from: { path: '^(drivers|src)/', pathNot: '^src/common/config/' },
+      to: { path: 'node_modules/(@types/)?convict/' },
+    },
+    {
+      name: 'only-notify-imports-sd-notify',
+      severity: 'error',
+      from: { path: '^(drivers|src)/', pathNot: '^src/common/notify\\.ts$' },
+      to: { path: '(^|/)sd-notify($|/)' },
+    },
+    {
+      name: 'programs-do-not-import-tests',
+      severity: 'error',
+      from: { path: '^(drivers|src)/' },
+      to: { path: '^test/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};

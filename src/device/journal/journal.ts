@@ -1,0 +1,143 @@
+import type { Gap } from '../../contract/reading.ts';
+import type { SeqRange } from '../../contract/seq-ranges.ts';
+
+/**
+ * One numbered record of one device: readings and gap records, seq 1, 2, 3, … under one epoch, kept until released.
+ *
+ * Promises, proved by test/support/journal-contract.ts on every implementation:
+ * - When `append` resolves, the reading has its number for ever and (where `durable`) is on disk, synced.
+ * - `read` yields what is not released, oldest first, and only entries whose time is final.
+ * - `release` is not synced: after a crash released entries may come again, under the same number and time.
+ * - Nothing is ever sent under a second number, and no number is ever given twice.
+ * - What is lost (limit, damage) becomes a gap entry before it is gone.
+ * One caller at a time for append, appendGap and settle (the implementation serialises); read and release at any time.
+ */
+export interface Journal {
+  readonly deviceUid: string;
+  readonly epoch: string;
+  readonly durable: boolean;
+
+  /** @throws JournalError when it cannot be stored here (disk full, read-only, I/O error); nothing was numbered then */
+  append(reading: NewReading): Promise<ReadingEntry>;
+  /** Adds a gap record; it is delivered and released like a reading. @throws JournalError */
+  appendGap(gap: Gap, tsMs: number): Promise<GapEntry>;
+  /**
+   * Gives every reading of that boot whose time is still pending its final time; durable when it resolves.
+   * @returns how many readings got their time. @throws JournalError
+   */
+  settle(settlement: Settlement): Promise<number>;
+  /** Boots that have readings with a pending time. */
+  pendingBootIds(): readonly string[];
+  /** Up to `limit` unreleased entries with seq > `afterSeq`, oldest first, time final. Damage met on the way is skipped. */
+  read(afterSeq: number, limit: number): Promise<readonly JournalEntry[]>;
+  /** Marks numbers as stored elsewhere; unknown and repeated numbers are ignored. Cheap; noted on disk lazily and at close. */
+  release(ranges: readonly SeqRange[]): void;
+  stats(): JournalStats;
+  /** Notes the releases, syncs, and lets go of the files. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A reading before it has a number. Values are rounded to two decimals by the journal. */
+export interface NewReading {
+  readonly temperatureCelsius: number;
+  readonly humidityPercent: number;
+  /** When the measurement ended. */
+  readonly stamp: Stamp;
+  readonly bootId: string;
+  readonly monotonicMs: number;
+  readonly trigger?: 'command';
+  /** Up to 7 bytes as the chip sent them. */
+  readonly frame?: Uint8Array;
+}
+
+/** `pending`: the wall clock was not to be trusted yet; `tsMs` is what it said. Final stamps never change. */
+export interface Stamp {
+  readonly state: 'synced' | 'unsynced' | 'pending';
+  readonly tsMs: number;
+}
+
+export interface ReadingEntry extends NewReading {
+  readonly kind: 'reading';
+  readonly seq: number;
+}
+
+export interface GapEntry {
+  readonly kind: 'gap';
+  readonly seq: number;
+  readonly gap: Gap;
+  readonly tsMs: number;
+}
+
+export type JournalEntry = ReadingEntry | GapEntry;
+
+export interface Settlement {
+  readonly bootId: string;
+  /** Wall clock minus monotonic clock of that boot; `as-stamped` keeps what the clock said when the reading was taken. */
+  readonly wallMinusMonotonicMs: number | 'as-stamped';
+  readonly state: 'synced' | 'unsynced';
+}
+
+export interface JournalStats {
+  /** Entries that are not released, pending times included. */
+  readonly unreleased: number;
+  /** Of these, readings that wait for their time. */
+  readonly pending: number;
+  /** Highest number given; 0 in a new journal. */
+  readonly lastSeq: number;
+  /** Readings given up on since the journal was opened: thinned, dropped, damaged. */
+  readonly dropped: number;
+  readonly bytesOnDisk: number;
+}
+
+export type JournalErrorCode =
+  | 'JOURNAL_NO_SPACE'
+  | 'JOURNAL_READ_ONLY'
+  | 'JOURNAL_IO'
+  | 'JOURNAL_CLOSED'
+  | 'JOURNAL_LOCKED';
+
+/** The journal could not do what was asked. The message names the file and the remedy. */
+export class JournalError extends Error {
+  override readonly name = 'JournalError';
+  readonly code: JournalErrorCode;
+
+  constructor(code: JournalErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A journal and an entry in it. */
+export interface Placed<E extends JournalEntry = JournalEntry> {
+  readonly journal: Journal;
+  readonly entry: E;
+}
+
+/**
+ * All journals of the agent: the one that is written to, and earlier ones that still hold unreleased entries (an older epoch,
+ * an earlier device_uid, the memory that stood in while the disk was full). This is what sampler and publisher work with.
+ */
+export interface JournalSet {
+  /** Never fails for want of disk: falls back to memory, says so in `stats`, and goes back to disk when it can. */
+  append(reading: NewReading): Promise<Placed<ReadingEntry>>;
+  /** As Journal.settle, on all. */
+  settle(settlement: Settlement): Promise<number>;
+  pendingBootIds(): readonly string[];
+  /** Those that may hold unreleased entries, oldest first; the one that is written to comes last. */
+  journals(): readonly Journal[];
+  /** The epoch that is written to at the moment. */
+  activeEpoch(): string;
+  stats(): JournalSetStats;
+  close(): Promise<void>;
+}
+
+export interface JournalSetStats {
+  readonly unreleased: number;
+  readonly pending: number;
+  readonly dropped: number;
+  readonly bytesOnDisk: number;
+  /** Whether what is appended now is on disk. */
+  readonly durable: boolean;
+  /** Why not, for people. */
+  readonly fault?: string;
+}

@@ -1,0 +1,37 @@
+/** Applies the configured offsets to a measurement. Pure. */
+
+export interface ClimateValues {
+  readonly temperatureCelsius: number;
+  readonly humidityPercent: number;
+}
+
+export interface Offsets {
+  readonly temperatureOffsetCelsius: number;
+  readonly humidityOffsetPercent: number;
+}
+
+/**
+ * Adds the offsets. A sensor that is warmed by its neighbours reads too warm and, for the same air, too dry: when the
+ * temperature is corrected, the relative humidity is derived anew for the same vapour pressure. Clamped to 0..100 %.
+ */
+export function corrected(measured: ClimateValues, offsets: Offsets): ClimateValues {
+  const temperatureCelsius = measured.temperatureCelsius + offsets.temperatureOffsetCelsius;
+  const sameVapour =
+    offsets.temperatureOffsetCelsius === 0
+      ? measured.humidityPercent
+      : (measured.humidityPercent * saturationPressureHpa(measured.temperatureCelsius)) /
+        saturationPressureHpa(temperatureCelsius);
+  return { temperatureCelsius, humidityPercent: clamp(sameVapour + offsets.humidityOffsetPercent, 0, 100) };
+}
+
+/**
+ * Saturation vapour pressure over water in hPa: the Magnus formula with the coefficients of Sonntag (1990), as in the
+ * WMO Guide to Instruments and Methods of Observation (WMO-No. 8), annex 4.B; valid from -45 to 60 °C.
+ */
+export function saturationPressureHpa(temperatureCelsius: number): number {
+  return 6.112 * Math.exp((17.62 * temperatureCelsius) / (243.12 + temperatureCelsius));
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value));
+}

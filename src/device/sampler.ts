@@ -1,0 +1,200 @@
+import type { Measurement, Sensor } from '../../drivers/sensor.ts';
+import type { Clock } from '../common/clock.ts';
+import type { Live } from '../common/live.ts';
+import type { Log } from '../common/log.ts';
+import type { Progress } from '../common/progress.ts';
+import { waitAny } from '../common/wait-any.ts';
+import type { ClockKeeper } from './clock-keeper.ts';
+import type { SensorSection } from './config/device-config.ts';
+import { corrected } from './correction.ts';
+import type { JournalSet, Placed, ReadingEntry } from './journal/journal.ts';
+import { nextDue, rescheduled } from './schedule.ts';
+import type { SensorSlot } from './sensor-slot.ts';
+
+/** A sensor that failed is tried again this much later, doubling up to the limit, where the interval is longer than that. */
+const RETRY_MIN_MS = 2_000;
+const RETRY_MAX_MS = 30_000;
+/** A measurement with its whole ladder of repair takes a few seconds at most; twice that is a loop that hangs. */
+const MEASURE_BUDGET_MS = 15_000;
+
+export interface SamplerState {
+  readonly state: 'starting' | 'ok' | 'fault';
+  readonly error?: string;
+  /** Attempts that failed since the start. */
+  readonly failures: number;
+  /** Times of the schedule that passed without a reading. */
+  readonly missed: number;
+  readonly lastReading?: ReadingEntry;
+}
+
+/** Where the loop stands in its schedule; monotonic ms. */
+interface Plan {
+  /** The time of the schedule that is to be sampled next. */
+  slotMs: number;
+  /** When it is tried: at its time, or later after a failure. */
+  attemptMs: number;
+  /** The interval that the schedule was made with. */
+  intervalMs: number;
+}
+
+export interface SamplerParts {
+  readonly sensors: SensorSlot;
+  readonly settings: Live<SensorSection>;
+  readonly clock: Clock;
+  readonly clockKeeper: Pick<ClockKeeper, 'stamp'>;
+  readonly journals: Pick<JournalSet, 'append'>;
+  readonly log: Log;
+  readonly progress: Progress;
+  readonly maxIdleMs: number;
+  /** The reading is on disk (or in memory, where the disk refused); publish it. Must not wait. */
+  readonly onReading: (placed: Placed<ReadingEntry>) => void;
+  /** The sensor's health has changed. Must not wait. */
+  readonly onStateChange: () => void;
+}
+
+/**
+ * Takes one measurement at each time of the schedule, stamps it, puts it into the journal, hands it on. One loop, one sensor.
+ * A failed measurement is a state that is published, never the end of the loop.
+ */
+export class Sampler {
+  readonly #parts: SamplerParts;
+  #state: SamplerState = { state: 'starting', failures: 0, missed: 0 };
+  #askedFor = false;
+  #wake: (() => void) | undefined;
+
+  constructor(parts: SamplerParts) {
+    this.#parts = parts;
+  }
+
+  state(): SamplerState {
+    return this.#state;
+  }
+
+  /** Asks for one reading outside the schedule; several requests before it is taken are one. */
+  measureNow(): void {
+    this.#askedFor = true;
+    this.#wake?.();
+  }
+
+  /** Samples until the signal is aborted; the first sample is due at once. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, settings, progress } = this.#parts;
+    const now = clock.monotonicMs();
+    const plan: Plan = { slotMs: now, attemptMs: now, intervalMs: settings.current.readIntervalMs };
+    let retryMs = RETRY_MIN_MS;
+    while (await this.#waitUntilDue(plan, signal)) {
+      const asked = this.#takeRequest();
+      progress.beat(MEASURE_BUDGET_MS);
+      if (clock.monotonicMs() < plan.attemptMs) {
+        await this.#sample(asked, signal);
+        continue;
+      }
+      const succeeded = await this.#sample(undefined, signal);
+      retryMs = succeeded ? RETRY_MIN_MS : Math.min(retryMs * 2, RETRY_MAX_MS);
+      this.#planNext(plan, succeeded ? 0 : retryMs);
+    }
+    progress.end();
+  }
+
+  /** Moves on to the next time of the schedule, or to another attempt before it. */
+  #planNext(plan: Plan, retryInMs: number): void {
+    const now = this.#parts.clock.monotonicMs();
+    const next = nextDue(plan.slotMs, plan.intervalMs, now);
+    const failed = retryInMs > 0;
+    if (failed && now + retryInMs < next.dueMs) {
+      plan.attemptMs = now + retryInMs;
+      return;
+    }
+    const missed = next.missed + (failed ? 1 : 0);
+    if (missed > 0) this.#state = { ...this.#state, missed: this.#state.missed + missed };
+    plan.slotMs = next.dueMs;
+    plan.attemptMs = next.dueMs;
+  }
+
+  /** Sleeps until a sample is due or asked for; a new interval takes effect at once. Resolves with false when stopped. */
+  async #waitUntilDue(plan: Plan, signal: AbortSignal): Promise<boolean> {
+    const { clock, settings, progress, maxIdleMs } = this.#parts;
+    while (!signal.aborted) {
+      this.#followInterval(plan);
+      const leftMs = plan.attemptMs - clock.monotonicMs();
+      if (leftMs <= 0 || this.#askedFor) return true;
+      const version = settings.version;
+      const idleMs = Math.min(leftMs, maxIdleMs);
+      // A transfer that never came back pins a thread: the loop goes on, but only a restart heals it, so the watchdog is not fed.
+      if (this.#parts.sensors.hungTransfers() === 0) progress.beat(idleMs);
+      await waitAny(signal, [
+        (calledOff) => clock.sleep(idleMs, calledOff),
+        (calledOff) => settings.changed(version, calledOff),
+        (calledOff) => this.#asked(calledOff),
+      ]).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    }
+    return false;
+  }
+
+  #followInterval(plan: Plan): void {
+    const intervalMs = this.#parts.settings.current.readIntervalMs;
+    if (intervalMs === plan.intervalMs) return;
+    const slotMs = rescheduled(plan.slotMs - plan.intervalMs, plan.slotMs, intervalMs, this.#parts.clock.monotonicMs());
+    if (plan.attemptMs === plan.slotMs) plan.attemptMs = slotMs;
+    plan.slotMs = slotMs;
+    plan.intervalMs = intervalMs;
+  }
+
+  async #sample(trigger: 'command' | undefined, signal: AbortSignal): Promise<boolean> {
+    const { journals, clock, clockKeeper, settings, onReading } = this.#parts;
+    let measurement: Measurement;
+    try {
+      const sensor: Sensor = await this.#parts.sensors.current();
+      measurement = await sensor.measure(signal);
+    } catch (error) {
+      if (signal.aborted) return false;
+      this.#failed(error);
+      return false;
+    }
+    const { stamp, monotonicMs } = clockKeeper.stamp();
+    const placed = await journals.append({
+      ...corrected(measurement, settings.current),
+      stamp,
+      monotonicMs,
+      bootId: clock.bootId,
+      frame: measurement.frame,
+      ...(trigger !== undefined && { trigger }),
+    });
+    this.#succeeded(placed.entry);
+    onReading(placed);
+    return true;
+  }
+
+  #succeeded(lastReading: ReadingEntry): void {
+    const before = this.#state;
+    this.#state = { state: 'ok', failures: before.failures, missed: before.missed, lastReading };
+    if (before.state === 'ok') return;
+    if (before.state === 'fault') this.#parts.log.info({ failures: before.failures }, 'the sensor answers again');
+    this.#parts.onStateChange();
+  }
+
+  #failed(error: unknown): void {
+    const before = this.#state;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#state = { ...before, state: 'fault', error: message, failures: before.failures + 1 };
+    if (before.state === 'fault' && before.error === message) return;
+    this.#parts.log.warn({ err: error }, `no reading: ${message}`);
+    this.#parts.onStateChange();
+  }
+
+  #takeRequest(): 'command' | undefined {
+    const asked = this.#askedFor;
+    this.#askedFor = false;
+    return asked ? 'command' : undefined;
+  }
+
+  async #asked(calledOff: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      calledOff.addEventListener('abort', () => resolve(), { once: true });
+    });
+    this.#wake = undefined;
+  }
+}

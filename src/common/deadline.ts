@@ -1,0 +1,41 @@
+import type { Clock } from './clock.ts';
+
+/** What was waited for did not come in time. It may still be running: only the waiting has ended. */
+export class DeadlineError extends Error {
+  readonly code = 'DEADLINE';
+  readonly limitMs: number;
+
+  constructor(what: string, limitMs: number) {
+    super(`${what} took longer than ${limitMs} ms`);
+    this.limitMs = limitMs;
+  }
+}
+
+export interface Deadline {
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly limitMs: number;
+  /** Noun for the message: "closing the connection". */
+  readonly what: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Waits for a promise that cannot be cancelled, but not for ever: rejects with DeadlineError after `limitMs`, or with the
+ * signal's reason when that is aborted. The work goes on unattended then, and its late failure is nobody's. Leaves no
+ * listener and no timer behind; the promise itself keeps what waits for it, so do not wait for one long-lived promise often.
+ */
+export async function withDeadline<T>(work: Promise<T>, { clock, limitMs, what, signal }: Deadline): Promise<T> {
+  const done = new AbortController();
+  const stop = (): void => done.abort(signal?.reason);
+  if (signal?.aborted === true) stop();
+  else signal?.addEventListener('abort', stop, { once: true });
+  const limit = clock.sleep(limitMs, done.signal).then(() => {
+    throw new DeadlineError(what, limitMs);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    done.abort();
+  }
+}

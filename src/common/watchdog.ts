@@ -1,0 +1,75 @@
+import type { Clock } from './clock.ts';
+import type { ProgressBoard } from './progress.ts';
+
+export interface WatchdogParts {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** WatchdogSec= in ms; undefined without a watchdog: nothing is fed then, but a loop that hangs is still noticed. */
+  readonly watchdogMs: number | undefined;
+  /** Sends WATCHDOG=1. */
+  readonly feed: () => void;
+  /** A loop that has outstayed its word holds back the feeding; told once, until it moves again. For the log. */
+  readonly onOverdue?: (name: string, overdueMs: number) => void;
+  /** It has moved again. */
+  readonly onRecovered?: (name: string, overdueMs: number) => void;
+}
+
+interface LoopState {
+  readonly name: string;
+  /** When the loop will have beaten again at the latest; undefined before its first beat and after its end. */
+  dueMs: number | undefined;
+  reported: boolean;
+}
+
+/** Idle loops wake up this often within the watchdog's time: two beats may get lost in a busy machine. */
+const IDLE_FRACTION = 1 / 3;
+/** Ten beats a second need no ten datagrams. A feed and the next beat are at most 1/4 + 1/3 of the watchdog's time apart. */
+const FEED_FRACTION = 1 / 4;
+/** A loop sleeps for exactly the time that it has named; this much is left to a slow machine before others speak of a fault. */
+const GRACE_MAX_MS = 1_000;
+
+/**
+ * Feeds systemd's watchdog from finished work alone. There is no timer here: when every loop hangs, or the event loop itself,
+ * nobody beats, and when one of them hangs the beats of the others do not count. A loop counts from its first beat on;
+ * until READY it is TimeoutStartSec= that watches over the start.
+ */
+export function createProgressBoard(parts: WatchdogParts): ProgressBoard {
+  const { clock, watchdogMs } = parts;
+  const graceMs = Math.min(GRACE_MAX_MS, (watchdogMs ?? Number.POSITIVE_INFINITY) * FEED_FRACTION);
+  const loops: LoopState[] = [];
+  let lastFedMs = Number.NEGATIVE_INFINITY;
+
+  const feedUnlessOverdue = (nowMs: number): void => {
+    let healthy = true;
+    for (const loop of loops) {
+      const overdueMs = nowMs - (loop.dueMs ?? nowMs);
+      if (overdueMs <= graceMs) continue;
+      healthy = false;
+      if (!loop.reported) parts.onOverdue?.(loop.name, overdueMs);
+      loop.reported = true;
+    }
+    if (!healthy || watchdogMs === undefined || nowMs - lastFedMs < watchdogMs * FEED_FRACTION) return;
+    lastFedMs = nowMs;
+    parts.feed();
+  };
+
+  return {
+    maxIdleMs: watchdogMs === undefined ? Number.POSITIVE_INFINITY : watchdogMs * IDLE_FRACTION,
+    loop(name) {
+      const loop: LoopState = { name, dueMs: undefined, reported: false };
+      loops.push(loop);
+      return {
+        beat(withinMs) {
+          const nowMs = clock.monotonicMs();
+          if (loop.reported) parts.onRecovered?.(name, nowMs - (loop.dueMs ?? nowMs));
+          loop.reported = false;
+          loop.dueMs = nowMs + withinMs;
+          feedUnlessOverdue(nowMs);
+        },
+        end() {
+          loop.dueMs = undefined;
+          loop.reported = false;
+        },
+      };
+    },
+  };
+}

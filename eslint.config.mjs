@@ -23,7 +23,13 @@ export default tseslint.config(
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
-      'n/no-unsupported-features/node-builtins': ['error', { version: '>=20.19.0', ignores: ['fs.promises.statfs'] }],
+      'n/no-unsupported-features/node-builtins': [
+        'error',
+        {
+          version: '>=20.19.0',
+          ignores: ['fs.promises.statfs', 'import.meta.dirname', 'import.meta.filename', 'zlib.crc32', 'fs.cpSync'],
+        },
+      ],
       'n/no-unsupported-features/es-builtins': ['error', { version: '>=20.19.0' }],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],

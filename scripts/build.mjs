@@ -11,7 +11,7 @@ const { version, optionalDependencies } = JSON.parse(readFileSync(join(root, 'pa
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: { 'techtemp-device': 'src/device/main.ts', 'techtemp-start': 'src/start.ts' },
+  entryPoints: { 'techtemp-device': 'src/device/main.ts', 'techtemp-start': 'src/stack/start.ts' },
   outdir: 'dist',
   bundle: true,
   platform: 'node',

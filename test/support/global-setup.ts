@@ -1,3 +1,4 @@
+import { buildEmulator } from './emulator-build.ts';
 import { buildNotifySocket } from './notify-socket.ts';
 
 /**
@@ -6,5 +7,8 @@ import { buildNotifySocket } from './notify-socket.ts';
  */
 export async function setup(): Promise<void> {
   buildNotifySocket();
-  await Promise.resolve();
+  await buildEmulator().catch((error: unknown) => {
+    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
+    console.warn(`Tests on the emulated I2C bus are skipped: ${String(error)}${cause}`);
+  });
 }

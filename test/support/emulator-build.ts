@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const sourceFolder = fileURLToPath(new URL('emulator/', import.meta.url));
+const cacheFolder = fileURLToPath(new URL('../../node_modules/.cache/techtemp-emulator/', import.meta.url));
+const flags = ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-U_FORTIFY_SOURCE'];
+const sensorSources = ['aht20.c', 'bus.c', 'faults.c', 'state.c', 'values.c'];
+const librarySources = ['preload.c', 'smbus.c', 'stat.c', ...sensorSources];
+const controlSources = ['control.c', ...sensorSources];
+
+/** The two products of `test/support/emulator/`, named after the content of their sources: a change makes new ones. */
+export interface EmulatorFiles {
+  /** The library to preload. */
+  readonly library: string;
+  /** The tool that commands a running emulator. */
+  readonly control: string;
+}
+
+/** Where the products are, whether they have been built or not. */
+export function emulatorFiles(): EmulatorFiles {
+  const content = createHash('sha256').update(flags.join(' ')).update(process.arch);
+  for (const name of readdirSync(sourceFolder).filter((name) => /\.[ch]$/.test(name))) {
+    content.update(name).update(readFileSync(join(sourceFolder, name)));
+  }
+  const folder = join(cacheFolder, content.digest('hex').slice(0, 16));
+  return { library: join(folder, 'libemulator.so'), control: join(folder, 'emulator-control') };
+}
+
+/**
+ * Compiles what is not yet there; two builds at once do no harm.
+ * Throws with the reason where it cannot be had: another system than Linux, no C compiler.
+ */
+export async function buildEmulator(): Promise<EmulatorFiles> {
+  if (process.platform !== 'linux') throw new Error(`the emulated I2C bus needs Linux, this is ${process.platform}`);
+  const files = emulatorFiles();
+  const folder = dirname(files.library);
+  if (existsSync(folder)) return files;
+  await mkdir(cacheFolder, { recursive: true });
+  const workshop = await mkdtemp(join(cacheFolder, 'build-'));
+  try {
+    const library = ['-shared', '-fPIC', '-fvisibility=hidden', '-o', join(workshop, 'libemulator.so')];
+    await compile([...library, ...librarySources, '-ldl', '-lm', '-lpthread']);
+    await compile(['-o', join(workshop, 'emulator-control'), ...controlSources, '-lm', '-lpthread']);
+    await rename(workshop, folder).catch((error: unknown) => {
+      if (!existsSync(folder)) throw error; // else another build was faster, with the same content
+    });
+  } finally {
+    await rm(workshop, { recursive: true, force: true });
+  }
+  return files;
+}
+
+/** Why tests on the emulated bus cannot run here; undefined when they can. Sees what the global set-up has built. */
+export function emulatorObstacle(): string | undefined {
+  if (!existsSync(emulatorFiles().library)) {
+    return 'the emulated I2C bus was not built (it needs Linux and a C compiler, e.g. apt install gcc libc6-dev)';
+  }
+  // Looked for, not loaded: it cannot be loaded in a worker thread after the main thread.
+  const hasI2cBus = existsSync(
+    fileURLToPath(new URL('../../node_modules/i2c-bus/build/Release/i2c.node', import.meta.url)),
+  );
+  return hasI2cBus ? undefined : 'the package i2c-bus is not built (it is native: npm install needs a C++ compiler)';
+}
+
+async function compile(args: readonly string[]): Promise<void> {
+  const compiler = process.env['CC'] ?? 'cc';
+  try {
+    await run(compiler, [...flags, ...args], { cwd: sourceFolder });
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new Error(missing ? `there is no C compiler (${compiler})` : `${compiler} failed`, { cause: error });
+  }
+}

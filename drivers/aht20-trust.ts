@@ -1,0 +1,98 @@
+import { type DecodedFrame, decodeFrame, FRAME_LENGTH, formatBytes, hasValidCrc, withCrc } from './aht20-frame.ts';
+
+/**
+ * CRC-8 lets one corrupted frame in 256 through, so a bus that corrupts is not to be believed on one frame. After the last
+ * failure it has to be clean for this many readings, four times the number in which a slip is to be expected: 8 hours at the
+ * usual 30 s. A second read costs a millisecond, less than 2 % of a measurement.
+ */
+const CLEAN_READINGS_TO_TRUST = 1024;
+
+/** Conversions in which the byte after the data has to be FF (nobody drives the line) before a chip counts as one without CRC. */
+const CONVERSIONS_TO_KNOW = 3;
+const UNDRIVEN = 0xff;
+
+/** Whether this bus is believed on one frame. Starts, as after a failure, with asking twice. */
+export class BusTrust {
+  private cleanReadings = 0;
+
+  get asksTwice(): boolean {
+    return this.cleanReadings < CLEAN_READINGS_TO_TRUST;
+  }
+
+  noteClean(): void {
+    this.cleanReadings++;
+  }
+
+  noteFailure(): void {
+    this.cleanReadings = 0;
+  }
+}
+
+/**
+ * Finds out whether the chip sends a checksum. An AHT10 does not: its seventh byte is the idle line. A chip that has sent one
+ * good checksum is never taken for it again, so noise on an AHT20's wires cannot open this door.
+ */
+export class ChecksumHabit {
+  private checksum: 'unknown' | 'sent' | 'absent' = 'unknown';
+  private conversionsWithout = 0;
+
+  get knownAbsent(): boolean {
+    return this.checksum === 'absent';
+  }
+
+  /** Takes note of a frame that was believed. FF is no proof: one AHT10 frame in 256 has it as its checksum by chance. */
+  noteBelieved(frame: Uint8Array): void {
+    if (frame[FRAME_LENGTH - 1] !== UNDRIVEN) this.checksum = 'sent';
+  }
+
+  /**
+   * What the reads of one finished conversion say if the chip is known to send no checksum and all reads agree.
+   * @param frames all reads of the conversion, none of which had a good checksum
+   */
+  judge(frames: readonly Uint8Array[]): DecodedFrame | undefined {
+    const [first] = frames;
+    if (this.checksum === 'sent' || first === undefined) return undefined;
+    if (frames.length < 2 || !frames.every((frame) => looksUnsummed(frame) && equals(frame, first))) {
+      if (this.checksum === 'unknown') this.conversionsWithout = 0;
+      return undefined;
+    }
+    this.conversionsWithout++;
+    if (this.conversionsWithout >= CONVERSIONS_TO_KNOW) this.checksum = 'absent';
+    return this.checksum === 'absent' ? decodeFrame(withCrc(first)) : undefined;
+  }
+}
+
+/** What a chip says over and over; see FreezeWatch. */
+const FROZEN_MIN_READINGS = 20;
+const FROZEN_MIN_MS = 2 * 3600 * 1000;
+
+/**
+ * Notices a chip that repeats itself. The noise of a live one is about 50 steps of its scale, so that even two equal readings
+ * in a row are rare, but a measurement every 0.1 s in a still room may be near that; so both many and for long. The longest run
+ * of equal values in a real room, at the coarser 0.01 °C, was 36 minutes.
+ */
+export class FreezeWatch {
+  private bits = -1;
+  private readings = 0;
+  private sinceMs = 0;
+
+  /** Takes note of one measurement; returns whether the chip counts as frozen. */
+  observe(bits: number, monotonicMs: number): boolean {
+    if (bits !== this.bits) {
+      this.bits = bits;
+      this.readings = 0;
+      this.sinceMs = monotonicMs;
+    }
+    this.readings++;
+    return this.readings >= FROZEN_MIN_READINGS && monotonicMs - this.sinceMs >= FROZEN_MIN_MS;
+  }
+}
+
+/** A frame cut short by a disturbed line has FF in the byte before the last, too; that one is not believed. */
+function looksUnsummed(frame: Uint8Array): boolean {
+  return frame.length === FRAME_LENGTH && !hasValidCrc(frame) && frame[6] === UNDRIVEN && frame[5] !== UNDRIVEN;
+}
+
+function equals(one: Uint8Array, other: Uint8Array): boolean {
+  return formatBytes(one) === formatBytes(other);
+}

@@ -1,7 +1,7 @@
 import type { Measurement, Sensor } from '../../drivers/sensor.ts';
 import type { Clock } from '../common/clock.ts';
+import type { FaultLog } from '../common/fault-log.ts';
 import type { Live } from '../common/live.ts';
-import type { Log } from '../common/log.ts';
 import type { Progress } from '../common/progress.ts';
 import { waitAny } from '../common/wait-any.ts';
 import type { ClockKeeper } from './clock-keeper.ts';
@@ -43,7 +43,7 @@ export interface SamplerParts {
   readonly clock: Clock;
   readonly clockKeeper: Pick<ClockKeeper, 'stamp'>;
   readonly journals: Pick<JournalSet, 'append'>;
-  readonly log: Log;
+  readonly faults: FaultLog;
   readonly progress: Progress;
   readonly maxIdleMs: number;
   /** The reading is on disk (or in memory, where the disk refused); publish it. Must not wait. */
@@ -170,18 +170,16 @@ export class Sampler {
   #succeeded(lastReading: ReadingEntry): void {
     const before = this.#state;
     this.#state = { state: 'ok', failures: before.failures, missed: before.missed, lastReading };
-    if (before.state === 'ok') return;
-    if (before.state === 'fault') this.#parts.log.info({ failures: before.failures }, 'the sensor answers again');
-    this.#parts.onStateChange();
+    this.#parts.faults.works({ failures: before.failures }, 'the sensor answers again');
+    if (before.state !== 'ok') this.#parts.onStateChange();
   }
 
   #failed(error: unknown): void {
     const before = this.#state;
     const message = error instanceof Error ? error.message : String(error);
     this.#state = { ...before, state: 'fault', error: message, failures: before.failures + 1 };
-    if (before.state === 'fault' && before.error === message) return;
-    this.#parts.log.warn({ err: error }, `no reading: ${message}`);
-    this.#parts.onStateChange();
+    this.#parts.faults.failed(kindOf(error), { err: error }, `no reading: ${message}`);
+    if (before.state !== 'fault' || before.error !== message) this.#parts.onStateChange();
   }
 
   #takeRequest(): 'command' | undefined {
@@ -197,4 +195,9 @@ export class Sampler {
     });
     this.#wake = undefined;
   }
+}
+
+/** The stable code of a typed error; anything else is a kind of its own. */
+function kindOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
 }

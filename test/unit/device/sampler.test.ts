@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Measurement, Sensor } from '../../../drivers/sensor.ts';
 import { I2cError } from '../../../drivers/sensor.ts';
+import { createFaultLog } from '../../../src/common/fault-log.ts';
 import type { SensorSection } from '../../../src/device/config/device-config.ts';
 import type { Stamp } from '../../../src/device/journal/journal.ts';
 import { Sampler } from '../../../src/device/sampler.ts';
@@ -64,7 +65,7 @@ function bench(options: { readonly conversionMs?: number } = {}) {
       }),
     },
     journals,
-    log,
+    faults: createFaultLog(log, clock),
     progress,
     maxIdleMs: 40_000,
     onReading: ({ entry }) => void announced.push(entry.seq),

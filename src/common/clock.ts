@@ -1,13 +1,16 @@
-/** Time as the programs see it. src/common/system-clock.ts is the only place that asks the machine. */
+/**
+ * Time as the programs see it. src/common/system-clock.ts is the only place that asks the machine. The functions may be
+ * passed on by themselves, such as `sleep` to a driver.
+ */
 export interface Clock {
   /** Wall clock, epoch ms UTC. For stamping only; it may jump. */
-  nowMs(): number;
+  readonly nowMs: () => number;
   /** CLOCK_MONOTONIC in ms with fractions: the same for all processes of one boot, never jumps. For every interval. */
-  monotonicMs(): number;
+  readonly monotonicMs: () => number;
   /** Names this boot of the machine; a new one after every start of it. */
   readonly bootId: string;
   /** Resolves after `ms`; rejects with the signal's reason when aborted. Leaves no listener behind. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
 
 /** Uniform in [0, 1), as Math.random. */

@@ -3,6 +3,9 @@ import { writeSync } from 'node:fs';
 /** Writes one line before it returns; false when it was lost. Never throws. */
 export type LineOutput = (line: string) => boolean;
 
+/** As fs.writeSync: writes some of the bytes from `offset` on and returns how many. */
+type WriteSome = (fd: number, bytes: Uint8Array, offset: number) => number;
+
 /** How long a full pipe may hold up the program for one line; a reader that is alive empties it in far less. */
 const FULL_PIPE_PATIENCE_MS = 50;
 const FULL_PIPE_STEP_MS = 5;
@@ -12,7 +15,7 @@ const FULL_PIPE_STEP_MS = 5;
  * SIGKILL or a watchdog's SIGABRT is not lost (an asynchronous destination loses all of them). Where nobody reads, lines are
  * lost and the program goes on: a log must not stop a measurement.
  */
-export function createLineOutput(fd: number, write: typeof writeSync = writeSync): LineOutput {
+export function createLineOutput(fd: number, write: WriteSome = writeSync): LineOutput {
   const pause = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   let patient = true;
 

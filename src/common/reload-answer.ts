@@ -16,7 +16,7 @@ import { writeFileAtomic } from './atomic-file.ts';
 export interface ReloadAnswers {
   /** Called before the config is read. Never throws. Hand its result to `answer`. */
   question(): Promise<ReloadQuestion>;
-  /** Called when the outcome is known, after READY=1. Throws what the file system throws. */
+  /** Called when the outcome is known, after READY=1; one at a time, in the order of the questions. Throws what the file system throws. */
   answer(question: ReloadQuestion, outcome: ReloadOutcome): Promise<void>;
 }
 

@@ -1,15 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { until } from './until.ts';
 
 const SOURCE = fileURLToPath(new URL('notify-socket.c', import.meta.url));
 const BUILD_DIRECTORY = fileURLToPath(new URL('../../node_modules/.cache/techtemp/', import.meta.url));
 const PROGRAM = join(BUILD_DIRECTORY, 'notify-socket');
-const POLL_MS = 5;
+const NATIVE = fileURLToPath(new URL('../../node_modules/sd-notify/build/Release/notify.node', import.meta.url));
 
 /** One datagram: `["RELOADING=1", "MONOTONIC_USEC=…"]`. */
 export interface NotifyMessage {
@@ -52,12 +52,9 @@ export function buildNotifySocket(): void {
 export function whyNoFakeSystemd(): string | undefined {
   if (process.platform !== 'linux') return 'systemd exists on Linux only';
   if (!existsSync(PROGRAM)) return 'there is no C compiler (cc) to build test/support/notify-socket.c';
-  try {
-    createRequire(import.meta.url)('sd-notify');
-    return undefined;
-  } catch {
-    return 'the optional package sd-notify was not built (apt-get install libsystemd-dev, npm rebuild sd-notify)';
-  }
+  // Looked for, not loaded: a native package can be loaded in one thread of a process only.
+  if (existsSync(NATIVE)) return undefined;
+  return 'the optional package sd-notify was not built (apt-get install libsystemd-dev, npm rebuild sd-notify)';
 }
 
 /** Listens as systemd would, on a socket in the file system or in the abstract name space. */
@@ -82,13 +79,13 @@ export async function playSystemd(kind: 'path' | 'abstract' = 'path'): Promise<F
     messages,
     lines: () => messages.flatMap((message) => message.lines),
     async waitFor(fits, { from = 0, limitMs = 20_000 } = {}) {
-      for (const endMs = Date.now() + limitMs; ; ) {
-        const found = messages.slice(from).find(fits);
-        if (found !== undefined) return found;
-        if (Date.now() > endMs)
-          throw new Error(`No such message to systemd in ${limitMs} ms. Got: ${JSON.stringify(messages)}`);
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      }
+      let found: NotifyMessage | undefined;
+      const heard = (): string => JSON.stringify(messages.slice(-20));
+      await until('a message to systemd', () => (found = messages.slice(from).find(fits)) !== undefined, limitMs).catch(
+        (cause: unknown) =>
+          Promise.reject(new Error(`systemd did not hear it; the last messages: ${heard()}`, { cause })),
+      );
+      return found as NotifyMessage;
     },
     async [Symbol.asyncDispose]() {
       child.stdin.end();

@@ -1,0 +1,133 @@
+import type { ConfigProblem, Origin } from './config-problem.ts';
+import { type ConfigText, lineOrigin, readConfigText } from './config-text.ts';
+import type { IniEntry } from './ini.ts';
+import { nearestName } from './nearest-name.ts';
+import { type ConfigSchema, environmentVariable, keyOf, retiredKeyOf, sectionOf } from './schema.ts';
+
+/** A known key with the text that somebody gave it. */
+export interface Assignment {
+  readonly section: string;
+  readonly key: string;
+  readonly text: string;
+  readonly origin: Origin;
+}
+
+export interface Assignments {
+  /** In order of precedence: a later one for the same key wins. */
+  readonly assignments: readonly Assignment[];
+  readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
+}
+
+/** Everything a configuration is made of, already in memory. */
+export interface ConfigSources {
+  /** Absent: defaults, environment and flags alone. */
+  readonly file?: ConfigText;
+  readonly env: NodeJS.ProcessEnv;
+  /** `section.key` -> text, from `--set section.key=text`. */
+  readonly flags: Readonly<Record<string, string>>;
+}
+
+/** Collects what file, environment and flags assign to keys of the schema, and what they say beside it. Pure. */
+export function readAssignments(schema: ConfigSchema, { file, env, flags }: ConfigSources): Assignments {
+  const assignments: Assignment[] = [];
+  const problems: ConfigProblem[] = [];
+  const warnings: ConfigProblem[] = [];
+
+  /** Sorts one key = text into what is used, what is old and what is wrong. */
+  const take = (section: string, key: string, text: string, origin: Origin): void => {
+    const spec = sectionOf(schema, section);
+    if (spec === undefined) {
+      problems.push(unknownSection(schema, section, origin));
+      return;
+    }
+    const name = `${section}.${key}`;
+    if (keyOf(spec, key) !== undefined) {
+      assignments.push({ section, key, text, origin });
+      return;
+    }
+    const retired = retiredKeyOf(spec, key);
+    if (retired === undefined) problems.push(unknownKey(schema, section, key, origin));
+    else if (retired.silentFor?.includes(text) !== true) {
+      warnings.push({ origin, key: name, complaint: `has no effect any more: ${retired.reason}` });
+    }
+  };
+
+  if (file !== undefined) {
+    const document = readConfigText(file);
+    problems.push(...document.problems);
+    for (const { name, line } of document.sections) {
+      if (sectionOf(schema, name) === undefined) problems.push(unknownSection(schema, name, lineOrigin(file, line)));
+    }
+    for (const entry of document.entries) {
+      const { section, key, value, line } = entry;
+      if (sectionOf(schema, section) === undefined) continue;
+      take(section, key, value, lineOrigin(file, line));
+      const doubt = commentDoubt(schema, entry);
+      if (doubt !== undefined) {
+        warnings.push({ origin: lineOrigin(file, line), key: `${section}.${key}`, complaint: doubt });
+      }
+    }
+  }
+  takeEnvironment(schema, env, take, warnings);
+  for (const [flag, text] of Object.entries(flags)) {
+    const dot = flag.indexOf('.');
+    const origin: Origin = { kind: 'flag', flag };
+    if (dot > 0) take(flag.slice(0, dot), flag.slice(dot + 1), text, origin);
+    else problems.push({ origin, complaint: 'must be written section.key=value', ...nearest(flag, allNames(schema)) });
+  }
+  return { assignments, problems, warnings };
+}
+
+/** Where a comment may have swallowed the end of a value. */
+function commentDoubt(schema: ConfigSchema, { section, key, comment }: IniEntry): string | undefined {
+  const spec = sectionOf(schema, section);
+  const secret = spec !== undefined && keyOf(spec, key)?.secret === true;
+  if (comment === 'none' || (comment === 'spaced' && !secret)) return undefined;
+  return 'what follows the white space and # (or ;) was taken for a comment; if it belongs to the value, quote the value';
+}
+
+type Take = (section: string, key: string, text: string, origin: Origin) => void;
+
+/** Variables of our own prefix that mean nothing are only warned about: other programs may use them. */
+function takeEnvironment(schema: ConfigSchema, env: NodeJS.ProcessEnv, take: Take, warnings: ConfigProblem[]): void {
+  const known = new Map<string, readonly [section: string, key: string]>();
+  for (const [section, { keys, retired = {} }] of Object.entries(schema)) {
+    for (const key of [...Object.keys(keys), ...Object.keys(retired)]) {
+      known.set(environmentVariable(section, key), [section, key]);
+    }
+  }
+  for (const [variable, text] of Object.entries(env)) {
+    const origin: Origin = { kind: 'environment', variable };
+    const target = known.get(variable);
+    if (text === undefined) continue;
+    if (target !== undefined) take(...target, text, origin);
+    else if (Object.keys(schema).some((section) => variable.startsWith(environmentVariable(section, '')))) {
+      warnings.push({ origin, complaint: 'is the name of no key', ...nearest(variable, [...known.keys()]) });
+    }
+  }
+}
+
+function unknownSection(schema: ConfigSchema, section: string, origin: Origin): ConfigProblem {
+  const near = nearestName(section, Object.keys(schema));
+  const complaint = 'there is no such section';
+  return { origin, key: `[${section}]`, complaint, ...(near !== undefined && { nearest: `[${near}]` }) };
+}
+
+function unknownKey(schema: ConfigSchema, section: string, key: string, origin: Origin): ConfigProblem {
+  const problem = { origin, key: `${section}.${key}`, complaint: 'there is no such key' };
+  const elsewhere = Object.keys(schema).find(
+    (other) => keyOf(schema[other] ?? { doc: '', keys: {} }, key) !== undefined,
+  );
+  if (elsewhere !== undefined) return { ...problem, complaint: `belongs to section [${elsewhere}]` };
+  return { ...problem, ...nearest(key, Object.keys(schema[section]?.keys ?? {})) };
+}
+
+function nearest(word: string, names: readonly string[]): { nearest?: string } {
+  const name = nearestName(word, names);
+  return name === undefined ? {} : { nearest: name };
+}
+
+function allNames(schema: ConfigSchema): readonly string[] {
+  return Object.entries(schema).flatMap(([section, { keys }]) => Object.keys(keys).map((key) => `${section}.${key}`));
+}

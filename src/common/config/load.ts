@@ -1,0 +1,89 @@
+import { type ConfigSources, readAssignments } from './assignments.ts';
+import { ConfigError, type ConfigProblem, type Origin } from './config-problem.ts';
+import { type Layers, layValues } from './layers.ts';
+import { type ConfigSchema, type KeyName, keyOf, sectionOf, type ValuesOf } from './schema.ts';
+
+export interface LoadedConfig<S extends ConfigSchema> {
+  /** Deep-frozen. */
+  readonly values: ValuesOf<S>;
+  /** Where each value comes from, by `section.key`. */
+  readonly origins: ReadonlyMap<string, Origin>;
+  readonly warnings: readonly ConfigProblem[];
+}
+
+/** What no single key can tell: called with values that are right one by one. */
+export type CrossCheck<S extends ConfigSchema> = (values: ValuesOf<S>, verdict: Verdict<S>) => void;
+
+export interface Verdict<S extends ConfigSchema> {
+  /** The key that is named gives the problem its place in the file. */
+  error(key: KeyName<S>, complaint: string): void;
+  warning(key: KeyName<S>, complaint: string): void;
+}
+
+/**
+ * Makes values of a schema from file, environment and flags (the later wins). Pure.
+ * @throws ConfigError CONFIG_INVALID with everything that is wrong, not only the first thing
+ */
+export function loadConfig<const S extends ConfigSchema>(
+  schema: S,
+  sources: ConfigSources,
+  crossCheck: CrossCheck<S> = () => undefined,
+): LoadedConfig<S> {
+  const { assignments, problems, warnings } = readAssignments(schema, sources);
+  const origins = new Map<string, Origin>();
+  const texts = new Map<string, string>();
+  for (const { section, key, text, origin } of assignments) {
+    origins.set(`${section}.${key}`, origin);
+    texts.set(`${section}.${key}`, text);
+  }
+
+  const describe = (name: string, complaint: string): ConfigProblem => {
+    const [section = '', key = ''] = name.split('.');
+    const spec = keyOf(sectionOf(schema, section) ?? { doc: '', keys: {} }, key);
+    const text = texts.get(name);
+    const found = spec?.secret === true ? '[secret]' : text;
+    return {
+      origin: origins.get(name) ?? { kind: 'default' },
+      key: name,
+      complaint,
+      ...(found !== undefined && { found }),
+    };
+  };
+  const errors = [...problems];
+  const layers: Layers = { file: rawValues('file'), env: sources.env, flags: rawValues('flag') };
+  const values = layValues(schema, layers, (name, complaint) => errors.push(describe(name, complaint)));
+  if (errors.length > 0) throw new ConfigError('CONFIG_INVALID', inFileOrder(errors));
+
+  const right = deepFreeze(values) as ValuesOf<S>;
+  const notes = [...warnings];
+  crossCheck(right, {
+    error: (name, complaint) => void errors.push(describe(name, complaint)),
+    warning: (name, complaint) => void notes.push(describe(name, complaint)),
+  });
+  if (errors.length > 0) throw new ConfigError('CONFIG_INVALID', inFileOrder(errors));
+  return { values: right, origins, warnings: inFileOrder(notes) };
+
+  function rawValues(kind: Origin['kind']): Record<string, Record<string, string>> {
+    const raw: Record<string, Record<string, string>> = {};
+    for (const { section, key, text, origin } of assignments) {
+      if (origin.kind === kind) raw[section] = { ...raw[section], [key]: text };
+    }
+    return raw;
+  }
+}
+
+/** A file is corrected from top to bottom; what is not of the file comes last. */
+function inFileOrder(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  return problems.toSorted((a, b) => lineOf(a) - lineOf(b));
+}
+
+function lineOf({ origin }: ConfigProblem): number {
+  return origin.kind === 'file' ? (origin.line ?? 0) : Infinity;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null) deepFreeze(part as object);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,185 @@
+import { type Announcement, decodeAnnouncement } from '../../../contract/announcement.ts';
+import { asRecord, parseJson, WireError } from '../../../contract/json.ts';
+import { encodeReading } from '../../../contract/reading.ts';
+import { parseServerTopic, SERVER_TOPIC_FILTER, sensorTopic } from '../../../contract/topics.ts';
+import { LinkError, type LinkSession } from '../../mqtt/link-session.ts';
+import { publishPacketSize } from '../../mqtt/packet-size.ts';
+import { type Finding, report } from '../finding.ts';
+import { type BrokerParts, userOf } from './broker-parts.ts';
+
+/** A message that came while we looked. */
+export interface Heard {
+  readonly topic: string;
+  readonly payload: string;
+}
+
+/**
+ * How the right to publish is tested: an empty batch on `backlog`, QoS 1, not retained. Its topic lies where the access list
+ * has to allow us anyway; to a server it is a batch with nothing to store; older servers and Home Assistant do not listen
+ * there; nothing stays behind. On `reading` no payload is harmless (servers would list it as rejected), on `status` a
+ * message could overtake the agent's own, and a topic that nobody uses would prove nothing where topics are allowed one by one.
+ */
+export const PROBE_PAYLOAD = '[]';
+
+/** Retained messages come right behind the answer to a subscription. */
+const RETAINED_WAIT_MS = 500;
+/** A status message and a batch of a few readings fit into this. */
+const USEFUL_PACKET_BYTES = 1024;
+/** Below, a backlog drains at a few messages a round trip. */
+const USEFUL_RECEIVE_MAXIMUM = 4;
+/** The longest reading there is. */
+const LONGEST_READING = {
+  temperatureCelsius: -40.25,
+  humidityPercent: 100.01,
+  tsMs: 1_757_537_685_793,
+  epoch: 'k3v9x2k3',
+  seq: 10_000_000,
+  clock: 'unsynced',
+  trigger: 'command',
+} as const;
+
+/** What an accepted connection allows, and who else is there. @throws LinkError when the broker ends it */
+export async function examineSession(
+  session: LinkSession,
+  heard: readonly Heard[],
+  parts: BrokerParts,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const refusals = [...(await subscribeToAll(session, parts)), ...(await publishProbe(session, parts))];
+  await parts.clock.sleep(RETAINED_WAIT_MS, signal);
+  const { homeId, deviceUid } = parts;
+  const permissions = refusals.length > 0 ? refusals : [report('broker.permissions', { folder: folderOf(parts) })];
+  const twin = await duplicate(heard, sensorTopic(homeId, deviceUid, 'status'), parts);
+  return [...permissions, ...limits(session, parts), ...servers(heard, parts), ...twin];
+}
+
+/** One by one, since an answer for several does not say which of them the broker refuses. */
+async function subscribeToAll(session: LinkSession, parts: BrokerParts): Promise<readonly Finding[]> {
+  const { homeId, deviceUid } = parts;
+  const wanted = [
+    { topic: SERVER_TOPIC_FILTER, pattern: 'techtemp/server/+', loss: 'no receipts from a TechTemp server' },
+    { topic: sensorTopic(homeId, deviceUid, 'receipt'), pattern: 'home/+/sensors/%u/receipt', loss: 'no receipts' },
+    ...(parts.mqtt.commands
+      ? [
+          {
+            topic: sensorTopic(homeId, deviceUid, 'command'),
+            pattern: 'home/+/sensors/%u/command',
+            loss: 'no commands',
+          },
+        ]
+      : []),
+    {
+      topic: sensorTopic(homeId, deviceUid, 'status'),
+      pattern: 'home/+/sensors/%u/#',
+      loss: 'checks such as this one',
+    },
+  ];
+  const findings: Finding[] = [];
+  for (const { topic, pattern, loss } of wanted) {
+    try {
+      await session.subscribe([topic]);
+    } catch (error) {
+      if (!(error instanceof LinkError && error.code === 'LINK_SUBSCRIBE_REFUSED')) throw error;
+      // The agent itself does not read its own status.
+      if (topic.endsWith('/status')) continue;
+      const facts = { topic, pattern, loss, problem: error.message, user: userOf(parts) };
+      findings.push(report('broker.acl-subscribe', facts));
+    }
+  }
+  return findings;
+}
+
+async function publishProbe(session: LinkSession, parts: BrokerParts): Promise<readonly Finding[]> {
+  const topic = sensorTopic(parts.homeId, parts.deviceUid, 'backlog');
+  try {
+    await session.publish({ topic, payload: PROBE_PAYLOAD, retain: false });
+    return [];
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    // What is too large for the broker has a finding of its own.
+    if (error.code === 'LINK_TOO_LARGE') return [];
+    // Several brokers do not answer a forbidden publish, they hang up.
+    const { username } = parts.mqtt;
+    const user = username === '' ? '(anonymous)' : username;
+    return [report('broker.acl-publish', { folder: folderOf(parts), problem: error.message, user })];
+  }
+}
+
+function limits(
+  { maximumPacketSize, receiveMaximum, protocolVersion }: LinkSession,
+  parts: BrokerParts,
+): readonly Finding[] {
+  const topic = sensorTopic(parts.homeId, parts.deviceUid, 'reading');
+  const needed = publishPacketSize(topic, Buffer.byteLength(encodeReading(LONGEST_READING)), protocolVersion);
+  const findings: Finding[] = [];
+  if (maximumPacketSize < needed) {
+    findings.push(report('broker.packet-too-small', { maximum: maximumPacketSize, needed }));
+  } else if (maximumPacketSize < USEFUL_PACKET_BYTES) {
+    findings.push(report('broker.packet-small', { maximum: maximumPacketSize }));
+  }
+  if (receiveMaximum < USEFUL_RECEIVE_MAXIMUM) {
+    findings.push(report('broker.receive-maximum', { maximum: receiveMaximum }));
+  }
+  return findings;
+}
+
+function servers(heard: readonly Heard[], { mqtt, configFile }: BrokerParts): readonly Finding[] {
+  const found = heard.flatMap(({ topic, payload }) => {
+    const instance = parseServerTopic(topic);
+    const announcement = instance === undefined ? undefined : readAnnouncement(payload);
+    return instance === undefined || announcement === undefined ? [] : [{ instance, ...announcement }];
+  });
+  const withReceipts = found.filter(({ accepts }) => accepts.includes('receipt'));
+  if (withReceipts.length === 0) {
+    return [
+      mqtt.delivery === 'receipt'
+        ? report('broker.no-server-but-receipts', { file: configFile })
+        : report('broker.no-server'),
+    ];
+  }
+  const names = withReceipts.map(({ instance, state }) => `${instance} (${state})`).join(', ');
+  return [
+    withReceipts.some(({ state }) => state === 'online')
+      ? report('broker.server', { servers: names })
+      : report('broker.server-offline', { servers: names }),
+  ];
+}
+
+/** A device that is online under our name with a journal that is not on this machine. */
+async function duplicate(heard: readonly Heard[], topic: string, parts: BrokerParts): Promise<readonly Finding[]> {
+  const ours = await parts.ownEpochs();
+  const theirs = onlineEpoch(heard.findLast((message) => message.topic === topic)?.payload ?? '');
+  if (ours === undefined || theirs === undefined || ours.includes(theirs)) return [];
+  return [
+    report('broker.duplicate-uid', {
+      deviceUid: parts.deviceUid,
+      theirs,
+      ours: ours.length === 0 ? 'not begun yet' : ours.join(', '),
+      file: parts.configFile,
+    }),
+  ];
+}
+
+function onlineEpoch(status: string): string | undefined {
+  try {
+    const { state, journal } = asRecord(parseJson(status), 'status');
+    const { epoch } = asRecord(journal, 'journal');
+    return state === 'online' && typeof epoch === 'string' ? epoch : undefined;
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}
+
+function readAnnouncement(payload: string): Announcement | undefined {
+  try {
+    return decodeAnnouncement(payload);
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}
+
+function folderOf({ homeId, deviceUid }: BrokerParts): string {
+  return `home/${homeId}/sensors/${deviceUid}`;
+}

@@ -1,0 +1,139 @@
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sensorTopic } from '../../../contract/topics.ts';
+import type { MqttSection } from '../../config/device-config.ts';
+import { type LinkIdentity, readLinkIdentity } from '../../mqtt/link-options.ts';
+import { LinkError, type LinkSession } from '../../mqtt/link-session.ts';
+import type { Examination } from '../examination.ts';
+import { type Finding, report } from '../finding.ts';
+import type { BrokerParts } from './broker-parts.ts';
+import { examineSession, type Heard, PROBE_PAYLOAD } from './broker-session.ts';
+import { connectionFinding } from './connection-faults.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const PUBLISH_TIMEOUT_MS = 5_000;
+const END_LIMIT_MS = 1_000;
+/** Where the unit's LoadCredential= looks first (systemd.exec(5)). */
+const CREDSTORE_FILE = 'etc/credstore/techtemp.mqtt-password';
+
+/**
+ * From the name of the broker to its access list. Connects beside the agent, with a client id of its own and a clean session,
+ * so that a running agent keeps its connection.
+ */
+export function brokerExamination(parts: BrokerParts): Examination {
+  return {
+    id: 'broker',
+    title: 'MQTT broker',
+    run: async (signal) => {
+      const mqtt = await withCredstore(parts);
+      if (typeof mqtt === 'string') return [report('connection.password-private', { file: mqtt })];
+      try {
+        return await examine({ ...parts, mqtt }, signal);
+      } catch (error) {
+        if (!(error instanceof LinkError)) throw error;
+        return [await connectionFinding(error, { ...parts, mqtt }, probeClientId(parts, mqtt), signal)];
+      }
+    },
+  };
+}
+
+/** @throws LinkError when no connection could be had */
+async function examine(parts: BrokerParts, signal: AbortSignal): Promise<readonly Finding[]> {
+  const { mqtt, deviceUid, env, configFile } = parts;
+  const identity = await readLinkIdentity({ mqtt, deviceUid, env });
+  const heard: Heard[] = [];
+  const session = await connect(parts, identity, heard, signal);
+  try {
+    const accepted = report('broker.ok', {
+      host: mqtt.brokerHost,
+      port: mqtt.brokerPort,
+      version: session.protocolVersion === 5 ? '5' : '3.1.1',
+      encryption: mqtt.tls ? ', encrypted' : '',
+    });
+    const findings = await examineSession(session, heard, parts, signal).catch((error: unknown) => {
+      if (!(error instanceof LinkError)) throw error;
+      return [report('broker.disconnects', { problem: error.message })];
+    });
+    const inClear = identity.password !== undefined && !mqtt.tls && !isLoopback(mqtt.brokerHost);
+    const clear = inClear ? [report('broker.password-in-clear', { host: mqtt.brokerHost, file: configFile })] : [];
+    return [accepted, ...oldProtocol(session, parts), ...clear, ...findings];
+  } finally {
+    await session.end(END_LIMIT_MS);
+  }
+}
+
+/** MQTT 5 first; 3.1.1 where the broker does not know 5, as the agent does it. */
+async function connect(
+  parts: BrokerParts,
+  identity: LinkIdentity,
+  heard: Heard[],
+  signal: AbortSignal,
+): Promise<LinkSession> {
+  const { mqtt, homeId, deviceUid, openLink } = parts;
+  const attempt = (protocolVersion: 4 | 5): Promise<LinkSession> =>
+    openLink(
+      {
+        ...identity,
+        clientId: probeClientId(parts, mqtt),
+        protocolVersion,
+        // Published only if we vanish; even then it says nothing to anybody.
+        will: { topic: sensorTopic(homeId, deviceUid, 'backlog'), payload: PROBE_PAYLOAD, retain: false },
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        publishTimeoutMs: PUBLISH_TIMEOUT_MS,
+        onMessage: (topic, payload) => void heard.push({ topic, payload }),
+      },
+      signal,
+    );
+  if (mqtt.protocol === '3.1.1') return await attempt(4);
+  try {
+    return await attempt(5);
+  } catch (error) {
+    const mayBeOld =
+      error instanceof LinkError && (error.code === 'LINK_PROTOCOL_VERSION' || error.code === 'LINK_CLOSED_EARLY');
+    if (!mayBeOld || mqtt.protocol === '5') throw error;
+    // If the older version fails too, this error says more: it is about what everybody tries first.
+    return await attempt(4).catch((second: unknown) => {
+      throw second instanceof LinkError && second.code !== 'LINK_CLOSED_EARLY' ? second : error;
+    });
+  }
+}
+
+function oldProtocol(session: LinkSession, { mqtt, homeId, deviceUid, configFile }: BrokerParts): readonly Finding[] {
+  if (session.protocolVersion === 5) return [];
+  const why = mqtt.protocol === '3.1.1' ? 'as the config asks ([mqtt] protocol)' : 'it knows no newer one';
+  return [
+    report('broker.old-protocol', {
+      why,
+      host: mqtt.brokerHost,
+      port: mqtt.brokerPort,
+      homeId,
+      deviceUid,
+      file: configFile,
+    }),
+  ];
+}
+
+/** Never the agent's own: a broker ends the older of two connections with one id. */
+function probeClientId({ deviceUid }: BrokerParts, { clientId }: MqttSection): string {
+  return `${clientId === '' ? `techtemp-${deviceUid}` : clientId}-check`;
+}
+
+/**
+ * The password that systemd gives to the agent is not in our environment when a person runs the doctor: it is taken from
+ * where the unit takes it. Answers the file's name where only root may read it.
+ */
+async function withCredstore({ mqtt, env, root }: BrokerParts): Promise<MqttSection | string> {
+  const isGiven = mqtt.password !== '' || mqtt.passwordFile !== '' || (env['CREDENTIALS_DIRECTORY'] ?? '') !== '';
+  if (mqtt.username === '' || isGiven) return mqtt;
+  const file = join(root, CREDSTORE_FILE);
+  try {
+    await access(file, constants.R_OK);
+    return { ...mqtt, passwordFile: file };
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES' ? file : mqtt;
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}

@@ -1,0 +1,24 @@
+import type { Examination } from '../examination.ts';
+import { report } from '../finding.ts';
+import type { Machine } from '../machine.ts';
+
+/** Bits of `vcgencmd get_throttled` (Raspberry Pi documentation, "vcgencmd"). */
+const UNDER_VOLTAGE_NOW = 1 << 0;
+const UNDER_VOLTAGE_SINCE_BOOT = 1 << 16;
+
+/** A weak supply is behind many a bus error and many a damaged SD card, and only the Pi's firmware knows. */
+export function powerExamination({ runProgram }: Pick<Machine, 'runProgram'>): Examination {
+  return {
+    id: 'power',
+    title: 'Power supply',
+    run: async () => {
+      const result = await runProgram('vcgencmd', ['get_throttled']);
+      const flags = /^throttled=(0x[0-9a-f]+)/i.exec(result?.output ?? '')?.[1];
+      if (flags === undefined) return [report('power.no-pi')];
+      const bits = Number(flags);
+      if ((bits & UNDER_VOLTAGE_NOW) !== 0) return [report('power.low-now', { flags })];
+      if ((bits & UNDER_VOLTAGE_SINCE_BOOT) !== 0) return [report('power.low-before', { flags })];
+      return [report('power.ok')];
+    },
+  };
+}

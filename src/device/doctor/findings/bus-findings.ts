@@ -1,0 +1,95 @@
+/** The I2C bus and the way to it. */
+export const BUS_FINDINGS = {
+  'bus.ok': { verdict: 'ok', found: '{bus} ({adapter}), {address} answers' },
+  'bus.simulated': { verdict: 'skipped', found: 'not examined: the config asks for the simulated sensor' },
+  'bus.package-missing': {
+    verdict: 'fail',
+    found: 'the package i2c-bus cannot be loaded',
+    cause: 'it was not built at installation (no compiler then), or was built for another version of Node.js',
+    remedy: ['$ sudo apt install g++ make python3', '$ cd {folder} && sudo npm rebuild i2c-bus'],
+  },
+  'bus.off': {
+    verdict: 'fail',
+    found: 'there is no /dev/i2c-* on this machine',
+    cause: 'I2C is switched off: it is, on a new Raspberry Pi OS',
+    remedy: [
+      '$ sudo raspi-config nonint do_i2c 0',
+      '$ ls /dev/i2c-*',
+      'nothing listed? then restart the Pi:',
+      '$ sudo reboot',
+    ],
+  },
+  'bus.wrong-number': {
+    verdict: 'fail',
+    found: '{bus} does not exist, but {others} does; {where}',
+    cause:
+      '[sensor] i2c_bus = {number} names a bus that this machine does not have (pins 3 and 5 are bus 1 on every Pi but the first)',
+    remedy: ['in {file}: i2c_bus = {suggestion}', '$ i2cdetect -l'],
+  },
+  'bus.permission': {
+    verdict: 'fail',
+    found: '{bus} may not be opened by this user',
+    cause: 'the device file belongs to the group i2c, and this user is not a member of it',
+    remedy: ['$ sudo usermod -aG i2c $USER', 'log out and in again; or for this once:', '$ sudo techtemp-device check'],
+  },
+  'bus.kernel-driver': {
+    verdict: 'fail',
+    found: 'address {address} on {bus} is in use by the kernel driver {driver}',
+    cause: 'an overlay in config.txt (dtoverlay=i2c-sensor) or a modprobe bound the sensor to the kernel',
+    remedy: [
+      '$ echo {device} | sudo tee /sys/bus/i2c/drivers/{driver}/unbind',
+      'for good: remove the line dtoverlay=i2c-sensor,... and restart',
+      '$ sudo nano /boot/firmware/config.txt',
+    ],
+  },
+  'bus.nothing-answers': {
+    verdict: 'fail',
+    found: 'nothing answers on {bus}, neither at {address} nor at any other address',
+    cause: 'the sensor has no power, or SDA and SCL are swapped, loose or on the wrong pins',
+    remedy: [
+      'switch the Pi off and check: VIN - pin 1 (3.3 V), GND - pin 6, SDA - pin 3, SCL - pin 5',
+      '$ techtemp-device check',
+    ],
+  },
+  'bus.nothing-at-address': {
+    verdict: 'fail',
+    found: 'nothing answers at {address} on {bus}; what answers there: {others}',
+    cause: 'the bus works, but the sensor is not on it: no power, a loose wire, or another kind of sensor',
+    remedy: ["check the sensor's own four wires", '$ i2cdetect -y {number}'],
+  },
+  'bus.other-bus': {
+    verdict: 'fail',
+    found: 'nothing answers at {address} on {bus}, but something does on {answering}',
+    cause: 'the sensor is wired to another bus than the config says',
+    remedy: ['in {file}: i2c_bus = {suggestion}'],
+  },
+  'bus.time-out': {
+    verdict: 'fail',
+    found: 'the controller of {bus} ran into a time-out: {problem}',
+    cause:
+      'SDA or SCL is held low: a short, a sensor that hangs in the middle of a byte, or an AHT10 that shares the bus',
+    remedy: [
+      "take the sensor's power away for ten seconds, then check the wires for a short",
+      'still so? use a slower bus, in /boot/firmware/config.txt: dtparam=i2c_arm_baudrate=10000',
+      '$ sudo reboot',
+    ],
+  },
+  'bus.hung': {
+    verdict: 'fail',
+    found: 'a transfer on {bus} does not return',
+    cause: 'the controller or its driver hangs; only a restart of the Pi frees it',
+    remedy: ["take the sensor's power away for ten seconds", '$ sudo reboot'],
+  },
+  'bus.failed': {
+    verdict: 'fail',
+    found: 'transfers on {bus} fail: {problem}',
+    cause: 'the kernel refuses or the wires are bad',
+    remedy: ['$ dmesg | grep -i i2c | tail', 'check the wires; keep them below 50 cm'],
+  },
+  'bus.shared': {
+    verdict: 'warn',
+    found: '{bus} is also held open by {programs}',
+    cause: "two programs that talk to one sensor take each other's measurements away",
+    remedy: ['end it for good, if it reads this sensor too:', '$ ps -fp {pids}'],
+  },
+} as const;

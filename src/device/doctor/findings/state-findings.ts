@@ -1,0 +1,92 @@
+/** The folder and the disk that hold the journal, and the journal itself. */
+export const STATE_FINDINGS = {
+  'state.ok': { verdict: 'ok', found: '{folder}, {free} MB free' },
+  'state.not-yet': { verdict: 'ok', found: '{folder} does not exist yet; the agent makes it' },
+  'state.not-allowed': {
+    verdict: 'skipped',
+    found: 'not examined: this user may not look into {folder}',
+    cause: 'readings are private to the agent',
+    remedy: ['$ sudo techtemp-device check'],
+  },
+  'state.not-a-folder': {
+    verdict: 'fail',
+    found: "{folder} cannot be the journal's folder: {problem}",
+    cause: '[journal] path names something that is not a folder, or goes through it',
+    remedy: ['$ ls -ld {folder}', 'in {file}: [journal] path = /var/lib/techtemp/journal'],
+  },
+  'state.not-writable': {
+    verdict: 'fail',
+    found: '{folder} may not be written to: {problem}',
+    cause: 'it belongs to another user; the agent goes on in memory, and a power cut loses what is there',
+    remedy: [
+      '$ ls -ld {folder}',
+      'under systemd, StateDirectory=techtemp gives it to the agent: $ sudo systemctl restart techtemp-device',
+    ],
+  },
+  'state.read-only': {
+    verdict: 'fail',
+    found: '{folder} is on a read-only file system',
+    cause: 'the SD card has failed, its file system was damaged, or the root was made read-only',
+    remedy: ['$ dmesg | grep -iE "mmc|ext4" | tail', '$ findmnt -T {folder}', '$ sudo mount -o remount,rw /'],
+  },
+  'state.full': {
+    verdict: 'fail',
+    found: 'the disk of {folder} has {free} MB free, and {needed} MB are to be kept free',
+    cause: 'the disk is full; the journal thins or drops its oldest readings (min_free_mb, when_full)',
+    remedy: ['$ df -h {folder}', '$ sudo du -xhd1 /var | sort -h | tail', '$ sudo journalctl --vacuum-size=50M'],
+  },
+  'state.nearly-full': {
+    verdict: 'warn',
+    found:
+      'the disk of {folder} has only {free} MB free; at {needed} MB the journal begins to give up its oldest readings',
+    cause: 'something fills the disk',
+    remedy: ['$ df -h {folder}', '$ sudo du -xhd1 /var | sort -h | tail', '$ sudo journalctl --vacuum-size=50M'],
+  },
+  'state.no-inodes': {
+    verdict: 'fail',
+    found: 'the file system of {folder} has no room for another file, although it has bytes free',
+    cause: 'all inodes are used: very many small files somewhere',
+    remedy: ['$ df -i {folder}', '$ sudo du --inodes -xd1 /var | sort -n | tail'],
+  },
+  'state.volatile': {
+    verdict: 'fail',
+    found: '{folder} is on a file system in memory ({type}): the readings there vanish with the power',
+    cause: 'an overlay root ("read-only mode" of raspi-config), a tmpfs, or log2ram',
+    remedy: [
+      'in {file}: [journal] path = <a folder on a real disk, such as a USB stick>',
+      'or switch the overlay off: $ sudo raspi-config nonint do_overlayfs 1 && sudo reboot',
+    ],
+  },
+  'journal.ok': { verdict: 'ok', found: '{epochs} epoch(s), {unreleased} reading(s) wait for delivery{running}' },
+  'journal.empty': { verdict: 'ok', found: 'no reading has been taken yet' },
+  'journal.unreadable': {
+    verdict: 'fail',
+    found: 'the journal cannot be read: {problem}',
+    cause: 'the disk fails, or its permissions keep this user out',
+    remedy: ['$ sudo techtemp-device journal', '$ dmesg | grep -iE "mmc|ext4" | tail'],
+  },
+  'journal.damaged': {
+    verdict: 'warn',
+    found: '{file}: {problem}',
+    cause: 'a power cut in the middle of a write, or an SD card that wears out; whole records were kept',
+    remedy: ['what is gone is reported as a gap record; look at the card: $ dmesg | grep -iE "mmc|ext4" | tail'],
+  },
+  'journal.backlog': {
+    verdict: 'warn',
+    found: '{unreleased} readings wait for delivery, {percent} % of what the journal may hold',
+    cause: 'the broker or the server has been away for long, or receipts do not come through',
+    remedy: ['look at the findings about the broker in this report', '$ techtemp-device journal'],
+  },
+  'journal.dropped': {
+    verdict: 'warn',
+    found: '{count} gap record(s) wait for delivery, of {readings} reading(s) that are gone ({reasons})',
+    cause: 'the journal was full, or a file was damaged',
+    remedy: ['more room, in {file}: [journal] max_readings', '$ techtemp-device journal'],
+  },
+  'journal.pending': {
+    verdict: 'warn',
+    found: '{pending} reading(s) wait for their time, and no agent is running to give it to them',
+    cause: 'they were taken before the clock was synchronised',
+    remedy: ['$ sudo systemctl start techtemp-device'],
+  },
+} as const;

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { basename, join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { syncDirectory, writeFileAtomic } from '../../../src/common/atomic-file.ts';
 
 let directory = '';
@@ -57,6 +59,26 @@ test('a reader at any moment finds a whole content, old or new', async () => {
   for (let i = 0; i < 300; i += 1) await writeFileAtomic(path, contents[i % 2] ?? '', { durable: 'no' });
   reader.stdin.end();
   expect(await said).toMatch(/^reading\ntorn 0 of \d+\n$/);
+});
+
+test('the content is flushed before it gets its name, and the name after it', async () => {
+  const path = join(directory, 'state');
+  const handle = await open(directory, 'r');
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const flushed: string[] = [];
+  const sync = vi.spyOn(prototype, 'sync').mockImplementation(function (this: FileHandle) {
+    flushed.push(`${readlinkSync(`/proc/self/fd/${this.fd}`)} beside ${readdirSync(directory).join()}`);
+    return Promise.resolve();
+  });
+  try {
+    await writeFileAtomic(path, 'x');
+    await writeFileAtomic(join(directory, 'scratch'), 'x', { durable: 'no' });
+  } finally {
+    sync.mockRestore();
+  }
+  const temporary = `${path}.${process.pid}.tmp`;
+  expect(flushed).toEqual([`${temporary} beside ${basename(temporary)}`, `${directory} beside state`]);
 });
 
 test('a directory that is not there cannot be synced', async () => {

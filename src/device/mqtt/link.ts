@@ -20,6 +20,8 @@ import { PendingRequests } from './pending-requests.ts';
 
 /** Where the broker says nothing (MQTT 5, 3.2.2.3.3). */
 const DEFAULT_RECEIVE_MAXIMUM = 65_535;
+/** Reason code of MQTT 5 for a broker without QoS 1; some announce it instead of refusing us. */
+const QOS_NOT_SUPPORTED = 0x9b;
 /** Largest packet we take: a receipt of some ten thousand scattered numbers. */
 const OUR_MAXIMUM_PACKET_SIZE = 262_144;
 
@@ -134,7 +136,10 @@ class Line {
     client.on('packetreceive', (packet) => this.#lookAt(packet));
     return await new Promise<Connack>((resolve, reject) => {
       client.once('connect', (connack) => {
-        if (connack.properties?.maximumQoS === 0) this.over(fromConnackCode(0x9b, options));
+        if (connack.properties?.maximumQoS === 0) {
+          this.over(fromConnackCode(QOS_NOT_SUPPORTED, options));
+          return;
+        }
         this.#phase = 'established';
         resolve(connack.properties ?? {});
       });

@@ -10,16 +10,18 @@ const run = promisify(execFile);
 const sourceFolder = fileURLToPath(new URL('emulator/', import.meta.url));
 const cacheFolder = fileURLToPath(new URL('../../node_modules/.cache/techtemp-emulator/', import.meta.url));
 const flags = ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-U_FORTIFY_SOURCE'];
-const sensorSources = ['aht20.c', 'bus.c', 'faults.c', 'state.c', 'values.c'];
+const sensorSources = ['aht20.c', 'bus.c', 'commands.c', 'faults.c', 'state.c', 'values.c'];
 const librarySources = ['preload.c', 'smbus.c', 'stat.c', ...sensorSources];
-const controlSources = ['control.c', ...sensorSources];
+const controlSources = ['control.c', 'assign.c', ...sensorSources];
 
-/** The two products of `test/support/emulator/`, named after the content of their sources: a change makes new ones. */
+/** The products of `test/support/emulator/`, named after the content of their sources: a change makes new ones. */
 export interface EmulatorFiles {
   /** The library to preload. */
   readonly library: string;
   /** The tool that commands a running emulator. */
   readonly control: string;
+  /** A client that makes the system calls which i2c-bus does not make; for the emulator's own tests. */
+  readonly probe: string;
 }
 
 /** Where the products are, whether they have been built or not. */
@@ -29,7 +31,11 @@ export function emulatorFiles(): EmulatorFiles {
     content.update(name).update(readFileSync(join(sourceFolder, name)));
   }
   const folder = join(cacheFolder, content.digest('hex').slice(0, 16));
-  return { library: join(folder, 'libemulator.so'), control: join(folder, 'emulator-control') };
+  return {
+    library: join(folder, 'libemulator.so'),
+    control: join(folder, 'emulator-control'),
+    probe: join(folder, 'emulator-probe'),
+  };
 }
 
 /**
@@ -47,6 +53,7 @@ export async function buildEmulator(): Promise<EmulatorFiles> {
     const library = ['-shared', '-fPIC', '-fvisibility=hidden', '-o', join(workshop, 'libemulator.so')];
     await compile([...library, ...librarySources, '-ldl', '-lm', '-lpthread']);
     await compile(['-o', join(workshop, 'emulator-control'), ...controlSources, '-lm', '-lpthread']);
+    await compile(['-o', join(workshop, 'emulator-probe'), 'probe.c', '-lpthread']);
     await rename(workshop, folder).catch((error: unknown) => {
       if (!existsSync(folder)) throw error; // else another build was faster, with the same content
     });

@@ -106,7 +106,18 @@ export type LogEntry =
   | FileEntry
   | ControlEntry;
 
-/** The readings that the sensor gave in good form, each once, in order. */
+/**
+ * The readings that the sensor gave in good form, each once, in order. A client that is killed after the line was
+ * written and before its call returned leaves a frame that was never received: the next client gets it again, and the
+ * later line counts.
+ */
 export function deliveredFrames(log: readonly LogEntry[]): readonly FrameEntry[] {
-  return log.filter((entry): entry is FrameEntry => entry.event === 'frame' && entry.first);
+  const delivered = new Map<string, FrameEntry>();
+  for (const entry of log) {
+    if (entry.event !== 'frame' || !entry.first) continue;
+    const key = `${entry.conversion}`;
+    delivered.delete(key);
+    delivered.set(key, entry);
+  }
+  return [...delivered.values()];
 }

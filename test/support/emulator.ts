@@ -26,6 +26,8 @@ export type ValueSource =
       readonly humidityColumn?: string;
       /** After the last row: keep giving it (the default), or start again. */
       readonly atEnd?: 'hold' | 'wrap';
+      /** Counted from 0. */
+      readonly firstRow?: number;
     }
   | {
       readonly kind: 'sine';
@@ -54,14 +56,15 @@ export interface SensorSettings {
   readonly registersAtPowerUp: boolean;
   /** Reserved status bits that are set anyway. */
   readonly statusExtra: number;
-  readonly acceptsE1: boolean;
-  readonly acceptsBe: boolean;
+  /** true: it initialises; false: NACK; ignored: ACK without effect. */
+  readonly acceptsE1: boolean | 'ignored';
+  readonly acceptsBe: boolean | 'ignored';
   readonly hasRegisters: boolean;
   readonly hasCrc: boolean;
   /** Without a CRC byte: byte 7 repeats byte 6 instead of FF. */
   readonly repeatSeventh: boolean;
-  /** Writing 71 leaves it busy until a soft reset. */
-  readonly busyAfter71: boolean;
+  /** Writing 71 leaves it busy, and until when; default false. */
+  readonly busyAfter71: false | 'reset' | 'power-cycle' | 'for-good';
   /** Bits per second on the wire; 0 (default): a transfer takes no time. */
   readonly bitRate: number;
   readonly deviceMode: number;
@@ -75,7 +78,7 @@ const personalities: Readonly<Record<Personality, Partial<SensorSettings>>> = {
   aht20: {},
   'aht20-new': { acceptsE1: false },
   dht20: { acceptsE1: false, powerUpMs: 100 },
-  aht10: { acceptsBe: false, hasRegisters: false, hasCrc: false, registersAtPowerUp: false },
+  aht10: { acceptsBe: 'ignored', hasRegisters: false, hasCrc: false, registersAtPowerUp: false },
 };
 
 /** Every fault that can be commanded; README.md of the emulator says what each does. */
@@ -112,7 +115,7 @@ export interface FaultOptions {
   readonly ms?: number;
   /** `other-device`: what it answers, as hex digits, repeated. */
   readonly bytes?: string;
-  /** `busy`: reset, for-good. `not-calibrated`: works, never. `refuse-init`: e1, be, both, all. `zero`, `ones`: bus,
+  /** `busy`: reset, power-cycle, for-good (default). `not-calibrated`: works, never. `refuse-init`: e1, be, both, all. `zero`, `ones`: bus,
    * data (with a right CRC). `crc`, `crc-valid`: how many bits flip. */
   readonly option?: string | number;
 }
@@ -176,7 +179,13 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     }
     const rows = join(folder, `rows-${(rowFiles += 1)}`);
     await writeFile(rows, await readRows(source));
-    await command('source', 'sample=0', 'kind=rows', `wrap=${source.atEnd === 'wrap'}`, `rows=${rows}`);
+    await command(
+      'source',
+      `sample=${source.firstRow ?? 0}`,
+      'kind=rows',
+      `wrap=${source.atEnd === 'wrap'}`,
+      `rows=${rows}`,
+    );
   };
   const set = (settings: Partial<SensorSettings>): Promise<void> => command('set', ...pairs(settings));
 

@@ -3,7 +3,7 @@
  * Each call takes the state lock, changes the sensor, logs what it did; the next transfer sees it. See README.md.
  */
 #define _GNU_SOURCE
-#include "emulator.h"
+#include "control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,114 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const source_names[] = SOURCE_NAMES;
-
-static void die(const char *problem, const char *value) {
+void die(const char *problem, const char *value) {
   fprintf(stderr, "emulator-control: %s: %s\n", problem, value);
   exit(2);
-}
-
-static double number(const char *text) {
-  char *end;
-  double value = strtod(text, &end);
-  if (end == text || *end != 0) die("not a number", text);
-  return value;
-}
-
-/* Words that stand for a number wherever an option is asked for. */
-static int64_t option(const char *text) {
-  static const struct {
-    const char *word;
-    int64_t value;
-  } words[] = {{"true", 1}, {"false", 0}, {"reset", BUSY_UNTIL_RESET}, {"for-good", BUSY_FOR_GOOD},
-               {"works", INIT_WORKS}, {"never", INIT_NEVER}, {"e1", REFUSE_E1}, {"be", REFUSE_BE},
-               {"both", REFUSE_E1 | REFUSE_BE}, {"all", REFUSE_E1 | REFUSE_BE | REFUSE_REGISTERS},
-               {"bus", STUCK_BUS}, {"data", STUCK_DATA}, {"EREMOTEIO", EREMOTEIO}, {"ENXIO", ENXIO}, {"EIO", EIO},
-               {"write", ON_WRITE}, {"status", ON_STATUS}, {"frame", ON_FRAME}, {"read", ON_STATUS | ON_FRAME},
-               {"any", ON_ANY}};
-  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-    if (strcmp(text, words[i].word) == 0) return words[i].value;
-  }
-  return (int64_t)number(text);
-}
-
-static int32_t parse_bytes(const char *text, uint8_t *bytes, size_t limit) {
-  size_t count = strlen(text) / 2;
-  if (count > limit || strlen(text) % 2 != 0) die("wrong number of hex digits", text);
-  for (size_t i = 0; i < count; i++) {
-    unsigned byte;
-    if (sscanf(text + 2 * i, "%2x", &byte) != 1) die("not hex", text);
-    bytes[i] = (uint8_t)byte;
-  }
-  return (int32_t)count;
-}
-
-static void set(struct sensor *sensor, const char *name, const char *value) {
-  struct settings *s = &sensor->settings;
-  const struct {
-    const char *name;
-    int32_t *field;
-  } flags[] = {{"address", &s->address}, {"nackErrno", &s->nack_errno},
-               {"calibratedAtPowerUp", &s->calibrated_at_power_up}, {"registersAtPowerUp", &s->registers_at_power_up},
-               {"statusExtra", &s->status_extra}, {"acceptsE1", &s->accepts_e1}, {"acceptsBe", &s->accepts_be},
-               {"hasRegisters", &s->has_registers}, {"hasCrc", &s->has_crc}, {"busyAfter71", &s->busy_after_71},
-               {"repeatSeventh", &s->repeat_seventh}, {"deviceGid", &s->gid}, {"deviceMode", &s->mode}};
-  const struct {
-    const char *name;
-    int64_t *field;
-  } times[] = {{"powerUpMs", &s->power_up_ns}, {"conversionMs", &s->conversion_ns}, {"initMs", &s->init_ns},
-               {"resetMs", &s->reset_ns}};
-  for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-    if (strcmp(name, flags[i].name) == 0) {
-      *flags[i].field = (int32_t)option(value);
-      return;
-    }
-  }
-  for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-    if (strcmp(name, times[i].name) == 0) {
-      *times[i].field = (int64_t)(number(value) * 1e6);
-      return;
-    }
-  }
-  if (strcmp(name, "bitRate") != 0) die("no such setting", name);
-  s->bit_rate = (int64_t)number(value);
-}
-
-static void set_source(struct sensor *sensor, const char *name, const char *value) {
-  struct source_state *s = &sensor->source;
-  if (strcmp(name, "kind") == 0) {
-    s->kind = -1;
-    for (int i = 0; i < 4; i++) {
-      if (strcmp(value, source_names[i]) == 0) s->kind = i;
-    }
-    if (s->kind < 0) die("no such source", value);
-  } else if (strcmp(name, "temperature") == 0) s->temperature = number(value);
-  else if (strcmp(name, "humidity") == 0) s->humidity = number(value);
-  else if (strcmp(name, "temperatureSwing") == 0) s->temperature_swing = number(value);
-  else if (strcmp(name, "humiditySwing") == 0) s->humidity_swing = number(value);
-  else if (strcmp(name, "noise") == 0) s->noise = number(value);
-  else if (strcmp(name, "period") == 0) s->period = number(value) < 1 ? 1 : (int64_t)number(value);
-  else if (strcmp(name, "seed") == 0) s->seed = (uint64_t)number(value);
-  else if (strcmp(name, "wrap") == 0) s->wrap = (int32_t)option(value);
-  else if (strcmp(name, "sample") == 0) sensor->chip.next_sample = (int64_t)number(value);
-  else if (strcmp(name, "bytes") == 0) {
-    if (parse_bytes(value, s->raw, sizeof s->raw) != sizeof s->raw) die("raw needs ten hex digits", value);
-  } else if (strcmp(name, "rows") == 0) {
-    snprintf(s->rows_path, sizeof s->rows_path, "%s", value);
-    s->rows_generation++;
-  } else die("no such part of a source", name);
-}
-
-static void set_fault(struct fault_state *fault, const char *name, const char *value) {
-  if (strcmp(name, "probability") == 0) fault->probability = number(value);
-  else if (strcmp(name, "count") == 0) fault->remaining = (int64_t)number(value);
-  else if (strcmp(name, "skip") == 0) fault->skip = (int64_t)number(value);
-  else if (strcmp(name, "seed") == 0) fault->random = (uint64_t)number(value);
-  else if (strcmp(name, "ms") == 0) fault->ms = (int64_t)number(value);
-  else if (strcmp(name, "on") == 0) fault->on = (int32_t)option(value);
-  else if (strcmp(name, "option") == 0) fault->option = option(value);
-  else if (strcmp(name, "bytes") == 0) fault->byte_count = parse_bytes(value, fault->bytes, sizeof fault->bytes);
-  else die("no such part of a fault", name);
 }
 
 static enum fault fault_named(const char *name) {
@@ -129,7 +24,6 @@ static enum fault fault_named(const char *name) {
     if (strcmp(name, fault_names[i]) == 0) return (enum fault)i;
   }
   die("no such fault", name);
-  return FAULT_COUNT;
 }
 
 static void clear(struct sensor *sensor, enum fault fault) {
@@ -137,7 +31,7 @@ static void clear(struct sensor *sensor, enum fault fault) {
   fault_end(sensor, fault);
 }
 
-/* Applies fn to each name=value of the arguments. */
+/* Makes the call for each name=value of the arguments. */
 #define EACH_PAIR(arguments, call)                                             \
   for (char **argument = (arguments); *argument != NULL; argument++) {         \
     char name[64];                                                             \
@@ -163,6 +57,7 @@ static void start_fault(struct sensor *sensor, char **arguments) {
   /* Zeros and ones are frames unless asked for; refusing means the older inits. */
   if (fault == FAULT_ZERO || fault == FAULT_ONES) state->on = ON_FRAME;
   if (fault == FAULT_REFUSE_INIT) state->option = REFUSE_E1;
+  if (fault == FAULT_BUSY) state->option = BUSY_FOR_GOOD;
   EACH_PAIR(arguments + 1, set_fault(state, name, value))
   fault_start(sensor, fault);
 }
@@ -170,7 +65,7 @@ static void start_fault(struct sensor *sensor, char **arguments) {
 /* The command; 0 when there is no such. */
 static int run(struct sensor *sensor, const char *command, char **arguments) {
   if (strcmp(command, "set") == 0) {
-    EACH_PAIR(arguments, set(sensor, name, value))
+    EACH_PAIR(arguments, set_setting(sensor, name, value))
   } else if (strcmp(command, "source") == 0) {
     EACH_PAIR(arguments, set_source(sensor, name, value))
   } else if (strcmp(command, "fault") == 0) {
@@ -216,7 +111,7 @@ static void create(const char *path, const char *bus) {
   static struct shared shared;
   shared.magic = EMULATOR_MAGIC;
   shared.size = sizeof shared;
-  shared.bus = (int32_t)number(bus);
+  shared.bus = (int32_t)parse_number(bus);
   if (strlen(path) > PATH_BYTES - 6) die("path too long", path);
   snprintf(shared.log_path, sizeof shared.log_path, "%s.log", path);
   snprintf(shared.node_path, sizeof shared.node_path, "%s.node", path);
@@ -228,7 +123,8 @@ static void create(const char *path, const char *bus) {
   lock_init(&shared.state_lock);
   struct sensor *sensor = &shared.copies[0];
   sensor->settings = (struct settings){.address = 0x38, .nack_errno = EREMOTEIO, .calibrated_at_power_up = 1,
-                                       .registers_at_power_up = 1, .accepts_e1 = 1, .accepts_be = 1,
+                                       .registers_at_power_up = 1, .accepts_e1 = COMMAND_WORKS,
+                                       .accepts_be = COMMAND_WORKS,
                                        .has_registers = 1, .has_crc = 1, .mode = 0660,
                                        .power_up_ns = 40000000, .conversion_ns = 75000000, .init_ns = 10000000,
                                        .reset_ns = 20000000};

@@ -31,7 +31,8 @@ enum fault {
 
 /* What a transfer is, for faults that hit only some: a bit mask. */
 enum { ON_WRITE = 1, ON_STATUS = 2, ON_FRAME = 4, ON_ANY = 7 };
-enum { BUSY_UNTIL_RESET = 0, BUSY_FOR_GOOD = 1 };
+enum { BUSY_UNTIL_RESET = 1, BUSY_UNTIL_POWER_CYCLE = 2, BUSY_FOR_GOOD = 3 };
+enum { COMMAND_REFUSED = 0, COMMAND_WORKS = 1, COMMAND_IGNORED = 2 };
 enum { INIT_WORKS = 0, INIT_NEVER = 1 };
 enum { REFUSE_E1 = 1, REFUSE_BE = 2, REFUSE_REGISTERS = 4 };
 enum { STUCK_BUS = 0, STUCK_DATA = 1 };
@@ -57,7 +58,9 @@ struct settings {
   int32_t calibrated_at_power_up; /* status bit 3 */
   int32_t registers_at_power_up;  /* status bit 4, which the newer sheets ask for too */
   int32_t status_extra;           /* reserved status bits that are simply there, e.g. 0x04 */
-  int32_t accepts_e1, accepts_be, has_registers, has_crc, busy_after_71;
+  int32_t accepts_e1, accepts_be; /* COMMAND_* */
+  int32_t has_registers, has_crc;
+  int32_t busy_after_71; /* 0: no harm, else BUSY_* */
   int32_t repeat_seventh; /* AHT10: byte 7 repeats byte 6 (else 0xFF) */
   int32_t gid, mode;      /* of the device file */
   int64_t power_up_ns, conversion_ns, init_ns, reset_ns;
@@ -75,6 +78,8 @@ struct source_state {
   char rows_path[PATH_BYTES];
 };
 
+enum { KIND_MEASURED, KIND_UNCALIBRATED, KIND_FROZEN };
+
 /* One measurement as the chip holds it. */
 struct conversion {
   uint64_t number;
@@ -83,7 +88,7 @@ struct conversion {
   int64_t start_ns, end_ns;
   double temperature, humidity; /* the truth, before the chip's 20 bits */
   uint8_t data[5];
-  int32_t kind; /* 0 measured, 1 uncalibrated, 2 frozen */
+  int32_t kind; /* KIND_* */
   int32_t delivered;
 };
 
@@ -92,7 +97,6 @@ struct chip {
   int32_t calibrated, registers_ready;
   int64_t ready_ns; /* answers no address before: power-up, soft reset */
   int64_t busy_until_ns;
-  int32_t busy_stuck; /* 0 no, 1 until a soft reset */
   int32_t converting;
   struct conversion running, result;
   uint64_t conversions;
@@ -152,12 +156,19 @@ const char *fault_corrupt(struct sensor *sensor, uint8_t *frame, size_t count);
 /* values.c */
 void value_next(struct emulator *emulator, struct sensor *sensor, struct conversion *conversion);
 
-/* aht20.c: both answer 0 or the negative errno of a NACK */
+/* aht20.c */
+extern const char *const kind_names[];
 uint8_t crc8(const uint8_t *bytes, size_t count);
 void chip_power_on(struct sensor *sensor, int64_t now);
 void chip_power_off(struct sensor *sensor);
-int chip_write(struct emulator *emulator, struct sensor *sensor, const uint8_t *bytes, size_t count);
+void chip_restart(struct sensor *sensor, int64_t ready_ns);
+void chip_settle(struct chip *chip, int64_t now);
+int chip_is_busy(const struct sensor *sensor, int64_t now);
 int chip_read(struct emulator *emulator, struct sensor *sensor, uint8_t *bytes, size_t count);
+
+/* commands.c */
+void register_value(int number, uint8_t *value);
+int chip_write(struct emulator *emulator, struct sensor *sensor, const uint8_t *bytes, size_t count);
 
 /* bus.c */
 struct message {

@@ -26,6 +26,7 @@
 #define MAX_TRANSFER 8192 /* i2c-dev clamps reads and writes to this */
 #define FUNCTIONS (I2C_FUNC_I2C | I2C_FUNC_SMBUS_EMUL)
 
+/* Another thread may close a descriptor while a transfer runs on it, so what a transfer needs is read out first. */
 struct open_bus {
   struct emulator *_Atomic emulator; /* NULL: not ours */
   _Atomic unsigned address;          /* 0 until I2C_SLAVE, as in the kernel */
@@ -74,21 +75,15 @@ static int next_fstat(int descriptor, struct stat *status) {
   return next(descriptor, status);
 }
 
-/* The bus behind a descriptor. A number that was closed behind our back and given away again is not ours any more. */
-static struct open_bus *bus_of(int descriptor) {
+/* A number that was closed behind our back and given away again is not ours any more. */
+struct emulator *bus_at_descriptor(int descriptor) {
   if (descriptor < 0 || descriptor >= MAX_DESCRIPTORS) return NULL;
-  struct open_bus *open_bus = &descriptors[descriptor];
-  struct emulator *emulator = open_bus->emulator;
+  struct emulator *emulator = descriptors[descriptor].emulator;
   if (emulator == NULL) return NULL;
   struct stat actual;
-  if (next_fstat(descriptor, &actual) == 0 && actual.st_ino == emulator->shared->node_inode) return open_bus;
-  open_bus->emulator = NULL;
+  if (next_fstat(descriptor, &actual) == 0 && actual.st_ino == emulator->shared->node_inode) return emulator;
+  descriptors[descriptor].emulator = NULL;
   return NULL;
-}
-
-struct emulator *bus_at_descriptor(int descriptor) {
-  struct open_bus *open_bus = bus_of(descriptor);
-  return open_bus == NULL ? NULL : open_bus->emulator;
 }
 
 static int open_device(struct emulator *emulator, int flags) {
@@ -121,6 +116,12 @@ static int open_device(struct emulator *emulator, int flags) {
     return next call;                                                          \
   }
 
+/* What `open` without a mode becomes in a program that was compiled with _FORTIFY_SOURCE. */
+EXPORT int __open_2(const char *path, int flags);
+EXPORT int __open_2(const char *path, int flags) { return open(path, flags); }
+EXPORT int __open64_2(const char *path, int flags);
+EXPORT int __open64_2(const char *path, int flags) { return open64(path, flags); }
+
 OPEN(open, (const char *path, int flags, ...), path, (path, flags, mode))
 OPEN(open64, (const char *path, int flags, ...), path, (path, flags, mode))
 OPEN(openat, (int folder, const char *path, int flags, ...), path, (folder, path, flags, mode))
@@ -133,12 +134,12 @@ EXPORT int close(int descriptor) {
 }
 
 /* One transfer of one message: bytes transferred, or -1. */
-static ssize_t transfer(struct open_bus *open_bus, int is_read, void *bytes, size_t count) {
+static ssize_t transfer(struct emulator *emulator, int descriptor, int is_read, void *bytes, size_t count) {
   uint8_t copy[MAX_TRANSFER];
   if (count > MAX_TRANSFER) count = MAX_TRANSFER;
   if (!is_read) memcpy(copy, bytes, count);
-  struct message message = {.address = open_bus->address, .is_read = is_read, .count = count, .bytes = copy};
-  int result = bus_transfer(open_bus->emulator, &message, 1);
+  struct message message = {.address = descriptors[descriptor].address, .is_read = is_read, .count = count, .bytes = copy};
+  int result = bus_transfer(emulator, &message, 1);
   if (result < 0) return fail(-result);
   if (is_read) memcpy(bytes, copy, count);
   return (ssize_t)count;
@@ -146,8 +147,8 @@ static ssize_t transfer(struct open_bus *open_bus, int is_read, void *bytes, siz
 
 #define READ_OR_WRITE(name, signature, is_read, bytes, call)                   \
   EXPORT ssize_t name signature {                                              \
-    struct open_bus *open_bus = bus_of(descriptor);                            \
-    if (open_bus != NULL) return transfer(open_bus, is_read, bytes, count);    \
+    struct emulator *emulator = bus_at_descriptor(descriptor);                 \
+    if (emulator != NULL) return transfer(emulator, descriptor, is_read, bytes, count); \
     NEXT(name);                                                                \
     return next call;                                                          \
   }
@@ -163,10 +164,11 @@ READ_OR_WRITE(pwrite64, (int descriptor, const void *bytes, size_t count, off64_
               (descriptor, bytes, count, at))
 
 /* i2c-dev has no vectored read or write, so the kernel makes one transfer of each part. */
-static ssize_t transfer_parts(struct open_bus *open_bus, int is_read, const struct iovec *parts, int count) {
+static ssize_t transfer_parts(struct emulator *emulator, int descriptor, int is_read, const struct iovec *parts,
+                              int count) {
   ssize_t total = 0;
   for (int i = 0; i < count; i++) {
-    ssize_t done = transfer(open_bus, is_read, parts[i].iov_base, parts[i].iov_len);
+    ssize_t done = transfer(emulator, descriptor, is_read, parts[i].iov_base, parts[i].iov_len);
     if (done < 0) return total > 0 ? total : -1;
     total += done;
   }
@@ -175,8 +177,8 @@ static ssize_t transfer_parts(struct open_bus *open_bus, int is_read, const stru
 
 #define VECTORED(name, signature, is_read, call)                               \
   EXPORT ssize_t name signature {                                              \
-    struct open_bus *open_bus = bus_of(descriptor);                            \
-    if (open_bus != NULL) return transfer_parts(open_bus, is_read, parts, count); \
+    struct emulator *emulator = bus_at_descriptor(descriptor);                 \
+    if (emulator != NULL) return transfer_parts(emulator, descriptor, is_read, parts, count); \
     NEXT(name);                                                                \
     return next call;                                                          \
   }
@@ -185,7 +187,7 @@ VECTORED(readv, (int descriptor, const struct iovec *parts, int count), 1, (desc
 VECTORED(writev, (int descriptor, const struct iovec *parts, int count), 0, (descriptor, parts, count))
 
 /* I2C_RDWR: several messages as one transaction, with repeated starts between them. */
-static int combined(struct open_bus *open_bus, struct i2c_rdwr_ioctl_data *data) {
+static int combined(struct emulator *emulator, struct i2c_rdwr_ioctl_data *data) {
   struct message messages[I2C_RDWR_IOCTL_MAX_MSGS];
   if (data == NULL) return fail(EFAULT);
   if (data->nmsgs == 0 || data->msgs == NULL) return fail(EINVAL);
@@ -197,29 +199,37 @@ static int combined(struct open_bus *open_bus, struct i2c_rdwr_ioctl_data *data)
                                    .count = data->msgs[i].len,
                                    .bytes = data->msgs[i].buf};
   }
-  int result = bus_transfer(open_bus->emulator, messages, (int)data->nmsgs);
+  int result = bus_transfer(emulator, messages, (int)data->nmsgs);
   return result < 0 ? fail(-result) : (int)data->nmsgs;
 }
 
-static int control_device(struct open_bus *open_bus, unsigned long request, void *argument) {
+/* The kernel lets nobody have the address of a device that one of its own drivers serves. */
+static int is_kernel_driven(struct emulator *emulator, unsigned long address) {
+  struct sensor *sensor = state_begin(emulator);
+  int is_sensor = address == (unsigned long)sensor->settings.address;
+  state_abandon(emulator);
+  return is_sensor && file_fault_hits(emulator, FAULT_KERNEL_DRIVER);
+}
+
+static int control_device(struct emulator *emulator, int descriptor, unsigned long request, void *argument) {
   unsigned long number = (unsigned long)argument;
   switch (request) {
     case I2C_SLAVE:
       if (number > 0x7F) return fail(EINVAL);
-      if (file_fault_hits(open_bus->emulator, FAULT_KERNEL_DRIVER)) return fail(EBUSY);
-      open_bus->address = (unsigned)number;
+      if (is_kernel_driven(emulator, number)) return fail(EBUSY);
+      descriptors[descriptor].address = (unsigned)number;
       return 0;
     case I2C_SLAVE_FORCE:
       if (number > 0x7F) return fail(EINVAL);
-      open_bus->address = (unsigned)number;
+      descriptors[descriptor].address = (unsigned)number;
       return 0;
     case I2C_FUNCS:
       *(unsigned long *)argument = FUNCTIONS;
       return 0;
     case I2C_RDWR:
-      return combined(open_bus, argument);
+      return combined(emulator, argument);
     case I2C_SMBUS: {
-      int result = smbus_transfer(open_bus->emulator, open_bus->address, argument);
+      int result = smbus_transfer(emulator, descriptors[descriptor].address, argument);
       return result < 0 ? fail(-result) : 0;
     }
     case I2C_RETRIES:
@@ -235,8 +245,8 @@ EXPORT int ioctl(int descriptor, unsigned long request, ...) {
   va_start(values, request);
   void *argument = va_arg(values, void *);
   va_end(values);
-  struct open_bus *open_bus = bus_of(descriptor);
-  if (open_bus != NULL) return control_device(open_bus, request, argument);
+  struct emulator *emulator = bus_at_descriptor(descriptor);
+  if (emulator != NULL) return control_device(emulator, descriptor, request, argument);
   NEXT(ioctl);
   return next(descriptor, request, argument);
 }

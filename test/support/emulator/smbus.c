@@ -12,15 +12,15 @@ struct shape {
 };
 
 /* i2c_smbus_xfer_emulated of the kernel, drivers/i2c/i2c-core-smbus.c; no block reads whose length the chip names. */
-static int shape_of(const struct i2c_smbus_ioctl_data *request, struct shape *shape) {
+static int shape_of(const struct i2c_smbus_ioctl_data *request, unsigned size, struct shape *shape) {
   int is_read = request->read_write == I2C_SMBUS_READ;
   size_t block = 0;
-  if (request->size >= I2C_SMBUS_BLOCK_DATA && request->size != I2C_SMBUS_PROC_CALL) {
+  if (size == I2C_SMBUS_I2C_BLOCK_DATA || (size == I2C_SMBUS_BLOCK_DATA && !is_read)) {
     if (request->data == NULL) return -EINVAL;
     block = request->data->block[0];
     if (block > I2C_SMBUS_BLOCK_MAX) return -EINVAL;
   }
-  switch (request->size) {
+  switch (size) {
     case I2C_SMBUS_QUICK:
       *shape = (struct shape){0, 0, 0};
       return 0;
@@ -51,16 +51,21 @@ static int shape_of(const struct i2c_smbus_ioctl_data *request, struct shape *sh
 int smbus_transfer(struct emulator *emulator, unsigned address, struct i2c_smbus_ioctl_data *request) {
   struct shape shape;
   uint8_t out[I2C_SMBUS_BLOCK_MAX + 2], in[I2C_SMBUS_BLOCK_MAX];
-  int error = shape_of(request, &shape);
+  /* The kernel takes the older number of the same call; its reads are of 32 bytes. */
+  unsigned size = request->size == I2C_SMBUS_I2C_BLOCK_BROKEN ? I2C_SMBUS_I2C_BLOCK_DATA : request->size;
+  if (size != request->size && request->read_write == I2C_SMBUS_READ && request->data != NULL) {
+    request->data->block[0] = I2C_SMBUS_BLOCK_MAX;
+  }
+  int error = shape_of(request, size, &shape);
   if (error < 0) return error;
   if ((shape.written > 0 || shape.read > 0) && request->data == NULL) return -EINVAL;
-  int is_block = request->size == I2C_SMBUS_I2C_BLOCK_DATA;
+  int is_block = size == I2C_SMBUS_I2C_BLOCK_DATA;
   out[0] = request->command;
   /* Byte, word and block share their first byte; an I2C block leaves its length out of the message. */
   if (shape.written > 0) memcpy(out + 1, request->data->block + (is_block ? 1 : 0), shape.written);
   struct message messages[2];
   int count = 0;
-  int quick = request->size == I2C_SMBUS_QUICK;
+  int quick = size == I2C_SMBUS_QUICK;
   if (shape.has_command || (quick && request->read_write == I2C_SMBUS_WRITE)) {
     messages[count++] = (struct message){address, 0, quick ? 0 : shape.written + 1, out};
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { oneAtATime } from '../../../src/common/one-at-a-time.ts';
 import { createReloadAnswers } from '../../../src/common/reload-answer.ts';
 import { installSignals } from '../../../src/common/signals.ts';
 import { createSystemClock } from '../../../src/common/system-clock.ts';
@@ -29,10 +30,6 @@ async function reload(): Promise<void> {
   }
 }
 
-/** One at a time; what is asked meanwhile is done afterwards. */
-let reloads = Promise.resolve();
-signals.onReload(() => {
-  reloads = reloads.then(reload);
-});
+signals.onReload(oneAtATime(reload));
 console.log('ready');
 await clock.sleep(Number.POSITIVE_INFINITY, signals.stop).catch(() => undefined);

@@ -1,6 +1,6 @@
 import { type DecodedFrame, decodeFrame, FRAME_LENGTH, type FrameValue, formatBytes } from './aht20-frame.ts';
 import type { Talk } from './aht20-link.ts';
-import type { BusTrust, ChecksumHabit } from './aht20-trust.ts';
+import { type BusTrust, type ChecksumHabit, StuckEnd } from './aht20-trust.ts';
 import { SensorError } from './sensor.ts';
 
 /** The frame itself is the poll: its first byte is the status. Together 120 ms beyond the sheet's 80, as much as Linux gives. */
@@ -14,6 +14,7 @@ const READS_OF_UNSUMMED = 2;
 export interface Beliefs {
   readonly trust: BusTrust;
   readonly checksum: ChecksumHabit;
+  readonly stuckEnd: StuckEnd;
   noteCrcError(): void;
 }
 
@@ -24,7 +25,7 @@ export interface BelievedFrame {
 
 /**
  * Reads the result of the running conversion until one frame may be believed: a good checksum where the bus is trusted, two
- * frames with the same 40 bits and good checksums where it is not.
+ * frames with the same 40 bits and good checksums where it is not, six where they end like those of a stuck line.
  * @throws SensorError SENSOR_BUSY, SENSOR_CRC, SENSOR_NOT_CALIBRATED, SENSOR_IMPLAUSIBLE; I2cError
  */
 export async function readConversion(talk: Talk, place: string, beliefs: Beliefs): Promise<BelievedFrame> {
@@ -37,11 +38,11 @@ export async function readConversion(talk: Talk, place: string, beliefs: Beliefs
     const decoded = decodeFrame(frame);
     switch (decoded.kind) {
       case 'value':
-        if (candidates.includes(decoded.bits) || !(trust.asksTwice || checksum.knownAbsent)) {
+        candidates.push(decoded.bits);
+        if (isBelieved(decoded, frame, candidates, beliefs)) {
           checksum.noteBelieved(frame);
           return { value: decoded, frame };
         }
-        candidates.push(decoded.bits);
         break;
       case 'busy':
         if (++busyPolls > MAX_BUSY_POLLS) throw refusal(decoded, frame, place);
@@ -64,6 +65,13 @@ export async function readConversion(talk: Talk, place: string, beliefs: Beliefs
   }
   if (candidates.length === 0) return judgeUnsummed(disturbed, place, beliefs);
   throw crcError(disturbed, place);
+}
+
+function isBelieved(value: FrameValue, frame: Uint8Array, candidates: readonly number[], beliefs: Beliefs): boolean {
+  const { trust, checksum, stuckEnd } = beliefs;
+  const agreeing = candidates.filter((bits) => bits === value.bits).length;
+  if (StuckEnd.isSeenIn(frame)) return agreeing === MAX_READS && stuckEnd.judge(value.bits, trust);
+  return agreeing >= (trust.asksTwice || checksum.knownAbsent ? 2 : 1);
 }
 
 /** The last chance of frames without a good checksum: that of an AHT10, which sends none. */
@@ -104,10 +112,12 @@ function refusal(decoded: Exclude<DecodedFrame, FrameValue>, frame: Uint8Array, 
 
 function crcError(disturbed: readonly Uint8Array[], place: string): SensorError {
   const last = disturbed.at(-1);
+  const found =
+    last === undefined
+      ? `${MAX_READS} reads of one result of the chip at ${place} do not agree, or end like those of a stuck line`
+      : `${disturbed.length} of ${MAX_READS} frames of the chip at ${place} had a wrong checksum, the last ${formatBytes(last)}`;
   return new SensorError(
     'SENSOR_CRC',
-    `${disturbed.length} of ${MAX_READS} frames of the chip at ${place} had a wrong checksum` +
-      `${last === undefined ? ' and the others differed' : `, the last ${formatBytes(last)}`}: shorten the wires, keep them ` +
-      'from power lines, or lower the bus clock (dtparam=i2c_arm_baudrate=50000)',
+    `${found}: shorten the wires, keep them from power lines, or lower the bus clock (dtparam=i2c_arm_baudrate=50000)`,
   );
 }

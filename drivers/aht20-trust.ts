@@ -14,17 +14,25 @@ const UNDRIVEN = 0xff;
 /** Whether this bus is believed on one frame. Starts, as after a failure, with asking twice. */
 export class BusTrust {
   private cleanReadings = 0;
+  private failed = false;
 
   get asksTwice(): boolean {
     return this.cleanReadings < CLEAN_READINGS_TO_TRUST;
   }
 
+  /** Whether nothing went wrong since the last reading. */
+  get wasCleanLast(): boolean {
+    return !this.failed;
+  }
+
   noteClean(): void {
     this.cleanReadings++;
+    this.failed = false;
   }
 
   noteFailure(): void {
     this.cleanReadings = 0;
+    this.failed = true;
   }
 }
 
@@ -52,13 +60,39 @@ export class ChecksumHabit {
   judge(frames: readonly Uint8Array[]): DecodedFrame | undefined {
     const [first] = frames;
     if (this.checksum === 'sent' || first === undefined) return undefined;
-    if (frames.length < 2 || !frames.every((frame) => looksUnsummed(frame) && equals(frame, first))) {
+    const deadMask = this.checksum === 'absent' ? 0xff : 0x0f;
+    if (frames.length < 2 || !frames.every((frame) => looksUnsummed(frame, deadMask) && equals(frame, first))) {
       if (this.checksum === 'unknown') this.conversionsWithout = 0;
       return undefined;
     }
     this.conversionsWithout++;
     if (this.conversionsWithout >= CONVERSIONS_TO_KNOW) this.checksum = 'absent';
     return this.checksum === 'absent' ? decodeFrame(withCrc(first)) : undefined;
+  }
+}
+
+/** So many conversions in a row with the same bits were not made by a line: a live chip's values move in between. */
+const EQUAL_CONVERSIONS = 3;
+
+/**
+ * Decides on frames that end as if the line were stuck. Such damage is the same in every read, so reading again finds nothing,
+ * and its checksum, 00 or FF, is right once in 256 conversions. One good frame in 2048 ends so by chance; it is believed when
+ * the bus was fine up to here, or when conversion after conversion says the same.
+ */
+export class StuckEnd {
+  private bits = -1;
+  private conversions = 0;
+
+  static isSeenIn(frame: Uint8Array): boolean {
+    const [, , , , , last = 0, checksum = 0] = frame;
+    return (checksum === 0x00 && (last & 0x0f) === 0x00) || (checksum === UNDRIVEN && (last & 0x0f) === 0x0f);
+  }
+
+  /** Takes note of one conversion all of whose reads were equal, and returns whether it may be believed. */
+  judge(bits: number, trust: BusTrust): boolean {
+    this.conversions = bits === this.bits ? this.conversions + 1 : 1;
+    this.bits = bits;
+    return trust.wasCleanLast || this.conversions >= EQUAL_CONVERSIONS;
   }
 }
 
@@ -88,9 +122,15 @@ export class FreezeWatch {
   }
 }
 
-/** A frame cut short by a disturbed line has FF in the byte before the last, too; that one is not believed. */
-function looksUnsummed(frame: Uint8Array): boolean {
-  return frame.length === FRAME_LENGTH && !hasValidCrc(frame) && frame[6] === UNDRIVEN && frame[5] !== UNDRIVEN;
+/**
+ * Whether the line was idle where a checksum would be. A line that went dead a little earlier has ones in the byte before, too:
+ * all of them are never believed, and half of them not while it is still open what the chip is.
+ */
+function looksUnsummed(frame: Uint8Array, deadMask: number): boolean {
+  const [, , , , , last = 0, checksum] = frame;
+  return (
+    frame.length === FRAME_LENGTH && checksum === UNDRIVEN && !hasValidCrc(frame) && (last & deadMask) !== deadMask
+  );
 }
 
 function equals(one: Uint8Array, other: Uint8Array): boolean {

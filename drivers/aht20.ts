@@ -1,7 +1,7 @@
 import { awaitPowerUp, prepare, softReset, startConversion } from './aht20-chip.ts';
 import { type Beliefs, readConversion } from './aht20-conversion.ts';
 import { Aht20Link, type Aht20LinkOptions, type Talk } from './aht20-link.ts';
-import { BusTrust, ChecksumHabit, FreezeWatch } from './aht20-trust.ts';
+import { BusTrust, ChecksumHabit, FreezeWatch, StuckEnd } from './aht20-trust.ts';
 import { I2cError, type Measurement, type Sensor, SensorError, type SensorHealth } from './sensor.ts';
 import type { SensorLock } from './sensor-lock.ts';
 
@@ -58,6 +58,7 @@ class Aht20 implements Sensor {
     this.beliefs = {
       trust: new BusTrust(),
       checksum: new ChecksumHabit(),
+      stuckEnd: new StuckEnd(),
       noteCrcError: () => this.counts.crcErrors++,
     };
   }

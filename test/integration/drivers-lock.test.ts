@@ -1,0 +1,116 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createSensorLock, type SensorLock } from '../../drivers/sensor-lock.ts';
+import { bundleForChild } from '../support/bundle.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+const never = new AbortController().signal;
+let scopes = 0;
+const newScope = (): string => `-test-${process.pid}-${scopes++}`;
+
+function createLock(clock: FakeClock, scope: string, address = 0x38): SensorLock {
+  return createSensorLock({ busNumber: 1, address, scope, delay: clock.sleep, monotonicMs: clock.monotonicMs });
+}
+
+/** Lets the fake time pass in small steps until the promise has settled. */
+async function pass<T>(clock: FakeClock, promise: Promise<T>): Promise<T> {
+  const state = { settled: false };
+  const done = (): void => {
+    state.settled = true;
+  };
+  promise.then(done, done);
+  for (let step = 0; step < 10_000 && !state.settled; step++) {
+    await clock.advance(5);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return promise;
+}
+
+async function holdInChild(scope: string): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [await bundleForChild('test/support/children/hold-sensor-lock.ts'), scope], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  return child;
+}
+
+describe.skipIf(process.platform !== 'linux')('the lock of a sensor', () => {
+  it('lets one measurement run at a time, and the next one when it has ended', async () => {
+    const clock = new FakeClock();
+    const scope = newScope();
+    const log: string[] = [];
+    const measure = (name: string): Promise<void> =>
+      createLock(clock, scope).runExclusive(async () => {
+        log.push(`${name} begins`);
+        await clock.sleep(85);
+        log.push(`${name} ends`);
+      }, never);
+    const first = measure('first');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pass(clock, Promise.all([first, measure('second')]));
+    expect(log).toEqual(['first begins', 'first ends', 'second begins', 'second ends']);
+  });
+
+  it('is one for each address', async () => {
+    const clock = new FakeClock();
+    const scope = newScope();
+    const inner = createLock(clock, scope, 0x39);
+    const startMs = clock.monotonicMs();
+    await createLock(clock, scope).runExclusive(() => inner.runExclusive(() => Promise.resolve(), never), never);
+    expect(clock.monotonicMs()).toBe(startMs);
+  });
+
+  it('is free again when its holder was killed', async () => {
+    const clock = new FakeClock();
+    const scope = newScope();
+    const child = await holdInChild(scope);
+    const lock = createLock(clock, scope);
+    let entered = false;
+    const waiting = lock.runExclusive(() => {
+      entered = true;
+      return Promise.resolve();
+    }, never);
+    await clock.advance(100);
+    expect(entered).toBe(false);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await pass(clock, waiting);
+    expect(clock.monotonicMs()).toBeLessThan(1_000 + 400);
+  });
+
+  it('is not waited for longer than half a second, and then not a second time while it is still held', async () => {
+    const clock = new FakeClock();
+    const scope = newScope();
+    await holdInChild(scope);
+    const lock = createLock(clock, scope);
+    const startMs = clock.monotonicMs();
+    expect(
+      await pass(
+        clock,
+        lock.runExclusive(() => Promise.resolve('measured'), never),
+      ),
+    ).toBe('measured');
+    expect(clock.monotonicMs() - startMs).toBeGreaterThanOrEqual(500);
+    expect(clock.monotonicMs() - startMs).toBeLessThan(600);
+    const againMs = clock.monotonicMs();
+    await lock.runExclusive(() => Promise.resolve(), never);
+    expect(clock.monotonicMs()).toBe(againMs);
+  });
+
+  it('ends its waiting with the reason of whoever stops it, and is free after a measurement that failed', async () => {
+    const clock = new FakeClock();
+    const scope = newScope();
+    const stop = new AbortController();
+    await createLock(clock, scope)
+      .runExclusive(async () => {
+        const waiting = createLock(clock, scope).runExclusive(() => Promise.resolve(), stop.signal);
+        stop.abort(new Error('stopped'));
+        await expect(waiting).rejects.toThrow('stopped');
+        throw new Error('no value');
+      }, never)
+      .catch((error: unknown) => expect(error).toMatchObject({ message: 'no value' }));
+    expect(await createLock(clock, scope).runExclusive(() => Promise.resolve('free'), never)).toBe('free');
+  });
+});

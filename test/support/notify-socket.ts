@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { until } from './until.ts';
 const SOURCE = fileURLToPath(new URL('notify-socket.c', import.meta.url));
 const BUILD_DIRECTORY = fileURLToPath(new URL('../../node_modules/.cache/techtemp/', import.meta.url));
 const PROGRAM = join(BUILD_DIRECTORY, 'notify-socket');
-const NATIVE = fileURLToPath(new URL('../../node_modules/sd-notify/build/Release/notify.node', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** One datagram: `["RELOADING=1", "MONOTONIC_USEC=…"]`. */
 export interface NotifyMessage {
@@ -52,9 +52,9 @@ export function buildNotifySocket(): void {
 export function whyNoFakeSystemd(): string | undefined {
   if (process.platform !== 'linux') return 'systemd exists on Linux only';
   if (!existsSync(PROGRAM)) return 'there is no C compiler (cc) to build test/support/notify-socket.c';
-  // Looked for, not loaded: a native package can be loaded in one thread of a process only.
-  if (existsSync(NATIVE)) return undefined;
-  return 'the optional package sd-notify was not built (apt-get install libsystemd-dev, npm rebuild sd-notify)';
+  // In a process of its own: a native package can be loaded in one thread of a process only, and may be built for another Node.js.
+  if (spawnSync(process.execPath, ['-e', "require('sd-notify')"], { cwd: ROOT }).status === 0) return undefined;
+  return 'the optional package sd-notify was not built for this Node.js (apt-get install libsystemd-dev, npm rebuild sd-notify)';
 }
 
 /** Listens as systemd would, on a socket in the file system or in the abstract name space. */

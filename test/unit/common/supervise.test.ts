@@ -28,13 +28,14 @@ test('the first failure ends the other loops and is the one that is thrown; each
   const first = new Error('the disk is gone');
   const second = new Error('and so is the bus');
   const told: [string, unknown][] = [];
+  const stop = new AbortController();
   const failsWhileEnding: Loop = async (signal) => {
     await idle(signal).catch(() => undefined);
     throw second;
   };
   const running = supervise(
     { idle, fails: async () => Promise.reject(first), failsWhileEnding },
-    new AbortController().signal,
+    stop.signal,
     (name, error) => told.push([name, error]),
   );
   await expect(running).rejects.toBe(first);
@@ -42,6 +43,7 @@ test('the first failure ends the other loops and is the one that is thrown; each
     ['fails', first],
     ['failsWhileEnding', second],
   ]);
+  expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
 });
 
 test('a failure while stopping is not taken for the stop', async () => {

@@ -5,11 +5,11 @@
 export function nearestName(word: string, names: readonly string[]): string | undefined {
   const wanted = word.toLowerCase().trim();
   const ranked = names
-    .map((name) => ({ name, distance: editDistance(wanted, name) }))
+    .map((name) => ({ name, distance: editDistance(wanted, name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance || a.name.length - b.name.length);
   const best = ranked[0];
   if (best !== undefined && best.distance <= Math.max(1, Math.floor(best.name.length / 3))) return best.name;
-  return ranked.find(({ name }) => wanted.length >= MIN_PART_LENGTH && name.includes(wanted))?.name;
+  return ranked.find(({ name }) => wanted.length >= MIN_PART_LENGTH && name.toLowerCase().includes(wanted))?.name;
 }
 
 /** Shorter parts are in too many names to mean one. */

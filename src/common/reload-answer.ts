@@ -38,8 +38,6 @@ const ANSWER_FILE = 'reload-answer';
 /** Nobody has asked yet: the file itself has changed. */
 const NO_REQUEST = 'none';
 const REQUEST_WORD = /^[\w-]{1,64}$/;
-/** The unit's own user writes, whoever may look into the directory reads. */
-const ANSWER_MODE = 0o644;
 
 /** `runtimeDirectory`: $RUNTIME_DIRECTORY; without one nobody waits for an answer, and none is written. */
 export function createReloadAnswers(runtimeDirectory: string | undefined): ReloadAnswers {

@@ -7,8 +7,9 @@ import { type DecodedFrame, decodeFrame, FRAME_LENGTH, formatBytes, hasValidCrc,
  */
 const CLEAN_READINGS_TO_TRUST = 1024;
 
-/** Conversions in which the byte after the data has to be FF (nobody drives the line) before a chip counts as one without CRC. */
+/** Conversions in which the byte after the data has to be no checksum before a chip counts as one that sends none. */
 const CONVERSIONS_TO_KNOW = 3;
+/** What is read where nobody drives the line. */
 const UNDRIVEN = 0xff;
 
 /** Whether this bus is believed on one frame. Starts, as after a failure, with asking twice. */
@@ -37,8 +38,8 @@ export class BusTrust {
 }
 
 /**
- * Finds out whether the chip sends a checksum. An AHT10 does not: its seventh byte is the idle line. A chip that has sent one
- * good checksum is never taken for it again, so noise on an AHT20's wires cannot open this door.
+ * Finds out whether the chip sends a checksum. An AHT10 does not: its seventh byte is the idle line, or the sixth again. A chip
+ * that has sent one good checksum is never taken for it any more, so noise on an AHT20's wires cannot open this door.
  */
 export class ChecksumHabit {
   private checksum: 'unknown' | 'sent' | 'absent' = 'unknown';
@@ -48,9 +49,9 @@ export class ChecksumHabit {
     return this.checksum === 'absent';
   }
 
-  /** Takes note of a frame that was believed. FF is no proof: one AHT10 frame in 256 has it as its checksum by chance. */
+  /** Takes note of a frame that was believed. A filler is no proof: in one AHT10 frame of 256 it is the checksum by chance. */
   noteBelieved(frame: Uint8Array): void {
-    if (frame[FRAME_LENGTH - 1] !== UNDRIVEN) this.checksum = 'sent';
+    if (!endsInFiller(frame)) this.checksum = 'sent';
   }
 
   /**
@@ -123,14 +124,18 @@ export class FreezeWatch {
 }
 
 /**
- * Whether the line was idle where a checksum would be. A line that went dead a little earlier has ones in the byte before, too:
- * all of them are never believed, and half of them not while it is still open what the chip is.
+ * Whether there is a filler where a checksum would be. A line that went dead a little earlier shows the same level in the byte
+ * before, too: all of it is never believed, and half of it not while it is still open what the chip is.
  */
 function looksUnsummed(frame: Uint8Array, deadMask: number): boolean {
-  const [, , , , , last = 0, checksum] = frame;
-  return (
-    frame.length === FRAME_LENGTH && checksum === UNDRIVEN && !hasValidCrc(frame) && (last & deadMask) !== deadMask
-  );
+  const [, , , , , last = 0, filler = 0] = frame;
+  const looksDead = (level: number): boolean => filler === level && (last & deadMask) === (level & deadMask);
+  return endsInFiller(frame) && !hasValidCrc(frame) && !looksDead(0x00) && !looksDead(UNDRIVEN);
+}
+
+function endsInFiller(frame: Uint8Array): boolean {
+  const [, , , , , last, filler] = frame;
+  return frame.length === FRAME_LENGTH && (filler === UNDRIVEN || filler === last);
 }
 
 function equals(one: Uint8Array, other: Uint8Array): boolean {

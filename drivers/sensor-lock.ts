@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import type { Delay } from './sensor.ts';
 
@@ -11,8 +12,8 @@ export interface SensorLockOptions {
   readonly address: number;
   readonly delay: Delay;
   readonly monotonicMs: () => number;
-  /** Keeps apart what does not share a sensor though the numbers are equal, such as emulated buses. Default: none. */
-  readonly scope?: string;
+  /** The device file that stands for the bus. Default: `/dev/i2c-N`. */
+  readonly devicePath?: string;
 }
 
 /** Keeps measurements of several processes on one sensor apart. */
@@ -26,17 +27,18 @@ export interface SensorLock {
 
 /**
  * The lock is a listening socket with a name in Linux's abstract namespace (`man 7 unix`): no file, no permission, and the
- * kernel frees it when its owner dies. Taking it costs 0.2 ms. Where there are no such names (other systems, a sandbox) it
- * locks nothing: the measurement validates itself, a lock only spares it a retry.
+ * kernel frees it when its owner dies. Taking it costs 0.2 ms. Where there are no such names (other systems, a sandbox), or no
+ * device file, it locks nothing: the measurement validates itself, a lock only spares it a retry.
  */
 export function createSensorLock(options: SensorLockOptions): SensorLock {
-  const { busNumber, address, delay, monotonicMs, scope = '' } = options;
-  const name = `\0techtemp-i2c-${busNumber}-${address.toString(16)}${scope}`;
+  const { busNumber, address, delay, monotonicMs, devicePath = `/dev/i2c-${busNumber}` } = options;
   // Whoever holds it for longer than any measurement takes is no measurement; it is not waited for a second time.
   let patienceMs = WAIT_LIMIT_MS;
 
   async function take(signal: AbortSignal): Promise<Server | undefined> {
     const giveUpMs = monotonicMs() + patienceMs;
+    const name = lockName(devicePath, address);
+    if (name === undefined) return undefined;
     for (;;) {
       signal.throwIfAborted();
       const attempt = await listen(name);
@@ -62,6 +64,17 @@ export function createSensorLock(options: SensorLockOptions): SensorLock {
       }
     },
   };
+}
+
+/** Named after the device file itself, so that whoever sees the same file, by whatever path, means the same lock. */
+function lockName(devicePath: string, address: number): string | undefined {
+  try {
+    const { dev, ino } = statSync(devicePath);
+    return `\0techtemp-i2c-${dev}-${ino}-${address.toString(16)}`;
+  } catch {
+    // Opening the bus says what is wrong with it.
+    return undefined;
+  }
 }
 
 function listen(name: string): Promise<Server | 'taken' | undefined> {

@@ -1,16 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createSensorLock, type SensorLock } from '../../drivers/sensor-lock.ts';
 import { bundleForChild } from '../support/bundle.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const never = new AbortController().signal;
-let scopes = 0;
-const newScope = (): string => `-test-${process.pid}-${scopes++}`;
 
-function createLock(clock: FakeClock, scope: string, address = 0x38): SensorLock {
-  return createSensorLock({ busNumber: 1, address, scope, delay: clock.sleep, monotonicMs: clock.monotonicMs });
+/** A file that stands for a bus that no other test has. */
+function newDevice(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'lock-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'i2c-1');
+  writeFileSync(path, '');
+  return path;
+}
+
+function createLock(clock: FakeClock, devicePath: string, address = 0x38): SensorLock {
+  return createSensorLock({ busNumber: 1, address, devicePath, delay: clock.sleep, monotonicMs: clock.monotonicMs });
 }
 
 /** Lets the fake time pass in small steps until the promise has settled. */
@@ -27,10 +37,14 @@ async function pass<T>(clock: FakeClock, promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-async function holdInChild(scope: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [await bundleForChild('test/support/children/hold-sensor-lock.ts'), scope], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+async function holdInChild(devicePath: string): Promise<ChildProcess> {
+  const child = spawn(
+    process.execPath,
+    [await bundleForChild('test/support/children/hold-sensor-lock.ts'), devicePath],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   onTestFinished(() => void child.kill('SIGKILL'));
   await once(child.stdout, 'data');
   return child;
@@ -39,10 +53,10 @@ async function holdInChild(scope: string): Promise<ChildProcess> {
 describe.skipIf(process.platform !== 'linux')('the lock of a sensor', () => {
   it('lets one measurement run at a time, and the next one when it has ended', async () => {
     const clock = new FakeClock();
-    const scope = newScope();
+    const devicePath = newDevice();
     const log: string[] = [];
     const measure = (name: string): Promise<void> =>
-      createLock(clock, scope).runExclusive(async () => {
+      createLock(clock, devicePath).runExclusive(async () => {
         log.push(`${name} begins`);
         await clock.sleep(85);
         log.push(`${name} ends`);
@@ -55,18 +69,33 @@ describe.skipIf(process.platform !== 'linux')('the lock of a sensor', () => {
 
   it('is one for each address', async () => {
     const clock = new FakeClock();
-    const scope = newScope();
-    const inner = createLock(clock, scope, 0x39);
+    const devicePath = newDevice();
+    const inner = createLock(clock, devicePath, 0x39);
     const startMs = clock.monotonicMs();
-    await createLock(clock, scope).runExclusive(() => inner.runExclusive(() => Promise.resolve(), never), never);
+    await createLock(clock, devicePath).runExclusive(() => inner.runExclusive(() => Promise.resolve(), never), never);
     expect(clock.monotonicMs()).toBe(startMs);
+  });
+
+  it('is the same by whatever path the device file is found, and none where there is no such file', async () => {
+    const clock = new FakeClock();
+    const devicePath = newDevice();
+    symlinkSync(devicePath, `${devicePath}-alias`);
+    const stop = new AbortController();
+    await createLock(clock, devicePath).runExclusive(async () => {
+      const waiting = createLock(clock, `${devicePath}-alias`).runExclusive(() => Promise.resolve(), stop.signal);
+      const refused = expect(waiting).rejects.toThrow('stopped');
+      await clock.advance(100);
+      stop.abort(new Error('stopped'));
+      await refused;
+      await createLock(clock, `${devicePath}-none`).runExclusive(() => Promise.resolve(), never);
+    }, never);
   });
 
   it('is free again when its holder was killed', async () => {
     const clock = new FakeClock();
-    const scope = newScope();
-    const child = await holdInChild(scope);
-    const lock = createLock(clock, scope);
+    const devicePath = newDevice();
+    const child = await holdInChild(devicePath);
+    const lock = createLock(clock, devicePath);
     let entered = false;
     const waiting = lock.runExclusive(() => {
       entered = true;
@@ -82,9 +111,9 @@ describe.skipIf(process.platform !== 'linux')('the lock of a sensor', () => {
 
   it('is not waited for longer than half a second, and then not a second time while it is still held', async () => {
     const clock = new FakeClock();
-    const scope = newScope();
-    await holdInChild(scope);
-    const lock = createLock(clock, scope);
+    const devicePath = newDevice();
+    await holdInChild(devicePath);
+    const lock = createLock(clock, devicePath);
     const startMs = clock.monotonicMs();
     expect(
       await pass(
@@ -101,16 +130,16 @@ describe.skipIf(process.platform !== 'linux')('the lock of a sensor', () => {
 
   it('ends its waiting with the reason of whoever stops it, and is free after a measurement that failed', async () => {
     const clock = new FakeClock();
-    const scope = newScope();
+    const devicePath = newDevice();
     const stop = new AbortController();
-    await createLock(clock, scope)
+    await createLock(clock, devicePath)
       .runExclusive(async () => {
-        const waiting = createLock(clock, scope).runExclusive(() => Promise.resolve(), stop.signal);
+        const waiting = createLock(clock, devicePath).runExclusive(() => Promise.resolve(), stop.signal);
         stop.abort(new Error('stopped'));
         await expect(waiting).rejects.toThrow('stopped');
         throw new Error('no value');
       }, never)
       .catch((error: unknown) => expect(error).toMatchObject({ message: 'no value' }));
-    expect(await createLock(clock, scope).runExclusive(() => Promise.resolve('free'), never)).toBe('free');
+    expect(await createLock(clock, devicePath).runExclusive(() => Promise.resolve('free'), never)).toBe('free');
   });
 });

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSensorLock } from '../../../drivers/sensor-lock.ts';
 
-// Another process that measures, for ever: takes the lock of the scope given, says so, and keeps it until it is ended.
+// Another process that measures, for ever: takes the lock of the device file given, says so, and keeps it until it is ended.
 const lock = createSensorLock({
   busNumber: 1,
   address: 0x38,
-  scope: process.argv[2] ?? '',
+  devicePath: process.argv[2] ?? '',
   delay: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
   monotonicMs: () => performance.now(),
 });

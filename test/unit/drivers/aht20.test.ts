@@ -399,6 +399,14 @@ describe('a chip without checksum (AHT10)', () => {
   const bare = (hex: string): string => `${hex.slice(0, 12)}FF`;
   const six = (hex: string): string => conversion(...Array<string>(6).fill(bare(hex)));
 
+  it('is recognised, too, when it says its last byte again', async () => {
+    const again = (hex: string): string => hex.slice(0, 12) + hex.slice(10, 12);
+    const sixAgain = (hex: string): string => conversion(...Array<string>(6).fill(again(hex)));
+    const { bus, sensor } = bench(OPENED, sixAgain(FIRST), RETRY, sixAgain(SECOND), SOFT_RESET, sixAgain(FIRST));
+    expect((await sensor.measure(never)).temperatureCelsius).toBeCloseTo(22.517, 3);
+    bus.done();
+  });
+
   it('is recognised after three conversions whose reads agree, and then believed on two', async () => {
     const { bus, sensor } = bench(OPENED, six(FIRST), RETRY, six(SECOND), SOFT_RESET, six(FIRST));
     const { temperatureCelsius, frame } = await sensor.measure(never);

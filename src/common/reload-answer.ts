@@ -51,10 +51,7 @@ export function createReloadAnswers(runtimeDirectory: string | undefined): Reloa
     },
     async answer({ request }, { result, generation, message }) {
       const lines = [`request ${request}`, `generation ${generation}`, `result ${result}`, message.trimEnd(), ''];
-      await writeFileAtomic(join(runtimeDirectory, ANSWER_FILE), lines.join('\n'), {
-        mode: ANSWER_MODE,
-        durable: 'no',
-      });
+      await writeFileAtomic(join(runtimeDirectory, ANSWER_FILE), lines.join('\n'), { durable: 'no' });
     },
   };
 }

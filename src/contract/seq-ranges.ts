@@ -38,3 +38,17 @@ export function rangesInclude(ranges: readonly SeqRange[], seq: number): boolean
 export function countOfRanges(ranges: readonly SeqRange[]): number {
   return ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
 }
+
+/** What is left of normalised ranges when the numbers of others are taken out; normalised. */
+export function subtractRanges(ranges: readonly SeqRange[], taken: readonly SeqRange[]): readonly SeqRange[] {
+  let left = [...ranges];
+  for (const [from, to] of taken) {
+    left = left.flatMap(([first, last]): SeqRange[] => {
+      if (to < first || from > last) return [[first, last]];
+      const before: SeqRange[] = first < from ? [[first, from - 1]] : [];
+      const after: SeqRange[] = to < last ? [[to + 1, last]] : [];
+      return [...before, ...after];
+    });
+  }
+  return left;
+}

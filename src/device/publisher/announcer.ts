@@ -1,0 +1,178 @@
+import { backOffMs } from '../../common/back-off.ts';
+import type { Random } from '../../common/clock.ts';
+import type { DeviceStatus } from '../../contract/status.ts';
+import { sensorTopic } from '../../contract/topics.ts';
+import type { DeviceSection } from '../config/device-config.ts';
+import type { LinkMessage } from '../mqtt/link-session.ts';
+import { Bell } from './bell.ts';
+import type { Desk } from './desk.ts';
+import { discoveryMessages } from './discovery.ts';
+import { isRefusal } from './faults.ts';
+import { latestWanted } from './live-lane.ts';
+import type { Memory } from './memory.ts';
+import type { Post } from './post.ts';
+import { statusMessage } from './status-message.ts';
+
+/** Several things that change together are one status. */
+const STATUS_DEBOUNCE_MS = 200;
+const STATUS_SPACING_MS = 1_000;
+/** What a broker has refused is offered again. */
+const RETRY = { minMs: 30_000, maxMs: 600_000 };
+
+export interface AnnouncerParts {
+  readonly desk: Desk;
+  readonly memory: Memory;
+  readonly random: Random;
+  readonly version: string;
+  readonly status: () => DeviceStatus;
+}
+
+/** Keeps the retained topics true: `status`, Home Assistant's configurations, and nothing that we left there earlier. */
+export class Announcer {
+  readonly #parts: AnnouncerParts;
+  readonly #bell = new Bell();
+  #statusDueMs = 0;
+  #statusSentMs = Number.NEGATIVE_INFINITY;
+  /** When discovery is offered again after a refusal. */
+  #retryDueMs = Number.POSITIVE_INFINITY;
+  /** In a row, by what was refused. */
+  readonly #refusals = { status: 0, discovery: 0 };
+  /** Whom the open connection speaks for; the config may be further by the time it says goodbye. */
+  #device: DeviceSection;
+  /** Discovery as this connection has published it. */
+  #published = new Map<string, string>();
+
+  constructor(parts: AnnouncerParts) {
+    this.#parts = parts;
+    this.#device = parts.desk.parts.device.current;
+  }
+
+  /** Something that `status` tells has changed. */
+  statusChanged(): void {
+    const nowMs = this.#parts.desk.parts.clock.monotonicMs();
+    const dueMs = Math.max(nowMs + STATUS_DEBOUNCE_MS, this.#statusSentMs + STATUS_SPACING_MS);
+    if (dueMs >= this.#statusDueMs) return;
+    this.#statusDueMs = dueMs;
+    this.#bell.ring();
+  }
+
+  /** Home Assistant has started: it wants to hear it all again. */
+  announceAgain(): void {
+    this.#published.clear();
+    this.statusChanged();
+  }
+
+  /** The first word on a new connection: the will has said "offline", or may have. */
+  async begin(post: Post, signal: AbortSignal): Promise<void> {
+    this.#device = this.#parts.desk.parts.device.current;
+    this.#published.clear();
+    this.#retryDueMs = Number.POSITIVE_INFINITY;
+    await this.#remember(this.#wantedTopics());
+    await this.#publishStatus(post, signal);
+  }
+
+  async run(post: Post, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts.desk.parts;
+    for (;;) {
+      await this.#announceDevice(post, signal);
+      const dueMs = Math.min(this.#statusDueMs, this.#retryDueMs);
+      await this.#bell.wait(clock, dueMs - clock.monotonicMs(), signal);
+      const nowMs = clock.monotonicMs();
+      if (nowMs >= this.#retryDueMs) this.#retryDueMs = Number.POSITIVE_INFINITY;
+      if (nowMs >= this.#statusDueMs) await this.#publishStatus(post, signal);
+    }
+  }
+
+  /** The last word before a clean end, so that nobody has to wait for the will. */
+  async end(post: Post, signal: AbortSignal): Promise<void> {
+    await post.send('live', this.#statusOf({ state: 'offline' }, post), signal);
+  }
+
+  async #publishStatus(post: Post, signal: AbortSignal): Promise<void> {
+    const { clock, mqtt } = this.#parts.desk.parts;
+    this.#statusSentMs = clock.monotonicMs();
+    this.#statusDueMs = this.#statusSentMs + mqtt.current.statusIntervalMs;
+    const taken = await this.#offer('status', this.#statusOf(this.#parts.status(), post), post, signal);
+    if (!taken) this.#statusDueMs = this.#statusSentMs + this.#retryInMs('status');
+  }
+
+  #statusOf(status: DeviceStatus, post: Post): LinkMessage {
+    const { homeId, deviceUid } = this.#device;
+    return statusMessage(sensorTopic(homeId, deviceUid, 'status'), status, (message) => post.fits(message));
+  }
+
+  /** Publishes what differs from what was published, and takes back what is not wanted any more. */
+  async #announceDevice(post: Post, signal: AbortSignal): Promise<void> {
+    if (this.#retryDueMs !== Number.POSITIVE_INFINITY) return;
+    await this.#remember(this.#wantedTopics());
+    for (const message of this.#discovery()) {
+      if (this.#published.get(message.topic) === message.payload) continue;
+      if (await this.#offer('discovery', message, post, signal)) this.#published.set(message.topic, message.payload);
+      else this.#retryDueMs = this.#parts.desk.parts.clock.monotonicMs() + this.#retryInMs('discovery');
+    }
+    await this.#clearStale(post, signal);
+  }
+
+  /** Also what an earlier run of the program left, under another uid, prefix or home. */
+  async #clearStale(post: Post, signal: AbortSignal): Promise<void> {
+    const wanted = new Set(this.#wantedTopics());
+    const stale = this.#parts.memory.current.retained.filter((topic) => !wanted.has(topic));
+    if (stale.length === 0) return;
+    const kept = new Set(stale);
+    for (const topic of stale) {
+      this.#published.delete(topic);
+      if (await this.#offer('discovery', { topic, payload: '', retain: true }, post, signal)) kept.delete(topic);
+    }
+    const retained = this.#parts.memory.current.retained.filter((topic) => wanted.has(topic) || kept.has(topic));
+    await this.#parts.memory.update({ retained });
+  }
+
+  /** @returns whether the broker took it */
+  async #offer(place: 'status' | 'discovery', message: LinkMessage, post: Post, signal: AbortSignal): Promise<boolean> {
+    const { faults } = this.#parts.desk.parts;
+    try {
+      await post.send('live', message, signal);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      faults.failedWith(place, error);
+      return false;
+    }
+    this.#refusals[place] = 0;
+    faults.works(place);
+    return true;
+  }
+
+  #retryInMs(place: 'status' | 'discovery'): number {
+    this.#refusals[place] += 1;
+    return backOffMs(this.#refusals[place] - 1, RETRY, this.#parts.random);
+  }
+
+  #discovery(): readonly LinkMessage[] {
+    const { device, homeassistant, mqtt } = this.#parts.desk.parts;
+    if (!homeassistant.current.discovery) return [];
+    return discoveryMessages({
+      device: device.current,
+      prefix: homeassistant.current.discoveryPrefix,
+      latest: latestWanted({ mqtt, homeassistant }),
+      intervalSeconds: this.#parts.status().interval_s ?? 0,
+      version: this.#parts.version,
+    });
+  }
+
+  #wantedTopics(): readonly string[] {
+    const { device, mqtt, homeassistant } = this.#parts.desk.parts;
+    const { homeId, deviceUid } = device.current;
+    return [
+      sensorTopic(homeId, deviceUid, 'status'),
+      ...(latestWanted({ mqtt, homeassistant }) ? [sensorTopic(homeId, deviceUid, 'latest')] : []),
+      ...this.#discovery().map(({ topic }) => topic),
+    ];
+  }
+
+  /** Before the first message on a topic, so that it can be taken back even if we die now. */
+  async #remember(topics: readonly string[]): Promise<void> {
+    const { retained } = this.#parts.memory.current;
+    if (topics.every((topic) => retained.includes(topic))) return;
+    await this.#parts.memory.update({ retained: [...new Set([...retained, ...topics])] });
+  }
+}

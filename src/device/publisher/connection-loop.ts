@@ -1,0 +1,179 @@
+import { backOffMs } from '../../common/back-off.ts';
+import type { Random } from '../../common/clock.ts';
+import type { Log } from '../../common/log.ts';
+import { waitAny } from '../../common/wait-any.ts';
+import { encodeStatus, OFFLINE_STATUS } from '../../contract/status.ts';
+import { sensorTopic } from '../../contract/topics.ts';
+import type { DeviceSection, MqttSection } from '../config/device-config.ts';
+import { readLinkIdentity } from '../mqtt/link-options.ts';
+import { LinkError, type LinkSession, type OpenLink } from '../mqtt/link-session.ts';
+import type { Incoming } from './incoming.ts';
+import { PUBLISH_TIMEOUT_MS } from './post.ts';
+import { ProtocolChoice } from './protocol-choice.ts';
+import { runSession, type SessionParts } from './session.ts';
+
+/** DNS, TCP, TLS on a slow Pi, CONNACK. */
+const CONNECT_TIMEOUT_MS = 20_000;
+/** Reading a password and certificates besides; beyond that something hangs that is not the broker. */
+const ATTEMPT_LIMIT_MS = CONNECT_TIMEOUT_MS + 30_000;
+/** A broker that accepts and hangs up at once has not been reached: only a session of this age ends the back-off. */
+const STABLE_MS = 30_000;
+
+export interface ConnectionParts extends SessionParts {
+  readonly openLink: OpenLink;
+  readonly incoming: Incoming;
+  readonly random: Random;
+  readonly log: Log;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly onStateChange: () => void;
+}
+
+/** The config that a connection was made with. */
+interface Opened {
+  readonly mqtt: MqttSection;
+  readonly device: DeviceSection;
+}
+
+/** Connects, again and again: a new client each time, full jitter in between, at once when the config says where else. */
+export class ConnectionLoop {
+  readonly #parts: ConnectionParts;
+  readonly #protocol = new ProtocolChoice();
+  #session: LinkSession | undefined;
+  #failures = 0;
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts;
+  }
+
+  /** The session that is open at the moment. */
+  session(): LinkSession | undefined {
+    return this.#session;
+  }
+
+  /** Resolves when the signal is aborted and the last session ended in good order. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { mqtt, device } = this.#parts.desk.parts;
+    while (!signal.aborted) {
+      const opened = { mqtt: mqtt.current, device: device.current };
+      const config = new AbortController();
+      const follow = (): void => config.abort(signal.reason);
+      signal.addEventListener('abort', follow, { once: true });
+      const watching = this.#untilReconfigured(opened, config);
+      try {
+        await this.#connectAndPause(opened, config.signal);
+      } finally {
+        signal.removeEventListener('abort', follow);
+        config.abort(new Error('the attempt is over'));
+        await watching;
+      }
+    }
+  }
+
+  /** One attempt with all that follows from it; returns early when the config changes. */
+  async #connectAndPause(opened: Opened, signal: AbortSignal): Promise<void> {
+    const { clock, mqtt } = this.#parts.desk.parts;
+    const error = await this.#connect(opened, signal);
+    if (error === undefined || signal.aborted) {
+      this.#failures = 0;
+      return;
+    }
+    if (this.#protocol.failed(opened.mqtt.protocol, error)) return;
+    const { reconnectMinMs, reconnectMaxMs } = mqtt.current;
+    // Nobody but a person can cure a wrong password; asking a broker for it often looks like an attack.
+    const minMs = isLogin(error) ? Math.max(reconnectMinMs, reconnectMaxMs / 2) : reconnectMinMs;
+    const pauseMs = backOffMs(this.#failures, { minMs, maxMs: reconnectMaxMs }, this.#parts.random);
+    this.#failures += 1;
+    await clock.sleep(pauseMs, signal).catch(() => undefined);
+  }
+
+  /** @returns why the attempt or the session failed; undefined when it was called off */
+  async #connect(opened: Opened, signal: AbortSignal): Promise<LinkError | undefined> {
+    const { clock, faults, pulse } = this.#parts.desk.parts;
+    try {
+      const session = await pulse.during(ATTEMPT_LIMIT_MS, this.#open(opened, signal));
+      const openedMs = clock.monotonicMs();
+      this.#session = session;
+      this.#sayConnected(opened);
+      const broken = await runSession(this.#parts, session, signal);
+      if (clock.monotonicMs() - openedMs >= STABLE_MS) this.#failures = 0;
+      if (broken !== undefined) faults.failedWith('connection', broken);
+      return broken;
+    } catch (error) {
+      if (signal.aborted && this.#session === undefined) return undefined;
+      if (!(error instanceof LinkError)) throw error;
+      faults.failed('connection', error.code, error.message, isLogin(error) ? 'loud' : 'normal');
+      return error;
+    } finally {
+      this.#session = undefined;
+      this.#parts.onStateChange();
+    }
+  }
+
+  async #open({ mqtt, device }: Opened, signal: AbortSignal): Promise<LinkSession> {
+    const { env, incoming, openLink } = this.#parts;
+    const identity = await readLinkIdentity({ mqtt, deviceUid: device.deviceUid, env });
+    const topic = sensorTopic(device.homeId, device.deviceUid, 'status');
+    return await openLink(
+      {
+        ...identity,
+        protocolVersion: this.#protocol.next(mqtt.protocol),
+        will: { topic, payload: encodeStatus(OFFLINE_STATUS), retain: true },
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        publishTimeoutMs: PUBLISH_TIMEOUT_MS,
+        onMessage: incoming.receive,
+      },
+      signal,
+    );
+  }
+
+  #sayConnected({ mqtt }: Opened): void {
+    const { log, desk, onStateChange } = this.#parts;
+    const fields = { mqtt: this.#session?.protocolVersion === 5 ? '5' : '3.1.1', delivery: desk.mode() };
+    const level = this.#failures > 1 ? 'debug' : 'info';
+    log[level](fields, `connected to the MQTT broker ${mqtt.brokerHost}:${mqtt.brokerPort}`);
+    desk.parts.faults.works('connection');
+    onStateChange();
+  }
+
+  /** Aborts when the connection would have to be another one by now. Never rejects. */
+  async #untilReconfigured(opened: Opened, config: AbortController): Promise<void> {
+    const { mqtt, device } = this.#parts.desk.parts;
+    const before = connectionKeys(opened);
+    try {
+      for (;;) {
+        const seen = [mqtt.version, device.version] as const;
+        const now = { mqtt: mqtt.current, device: device.current };
+        if (connectionKeys(now) !== before) {
+          if (placeOf(now) !== placeOf(opened)) this.#protocol.reset();
+          config.abort(new Error('the config has changed'));
+          return;
+        }
+        await waitAny(config.signal, [
+          async (off) => mqtt.changed(seen[0], off),
+          async (off) => device.changed(seen[1], off),
+        ]);
+      }
+    } catch (error) {
+      if (!config.signal.aborted) throw error;
+    }
+  }
+}
+
+/** Everything that a connection depends on; all other keys take effect without a new one. */
+function connectionKeys({ mqtt, device }: Opened): string {
+  const { brokerHost, brokerPort, username, password, passwordFile, clientId, keepaliveMs, protocol } = mqtt;
+  const { tls, tlsCaFile, tlsCertFile, tlsKeyFile, tlsServerName } = mqtt;
+  return JSON.stringify([
+    [brokerHost, brokerPort, username, password, passwordFile, clientId, keepaliveMs, protocol],
+    [tls, tlsCaFile, tlsCertFile, tlsKeyFile, tlsServerName],
+    [device.homeId, device.deviceUid],
+  ]);
+}
+
+function placeOf({ mqtt }: Opened): string {
+  return `${mqtt.brokerHost}:${mqtt.brokerPort}`;
+}
+
+function isLogin({ code }: LinkError): boolean {
+  return code === 'LINK_CREDENTIALS' || code === 'LINK_NOT_AUTHORIZED';
+}

@@ -1,0 +1,147 @@
+import type { Clock } from '../../common/clock.ts';
+import type { Live } from '../../common/live.ts';
+import { rangesOf } from '../../contract/seq-ranges.ts';
+import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config/device-config.ts';
+import type { Journal, JournalSet } from '../journal/journal.ts';
+import { Bell } from './bell.ts';
+import { Delivery, type DeliveryMode } from './delivery.ts';
+import type { Faults } from './faults.ts';
+import { InTransit, type Shipment } from './in-transit.ts';
+import type { Pulse } from './pulse.ts';
+
+/** However long receipts fail to come, they are asked for again after this at the latest. */
+const LONGEST_PATIENCE_MS = 3_600_000;
+/**
+ * Unreceipted backlog messages: a default Mosquitto queues 1,000 messages for a subscriber and drops what comes after them
+ * without a word, so that twenty agents may empty their journals at once. Begun with few, doubled with each receipt.
+ */
+const MOST_UNRECEIPTED = 50;
+const FIRST_UNRECEIPTED = 4;
+
+export interface DeskParts {
+  readonly clock: Clock;
+  readonly journals: Pick<JournalSet, 'journals' | 'stats'>;
+  readonly device: Live<DeviceSection>;
+  readonly mqtt: Live<MqttSection>;
+  readonly homeassistant: Live<HomeAssistantSection>;
+  readonly faults: Faults;
+  readonly pulse: Pulse;
+  /** The delivery promise, or who is there to keep it, has changed. */
+  readonly onDeliveryChange: () => void;
+}
+
+/**
+ * What the lanes share: what is on its way, when an entry may leave the journal, and how much may go out unconfirmed.
+ *
+ *   reading --> live lane ----\                          /-- broker mode --> released at PUBACK
+ *                              >-- in transit -- PUBACK <
+ *   journal --> backlog lane -/                          \-- receipt mode --> released by receipt, else sent again
+ */
+export class Desk {
+  readonly parts: DeskParts;
+  readonly delivery: Delivery;
+  readonly transit = new InTransit();
+  readonly backlogBell = new Bell();
+  /** Counts demands to begin again at the oldest entry. */
+  rescans = 0;
+  /** Resolves when this session knows which servers have announced themselves; rejects when it ended before. */
+  #introduced: Promise<void> = Promise.resolve();
+  #knownState = '';
+  #unreceiptedInARow = 0;
+  #allowance = FIRST_UNRECEIPTED;
+
+  constructor(parts: DeskParts, givers: readonly string[]) {
+    this.parts = parts;
+    this.delivery = new Delivery(givers);
+  }
+
+  mode(): DeliveryMode {
+    return this.delivery.mode(this.parts.mqtt.current.delivery);
+  }
+
+  /** A new session: nothing is on its way, and nobody is known to be there. */
+  begin(introduced: Promise<void>): void {
+    this.#introduced = introduced;
+    this.delivery.forgetPresence();
+    this.transit.clear();
+    this.parts.faults.works('oversize');
+    this.#knownState = this.#state();
+    this.#beginAgain();
+  }
+
+  /** The backlog begins again at the oldest entry that is not on its way. */
+  rescan(): void {
+    this.rescans += 1;
+    this.backlogBell.ring();
+  }
+
+  /** Looks whether a server came, went, or changed its mind, or the user did; if so, the backlog begins again. */
+  deliveryChanged(): void {
+    const state = this.#state();
+    if (state === this.#knownState) return;
+    this.#knownState = state;
+    this.#beginAgain();
+    this.parts.onDeliveryChange();
+  }
+
+  /** The broker has acknowledged a shipment. */
+  async acknowledged(shipment: Shipment, journal: Journal): Promise<void> {
+    // An announcement that is on its way to us may say that PUBACK is not enough.
+    if (this.parts.mqtt.current.delivery === 'auto') await this.#introduced;
+    if (this.mode() === 'broker') {
+      journal.release(rangesOf(shipment.seqs));
+      this.transit.remove(shipment);
+    } else if (this.delivery.giverOnline()) {
+      this.transit.awaitReceipt(shipment, this.parts.clock.monotonicMs() + this.#patienceMs());
+    } else {
+      this.transit.remove(shipment);
+    }
+    this.backlogBell.ring();
+  }
+
+  /** A receipt that was found good. */
+  received(epoch: string, stored: Parameters<InTransit['confirm']>[1]): void {
+    if (!this.transit.confirm(epoch, stored)) return;
+    this.#unreceiptedInARow = 0;
+    this.#allowance = Math.min(MOST_UNRECEIPTED, this.#allowance * 2);
+    this.parts.faults.works('receipts');
+    this.backlogBell.ring();
+  }
+
+  /** Begins again when a receipt is overdue, with a single message as a probe. @returns ms until the next may be overdue */
+  missReceipts(): number {
+    const nextMs = this.transit.nextDueMs() - this.parts.clock.monotonicMs();
+    if (nextMs > 0) return nextMs;
+    const waited = this.#patienceMs() / 1000;
+    this.#unreceiptedInARow += 1;
+    this.#allowance = 1;
+    this.transit.forgetAwaited();
+    const what = `no receipt from the server for ${waited} s; is it storing? The readings are kept and sent again`;
+    this.parts.faults.failed('receipts', 'RECEIPT_MISSING', what);
+    this.rescan();
+    return 0;
+  }
+
+  /** Whether another backlog message may go out in receipt mode. */
+  mayShip(): boolean {
+    return this.delivery.giverOnline() && this.transit.messages('backlog') < this.#allowance;
+  }
+
+  #beginAgain(): void {
+    this.transit.forgetAwaited();
+    this.#allowance = FIRST_UNRECEIPTED;
+    this.#unreceiptedInARow = 0;
+    this.parts.faults.works('receipts');
+    this.rescan();
+  }
+
+  #state(): string {
+    return [this.mode(), this.delivery.giverOnline(), this.delivery.takesBatches()].join();
+  }
+
+  /** Doubles with each time in a row that receipts did not come. */
+  #patienceMs(): number {
+    const { receiptTimeoutMs } = this.parts.mqtt.current;
+    return Math.max(receiptTimeoutMs, Math.min(LONGEST_PATIENCE_MS, receiptTimeoutMs * 2 ** this.#unreceiptedInARow));
+  }
+}

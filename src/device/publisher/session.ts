@@ -1,0 +1,121 @@
+import { DeadlineError, withDeadline } from '../../common/deadline.ts';
+import { waitAny } from '../../common/wait-any.ts';
+import type { LinkError, LinkSession } from '../mqtt/link-session.ts';
+import type { Announcer } from './announcer.ts';
+import type { BacklogLane } from './backlog-lane.ts';
+import { Crew } from './crew.ts';
+import type { Desk } from './desk.ts';
+import type { LiveLane } from './live-lane.ts';
+import { Post } from './post.ts';
+import { SendWindow } from './send-window.ts';
+import type { Subscriptions } from './subscriptions.ts';
+
+/** After our first messages are answered, brokers that look up retained messages in the background get this much more. */
+const ANNOUNCEMENT_GRACE_MS = 1_000;
+/** A stop waits this long for acknowledgements that are under way, for the last status, and for the broker's goodbye. */
+const DRAIN_LIMIT_MS = 2_000;
+const LAST_STATUS_LIMIT_MS = 1_000;
+const GOODBYE_LIMIT_MS = 1_000;
+
+export interface SessionParts {
+  readonly desk: Desk;
+  readonly live: LiveLane;
+  readonly backlog: BacklogLane;
+  readonly announcer: Announcer;
+  readonly subscriptions: Subscriptions;
+}
+
+/**
+ * Lives through one connection: all lanes side by side until it breaks, or until the signal is aborted; then in good order:
+ * nothing new, what is under way, status offline, goodbye.
+ * @returns why it broke; undefined when it was ended by the signal. @throws what no lane could handle
+ */
+export async function runSession(
+  parts: SessionParts,
+  session: LinkSession,
+  signal: AbortSignal,
+): Promise<LinkError | undefined> {
+  const { clock, pulse } = parts.desk.parts;
+  const stop = new AbortController();
+  const crew = new Crew(stop.signal);
+  const window = new SendWindow(windowSize(parts.desk, session));
+  const post = new Post(session, window, pulse);
+  const ended = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true, signal: stop.signal });
+  });
+
+  const introduced = introduce(parts, post, stop.signal);
+  introduced.catch(() => undefined);
+  parts.desk.begin(introduced);
+  crew.add(parts.live.run(post, crew, stop.signal));
+  crew.add(introduced.then(async () => parts.announcer.run(post, stop.signal)));
+  crew.add(introduced.then(async () => parts.backlog.run(post, crew, stop.signal)));
+  crew.add(introduced.then(async () => parts.subscriptions.run(session, stop.signal)));
+  crew.add(followConfig(parts, session, window, stop.signal));
+
+  const end = await Promise.race([
+    ended.then(() => ({ why: 'asked' }) as const),
+    session.closed.then((error) => ({ why: 'broken', error }) as const),
+    crew.failed.then((error) => ({ why: 'failed', error }) as const),
+  ]);
+  stop.abort(new Error('the session is over'));
+  if (end.why === 'asked') {
+    const limited = { clock, limitMs: DRAIN_LIMIT_MS, what: 'draining' };
+    await withDeadline(Promise.race([crew.over(), session.closed]), limited).catch(ignoreDeadline);
+    await sayOffline(parts, post, session);
+  }
+  await session.end(end.why === 'asked' ? GOODBYE_LIMIT_MS : 0);
+  await crew.over();
+  if (end.why === 'failed') throw end.error;
+  return end.why === 'broken' ? end.error : undefined;
+}
+
+/** Resolves when it is known which servers have announced themselves: their retained words come before our status is answered. */
+async function introduce(parts: SessionParts, post: Post, signal: AbortSignal): Promise<void> {
+  const { desk, announcer, subscriptions } = parts;
+  await subscriptions.begin(post.session);
+  await announcer.begin(post, signal);
+  const undecided = desk.parts.mqtt.current.delivery === 'auto' && desk.mode() === 'broker';
+  if (undecided) await desk.parts.clock.sleep(ANNOUNCEMENT_GRACE_MS, signal);
+}
+
+/** What can change without a new connection takes effect here. */
+async function followConfig(
+  parts: SessionParts,
+  session: LinkSession,
+  window: SendWindow,
+  signal: AbortSignal,
+): Promise<void> {
+  const { mqtt, device, homeassistant } = parts.desk.parts;
+  for (;;) {
+    const seen = [mqtt.version, device.version, homeassistant.version] as const;
+    window.resize(windowSize(parts.desk, session));
+    parts.desk.deliveryChanged();
+    await waitAny(signal, [
+      async (off) => mqtt.changed(seen[0], off),
+      async (off) => device.changed(seen[1], off),
+      async (off) => homeassistant.changed(seen[2], off),
+    ]);
+    parts.subscriptions.changed();
+    parts.announcer.statusChanged();
+    parts.desk.backlogBell.ring();
+  }
+}
+
+function windowSize(desk: Desk, session: LinkSession): number {
+  return Math.max(1, Math.min(desk.parts.mqtt.current.maxInFlight, session.receiveMaximum));
+}
+
+async function sayOffline({ desk, announcer }: SessionParts, post: Post, session: LinkSession): Promise<void> {
+  const { clock } = desk.parts;
+  const giveUp = new AbortController();
+  const said = announcer.end(post, giveUp.signal).catch(() => undefined);
+  const limited = { clock, limitMs: LAST_STATUS_LIMIT_MS, what: 'the last status' };
+  await withDeadline(Promise.race([said, session.closed]), limited).catch(ignoreDeadline);
+  giveUp.abort(new Error('no time for the last status'));
+}
+
+function ignoreDeadline(error: unknown): void {
+  if (!(error instanceof DeadlineError)) throw error;
+}

@@ -1,0 +1,135 @@
+import { dirname, join } from 'node:path';
+import { isId } from '../../contract/ids.ts';
+import { bootKeyOf } from './boot-key.ts';
+import { isTemporary, writeSegment } from './epoch-files.ts';
+import type { EpochPlace } from './epoch-scan.ts';
+import type { JournalEntry } from './journal.ts';
+import { isMissing, type JournalFs, toJournalError } from './journal-fs.ts';
+import { encodeGap, encodeReading, MAX_EPOCH_LENGTH } from './record.ts';
+import { SLOTS_PER_BLOCK, segmentFileName } from './segment.ts';
+import type { SegmentHeader } from './segment-header.ts';
+
+const GENERATION_DIGITS = 6;
+const EPOCH_DIRECTORY = new RegExp(`^(\\d{${GENERATION_DIGITS}})-([A-Za-z0-9_]{1,${MAX_EPOCH_LENGTH}})$`);
+/** A directory gets its name when it is complete and loses it before it is taken apart: what bears one is whole. */
+const UNFINISHED = '.new';
+const REMOVED = '.gone';
+
+/** What an epoch begins with: nothing, or what was kept in memory while the disk refused. */
+export interface EpochBeginning {
+  readonly deviceUid: string;
+  readonly epoch: string;
+  readonly generation: number;
+  /** Room in the segment that is appended to. */
+  readonly slots: number;
+  readonly entries: readonly JournalEntry[];
+  /** Highest number given so far. */
+  readonly lastSeq: number;
+}
+
+/** The epochs under a journal's path: by device, oldest first. @throws JournalError when it cannot be looked into */
+export async function listEpochs(fs: JournalFs, path: string): Promise<readonly EpochPlace[]> {
+  const places: EpochPlace[] = [];
+  for (const deviceUid of (await listDirectory(fs, path)).filter(isId).sort()) {
+    const names = [...(await listDirectory(fs, join(path, deviceUid)))].sort();
+    for (const name of names) {
+      const [, generation, epoch] = EPOCH_DIRECTORY.exec(name) ?? [];
+      if (generation === undefined || epoch === undefined) continue;
+      places.push({ directory: join(path, deviceUid, name), deviceUid, epoch, generation: Number(generation) });
+    }
+  }
+  return places;
+}
+
+/** Makes an epoch's directory; it appears under its name when it is whole and on disk. @throws JournalError */
+export async function createEpoch(fs: JournalFs, path: string, beginning: EpochBeginning): Promise<EpochPlace> {
+  const { deviceUid, epoch, generation } = beginning;
+  const directory = join(path, deviceUid, `${String(generation).padStart(GENERATION_DIGITS, '0')}-${epoch}`);
+  const unfinished = `${directory}${UNFINISHED}`;
+  try {
+    await fs.makeDirectory(unfinished);
+    let index = 1;
+    if (beginning.entries.length > 0) {
+      await writeSegment(fs, join(unfinished, segmentFileName(index)), broughtEntries(beginning, index));
+      index += 1;
+    }
+    const header = { deviceUid, epoch, index, slots: beginning.slots, firstSeq: beginning.lastSeq + 1 };
+    await writeSegment(fs, join(unfinished, segmentFileName(index)), {
+      header: { ...header, level: 0, retired: false },
+      records: [],
+    });
+    await fs.rename(unfinished, directory);
+    await fs.syncDirectory(join(path, deviceUid));
+    await fs.syncDirectory(path);
+  } catch (error) {
+    throw toJournalError(error, 'creating', directory);
+  }
+  // The path's own entry above it; that directory may belong to somebody else.
+  await fs.syncDirectory(dirname(path)).catch(() => undefined);
+  return { directory, deviceUid, epoch, generation };
+}
+
+/** Removes an epoch of which everything is released and noted so. @throws JournalError */
+export async function removeEpoch(fs: JournalFs, place: EpochPlace): Promise<void> {
+  const removed = `${place.directory}${REMOVED}`;
+  try {
+    await fs.rename(place.directory, removed);
+    await fs.syncDirectory(dirname(place.directory));
+    await removeTree(fs, removed);
+  } catch (error) {
+    throw toJournalError(error, 'removing', place.directory);
+  }
+}
+
+/** Clears away what interrupted runs left: never anything that has a segment's or an epoch's name. */
+export async function removeLeftovers(fs: JournalFs, path: string): Promise<void> {
+  for (const deviceUid of (await listDirectory(fs, path)).filter(isId)) {
+    for (const name of await listDirectory(fs, join(path, deviceUid))) {
+      const entry = join(path, deviceUid, name);
+      if (name.endsWith(UNFINISHED) || name.endsWith(REMOVED)) await removeTree(fs, entry);
+      else if (EPOCH_DIRECTORY.test(name)) await removeTemporaryFiles(fs, entry);
+    }
+  }
+}
+
+async function removeTemporaryFiles(fs: JournalFs, directory: string): Promise<void> {
+  for (const name of (await listDirectory(fs, directory)).filter(isTemporary)) await fs.remove(join(directory, name));
+}
+
+async function removeTree(fs: JournalFs, directory: string): Promise<void> {
+  for (const name of await listDirectory(fs, directory)) await fs.remove(join(directory, name));
+  await fs.removeDirectory(directory);
+}
+
+/** Entries of a directory; none where there is no directory. */
+async function listDirectory(fs: JournalFs, directory: string): Promise<readonly string[]> {
+  try {
+    return await fs.list(directory);
+  } catch (error) {
+    if (isMissing(error) || (error instanceof Error && 'code' in error && error.code === 'ENOTDIR')) return [];
+    throw toJournalError(error, 'looking into', directory);
+  }
+}
+
+function broughtEntries(
+  { deviceUid, epoch, entries, lastSeq }: EpochBeginning,
+  index: number,
+): { readonly header: SegmentHeader; readonly records: readonly Buffer[] } {
+  return {
+    header: {
+      deviceUid,
+      epoch,
+      index,
+      slots: Math.ceil(entries.length / SLOTS_PER_BLOCK) * SLOTS_PER_BLOCK,
+      firstSeq: entries[0]?.seq ?? 1,
+      rewritten: { lastSeq, numbered: entries.length },
+      level: 0,
+      retired: false,
+    },
+    records: entries.map((entry) =>
+      entry.kind === 'reading'
+        ? encodeReading(entry, bootKeyOf(entry.bootId))
+        : encodeGap({ ...entry, level: 0 }, epoch),
+    ),
+  };
+}

@@ -1,0 +1,381 @@
+import { Mutex } from 'async-mutex';
+import type { Gap } from '../../contract/reading.ts';
+import type { SeqRange } from '../../contract/seq-ranges.ts';
+import { BootNames } from './boot-key.ts';
+import { numberReading, wholeMs } from './entries.ts';
+import { EpochFiles } from './epoch-files.ts';
+import type { EpochPlace, EpochScan } from './epoch-scan.ts';
+import type { GapEntry, Journal, JournalEntry, JournalStats, NewReading, ReadingEntry, Settlement } from './journal.ts';
+import { JournalError } from './journal.ts';
+import type { JournalFs } from './journal-fs.ts';
+import { type EntrySource, readEntries } from './read-entries.ts';
+import { encodeGap, encodeReading, encodeSettlement, type StoredSettlement } from './record.ts';
+import { planDrop, planThinning, type Removal, shrink, thin } from './removal.ts';
+import { countPending, forget, markReleased, releasedRangesOf, type Segment, slotOffset } from './segment.ts';
+import { SeqSet } from './seq-set.ts';
+
+/** Numbers released between two notes that nobody waits for: 4 KiB for a thousand readings, whenever the system writes it. */
+const RELEASES_PER_NOTE = 1024;
+/** Room kept behind the readings for gap records and settlements, for when the disk has no space for another segment. */
+const RESERVED_SLOTS = 8;
+/** Released segments behind one that waits are cut down to what must stay of them when that frees as many records. */
+const MIN_SHRINK_SLOTS = 64;
+
+export interface FileJournalOptions {
+  readonly fs: JournalFs;
+  /** Gap records that were on disk, also in other epochs, have been applied to it. */
+  readonly scan: EpochScan;
+  /** Losses that no gap record tells of yet. */
+  readonly losses: readonly Gap[];
+  /** Records in a segment that is added from now on; a multiple of 64. */
+  readonly slotsPerSegment: () => number;
+  /** Whether an earlier epoch is still there: what speaks of it is kept as long. */
+  readonly isEpochPresent: (epoch: string) => boolean;
+  /** Something that need not fail the call it happened in: an unreadable segment, a clean-up that the disk refused. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/**
+ * An epoch in segment files; README.md in this folder has the format and what each crash point leaves. Holds sets and
+ * counters in memory, nothing per reading. The mutex guards the files' ends and the list of segments; it is never nested.
+ */
+export class FileJournal implements Journal {
+  readonly durable = true;
+  readonly place: EpochPlace;
+  readonly #options: FileJournalOptions;
+  readonly #files: EpochFiles;
+  readonly #settlements: StoredSettlement[];
+  readonly #names = new BootNames();
+  readonly #mutex = new Mutex();
+  #lastSeq: number;
+  #losses: readonly Gap[];
+  #dropped = 0;
+  #releasesToNote = 0;
+  #noteIsStale = false;
+  /** The last segment may be appended to: it is whole, or was added in this run. */
+  #tailIsSound: boolean;
+  #closed = false;
+
+  constructor(options: FileJournalOptions) {
+    const { fs, scan, losses } = options;
+    this.#options = options;
+    this.place = scan.place;
+    this.#files = new EpochFiles(
+      fs,
+      scan.place,
+      scan.segments.map(({ segment }) => segment),
+      scan.note,
+    );
+    this.#settlements = [...scan.settlements];
+    this.#lastSeq = scan.lastSeq;
+    this.#losses = losses;
+    this.#tailIsSound = scan.uncertain === undefined;
+  }
+
+  get deviceUid(): string {
+    return this.place.deviceUid;
+  }
+
+  get epoch(): string {
+    return this.place.epoch;
+  }
+
+  /** Whether numbers can still be given here. */
+  get givesNumbers(): boolean {
+    return this.#options.scan.uncertain === undefined && !this.#closed;
+  }
+
+  append(reading: NewReading): Promise<ReadingEntry> {
+    return this.#mutex.runExclusive(async () => {
+      this.#assertGivesNumbers();
+      const entry = numberReading(reading, this.#lastSeq + 1);
+      const bootKey = this.#names.keyOf(entry.bootId);
+      await this.#makeSlots(1, RESERVED_SLOTS);
+      await this.#files.append([encodeReading(entry, bootKey)], this.#releasedTo());
+      const tail = this.#take(entry.seq);
+      if (entry.stamp.state === 'pending') addPending(tail, bootKey, entry.seq);
+      await this.#tidy();
+      return entry;
+    });
+  }
+
+  appendGap(gap: Gap, tsMs: number): Promise<GapEntry> {
+    return this.tellGap(gap, tsMs, 0);
+  }
+
+  /** As `appendGap`; `level` is the thinning level that the segment reaches by what the record tells. @throws JournalError */
+  tellGap(gap: Gap, tsMs: number, level: number): Promise<GapEntry> {
+    return this.#mutex.runExclusive(async () => {
+      this.#assertGivesNumbers();
+      const entry: GapEntry = { kind: 'gap', seq: this.#lastSeq + 1, gap, tsMs: wholeMs(tsMs) };
+      await this.#makeSlots(1, 0);
+      await this.#files.append([encodeGap({ ...entry, level }, this.epoch)], this.#releasedTo());
+      this.#take(entry.seq).gaps.push({ ...entry, level });
+      return entry;
+    });
+  }
+
+  settle(settlement: Settlement): Promise<number> {
+    return this.#mutex.runExclusive(async () => {
+      this.#assertOpen();
+      const bootKey = this.#names.keyOf(settlement.bootId);
+      const count = this.#files.segments.reduce((sum, { pending }) => sum + (pending.get(bootKey)?.size ?? 0), 0);
+      if (count === 0) return 0;
+      const stored: StoredSettlement = { ...settlement, bootId: bootKey, uptoSeq: this.#lastSeq };
+      await this.#makeSlots(2, 0);
+      // Twice, so that no single damage brings the readings another time than the one they were sent with.
+      await this.#files.append([encodeSettlement(stored), encodeSettlement(stored)], this.#releasedTo());
+      this.#settlements.push(stored);
+      this.#files.tail?.settlements.push(stored);
+      for (const { pending } of this.#files.segments) pending.delete(bootKey);
+      return count;
+    });
+  }
+
+  pendingBootIds(): readonly string[] {
+    const keys = this.#files.segments.flatMap(({ pending }) =>
+      [...pending].filter(([, seqs]) => seqs.size > 0).map(([key]) => key),
+    );
+    return [...new Set(keys)].map((key) => this.#names.nameOf(key));
+  }
+
+  read(afterSeq: number, limit: number): Promise<readonly JournalEntry[]> {
+    return this.#mutex.runExclusive(async () => {
+      if (this.#closed) return [];
+      await this.#tidy();
+      const { entries, lost, unreadable } = await readEntries(this.#source(), afterSeq, limit);
+      for (const { error } of unreadable) this.#options.onFault(error);
+      this.#noteLost(lost);
+      return entries.map((entry) =>
+        entry.kind === 'gap' ? entry : { ...entry, bootId: this.#names.nameOf(entry.bootId) },
+      );
+    });
+  }
+
+  release(ranges: readonly SeqRange[]): void {
+    for (const [from, to] of ranges) {
+      for (const segment of this.#files.segments) this.#releasesToNote += markReleased(segment, from, to);
+    }
+    this.#noteIsStale ||= this.#releasesToNote > 0;
+  }
+
+  stats(): JournalStats {
+    const { segments } = this.#files;
+    return {
+      unreleased: segments.reduce((sum, { unreleased }) => sum + unreleased.size, 0),
+      pending: segments.reduce((sum, segment) => sum + countPending(segment), 0),
+      lastSeq: this.#lastSeq,
+      dropped: this.#dropped,
+      bytesOnDisk: this.#files.bytes,
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#mutex.runExclusive(async () => {
+      if (this.#closed) return;
+      this.#closed = true;
+      try {
+        if (this.#noteIsStale) await this.#note('durable');
+        await this.#files.close();
+      } catch (error) {
+        this.#options.onFault(error);
+      }
+    });
+  }
+
+  /** Losses that no gap record tells of yet: found when it was opened, or met since. */
+  losses(): readonly Gap[] {
+    return this.#losses;
+  }
+
+  /** A gap record tells of it now. */
+  lossTold(loss: Gap): void {
+    this.#losses = this.#losses.filter((other) => other !== loss);
+    this.#dropped += loss.count ?? 0;
+    if (loss.to !== undefined && loss.count === loss.to - loss.from + 1) this.#forget(loss.from, loss.to);
+  }
+
+  /** Oldest first. */
+  segments(): readonly Segment[] {
+    return this.#files.segments;
+  }
+
+  isTail(segment: Segment): boolean {
+    return segment === this.#files.tail;
+  }
+
+  /** What the next reading takes on the disk: a segment when the last one is full, else nothing. */
+  bytesToGrow(): number {
+    return this.#hasSlots(1, RESERVED_SLOTS) ? 0 : slotOffset(this.#options.slotsPerSegment());
+  }
+
+  /** Goes on in a new segment, so that what is in the present one can be thinned or dropped. @throws JournalError */
+  rollOver(): Promise<void> {
+    return this.#mutex.runExclusive(() => this.#addSegment());
+  }
+
+  planThinning(segment: Segment): Promise<Removal> {
+    return this.#mutex.runExclusive(() => planThinning(this.#source(), segment));
+  }
+
+  planDrop(segment: Segment): Promise<Removal> {
+    return this.#mutex.runExclusive(() => planDrop(this.#source(), segment));
+  }
+
+  /** Takes every second reading of the segment; a gap record that tells of it is on disk. */
+  thin(segment: Segment, level: number, count: number): Promise<void> {
+    return this.#mutex.runExclusive(async () => {
+      this.#dropped += count;
+      await this.#tolerate(() => thin(this.#source(), segment, level));
+    });
+  }
+
+  /** Takes everything up to the end of the segment; a gap record that tells of it is on disk. */
+  drop(segment: Segment, count: number): Promise<void> {
+    return this.#mutex.runExclusive(async () => {
+      this.#dropped += count;
+      this.#losses = this.#losses.filter(({ to }) => to === undefined || to > segment.lastSeq);
+      this.#forget(1, segment.lastSeq);
+      await this.#tidy();
+    });
+  }
+
+  /** Notes on disk that all has been released, so that removing the files in any order leaves nothing unexplained. */
+  async closeForRemoval(): Promise<void> {
+    await this.#mutex.runExclusive(async () => {
+      await this.#note('durable');
+      this.#noteIsStale = false;
+    });
+    await this.close();
+  }
+
+  #take(seq: number): Segment {
+    const { tail } = this.#files;
+    if (tail === undefined) throw new RangeError(`${this.place.directory} has no segment`);
+    this.#lastSeq = seq;
+    tail.lastSeq = seq;
+    tail.unreleased.add(seq);
+    return tail;
+  }
+
+  #source(): EntrySource {
+    return { files: this.#files, place: this.place, settlements: this.#settlements };
+  }
+
+  #assertOpen(): void {
+    if (!this.#closed) return;
+    throw new JournalError('JOURNAL_CLOSED', `${this.place.directory} was closed; open it again`);
+  }
+
+  #assertGivesNumbers(): void {
+    this.#assertOpen();
+    if (this.givesNumbers) return;
+    throw new JournalError(
+      'JOURNAL_CLOSED',
+      `${this.place.directory} was damaged and gives no more numbers; begin an epoch`,
+    );
+  }
+
+  /** One slot more than asked for stays free: the end record's. */
+  #hasSlots(count: number, reserve: number): boolean {
+    const { tail } = this.#files;
+    return tail !== undefined && this.#tailIsSound && tail.usedSlots + count + reserve < tail.slots;
+  }
+
+  async #makeSlots(count: number, reserve: number): Promise<void> {
+    if (!this.#hasSlots(count, reserve)) await this.#addSegment();
+  }
+
+  async #addSegment(): Promise<void> {
+    const slots = this.#options.slotsPerSegment();
+    await this.#files.addSegment(slots, this.#lastSeq + 1, !this.givesNumbers, this.#releasedTo());
+    this.#tailIsSound = true;
+  }
+
+  /** Everything up to this number has been released or is told by a gap record. */
+  #releasedTo(): number {
+    const untold = Math.min(this.#lastSeq + 1, ...this.#losses.map(({ from }) => from));
+    for (const { unreleased } of this.#files.segments) {
+      const lowest = unreleased.min();
+      if (lowest !== undefined) return Math.min(lowest, untold) - 1;
+    }
+    return untold - 1;
+  }
+
+  #forget(from: number, to: number): void {
+    for (const segment of this.#files.segments) forget(segment, from, to);
+    this.#noteIsStale = true;
+  }
+
+  #noteLost(lost: readonly SeqRange[]): void {
+    const known = this.#losses;
+    for (const [from, to] of lost) {
+      if (known.some((loss) => loss.from <= from && (loss.to ?? 0) >= to)) continue;
+      const loss: Gap = { ofEpoch: this.epoch, from, to, count: to - from + 1, reason: 'damaged' };
+      this.#losses = [...this.#losses, loss];
+    }
+  }
+
+  /** Removes segments from the old end whose entries are all released, and cuts others down; notes releases now and then. */
+  async #tidy(): Promise<void> {
+    await this.#tolerate(async () => {
+      const removable = this.#removable();
+      if (removable.length > 0) await this.#note('durable');
+      for (const segment of removable) await this.#files.removeSegment(segment);
+      for (const segment of this.#shrinkable()) await shrink(this.#source(), segment);
+      if (this.#releasesToNote >= RELEASES_PER_NOTE) await this.#note('lazy');
+    });
+  }
+
+  /** Only from the old end: a file that is missing between two others is damage, and is told as such. */
+  #removable(): readonly Segment[] {
+    const { segments, tail } = this.#files;
+    const firstToStay = segments.findIndex(
+      (segment) => segment === tail || segment.unreleased.size > 0 || this.#isHeld(segment),
+    );
+    return segments.slice(0, Math.max(0, firstToStay));
+  }
+
+  #shrinkable(): readonly Segment[] {
+    // A rewritten file does not show any more which of its records were damaged, so that is told first.
+    if (this.#losses.length > 0) return [];
+    return this.#files.segments
+      .filter(({ unreleased, usedSlots, gaps, settlements }) => {
+        const removableSlots = usedSlots - gaps.length - settlements.length;
+        return unreleased.size === 0 && removableSlots > MIN_SHRINK_SLOTS;
+      })
+      .filter((segment) => segment !== this.#files.tail);
+  }
+
+  #isHeld({ gaps }: Segment): boolean {
+    return gaps.some(({ gap }) => gap.ofEpoch !== this.epoch && this.#options.isEpochPresent(gap.ofEpoch));
+  }
+
+  async #note(durability: 'durable' | 'lazy'): Promise<void> {
+    const releasedTo = this.#releasedTo();
+    // Where nothing waits, something may be lost: as long as that is untold it must not pass for released.
+    const segments = this.#losses.length > 0 ? [] : this.#files.segments;
+    const ranges = segments.flatMap((segment) => releasedRangesOf(segment)).filter(([, to]) => to > releasedTo);
+    await this.#files.writeNote({ releasedTo, ranges, lastSeq: this.#lastSeq }, durability);
+    this.#releasesToNote = 0;
+    if (durability === 'durable') this.#noteIsStale = false;
+  }
+
+  /** For what the journal does beside its task: a disk that refuses it is told, and the call goes on. */
+  async #tolerate(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.#options.onFault(error);
+    }
+  }
+}
+
+function addPending(segment: Segment, bootKey: string, seq: number): void {
+  let seqs = segment.pending.get(bootKey);
+  if (seqs === undefined) {
+    seqs = new SeqSet(segment.firstSeq, segment.slots);
+    segment.pending.set(bootKey, seqs);
+  }
+  seqs.add(seq);
+}

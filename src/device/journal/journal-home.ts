@@ -1,0 +1,149 @@
+import { join } from 'node:path';
+import type { LockDirectory } from './directory-lock.ts';
+import { createEpoch, type EpochBeginning, listEpochs, removeEpoch, removeLeftovers } from './epoch-directories.ts';
+import type { EpochPlace } from './epoch-scan.ts';
+import type { FileJournal, FileJournalOptions } from './file-journal.ts';
+import { JournalError } from './journal.ts';
+import { type JournalFs, toJournalError } from './journal-fs.ts';
+import { openEpochs } from './open-epochs.ts';
+
+/** Other paths that still hold readings, one a line: so that they are not forgotten when the path is changed. */
+const EARLIER_PATHS_FILE = 'earlier-paths.txt';
+
+export interface JournalHomeParts {
+  readonly fs: JournalFs;
+  readonly lock: LockDirectory;
+  readonly journal: Omit<FileJournalOptions, 'fs' | 'scan' | 'losses'>;
+}
+
+/** Everything under one journal path, locked: the journals of all devices and epochs in it. One caller at a time. */
+export interface JournalHome {
+  readonly path: string;
+  /** By device, oldest first. */
+  journals(): readonly FileJournal[];
+  /** Epochs that a later version of this program wrote; they are left alone. */
+  readonly newer: readonly EpochPlace[];
+  /** The device's newest epoch if numbers can be given in it, else a new one. @throws JournalError */
+  activate(deviceUid: string, createEpochName: () => string): Promise<FileJournal>;
+  /** Begins another epoch, also with entries. @throws JournalError */
+  begin(beginning: Omit<EpochBeginning, 'generation' | 'slots'>): Promise<FileJournal>;
+  /** Closes a journal of which everything is released, and removes its files. @throws JournalError */
+  remove(journal: FileJournal): Promise<void>;
+  earlierPaths(): Promise<readonly string[]>;
+  /** @throws JournalError */
+  setEarlierPaths(paths: readonly string[]): Promise<void>;
+  /** Closes all journals and lets others in. */
+  close(): Promise<void>;
+}
+
+/** @throws JournalError JOURNAL_LOCKED when another agent has it, else when the disk does not let us look into it */
+export async function openJournalHome(parts: JournalHomeParts, path: string): Promise<JournalHome> {
+  const { fs } = parts;
+  const unlock = await enter(parts, path);
+  try {
+    // A disk that can only be read keeps its leftovers, and can still be drained.
+    await removeLeftovers(fs, path).catch(() => undefined);
+    const { journals, newer } = await openEpochs(fs, await listEpochs(fs, path), parts.journal);
+    return createHome(parts, path, [...journals], newer, unlock);
+  } catch (error) {
+    await unlock();
+    throw toJournalError(error, 'opening', path);
+  }
+}
+
+async function enter({ fs, lock }: JournalHomeParts, path: string): Promise<() => Promise<void>> {
+  try {
+    await fs.makeDirectory(path);
+    return await lock(path);
+  } catch (error) {
+    throw toJournalError(error, 'opening', path);
+  }
+}
+
+function createHome(
+  { fs, journal: journalOptions }: JournalHomeParts,
+  path: string,
+  journals: FileJournal[],
+  newer: readonly EpochPlace[],
+  unlock: () => Promise<void>,
+): JournalHome {
+  const home: JournalHome = {
+    path,
+    newer,
+    journals: () => journals,
+    activate: async (deviceUid, createEpochName) => {
+      const newest = journals.filter((journal) => journal.deviceUid === deviceUid).at(-1);
+      if (newest?.givesNumbers === true && newest.place.generation === newestGeneration(deviceUid)) return newest;
+      return await home.begin({ deviceUid, epoch: createEpochName(), entries: [], lastSeq: 0 });
+    },
+    begin: async (beginning) => {
+      const place = await createEpoch(fs, path, {
+        ...beginning,
+        generation: newestGeneration(beginning.deviceUid) + 1,
+        slots: journalOptions.slotsPerSegment(),
+      });
+      const [journal] = (await openEpochs(fs, [place], journalOptions)).journals;
+      if (journal === undefined)
+        throw new JournalError('JOURNAL_IO', `${place.directory} was created and is not there`);
+      journals.push(journal);
+      return journal;
+    },
+    remove: async (journal) => {
+      await journal.closeForRemoval();
+      journals.splice(journals.indexOf(journal), 1);
+      await removeEpoch(fs, journal.place);
+    },
+    earlierPaths: () => readEarlierPaths(fs, path),
+    setEarlierPaths: (paths) => writeEarlierPaths(fs, path, paths),
+    close: async () => {
+      for (const journal of journals) await journal.close();
+      await unlock();
+    },
+  };
+  return home;
+
+  function newestGeneration(deviceUid: string): number {
+    const places = [...journals.map(({ place }) => place), ...newer].filter((place) => place.deviceUid === deviceUid);
+    return Math.max(0, ...places.map(({ generation }) => generation));
+  }
+}
+
+async function readEarlierPaths(fs: JournalFs, path: string): Promise<readonly string[]> {
+  try {
+    const file = await fs.open(join(path, EARLIER_PATHS_FILE), 'read');
+    try {
+      const content = Buffer.alloc(await file.size());
+      await file.read(content, 0);
+      return content
+        .toString('utf8')
+        .split('\n')
+        .filter((line) => line !== '');
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return [];
+  }
+}
+
+async function writeEarlierPaths(fs: JournalFs, path: string, paths: readonly string[]): Promise<void> {
+  const name = join(path, EARLIER_PATHS_FILE);
+  const temporary = `${name}.tmp`;
+  try {
+    if (paths.length === 0) {
+      await fs.remove(name);
+      return;
+    }
+    const file = await fs.open(temporary, 'create');
+    try {
+      await file.write(Buffer.from(paths.map((line) => `${line}\n`).join(''), 'utf8'), 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await fs.rename(temporary, name);
+    await fs.syncDirectory(path);
+  } catch (error) {
+    throw toJournalError(error, 'writing', name);
+  }
+}

@@ -1,0 +1,101 @@
+import type { FileJournal } from './file-journal.ts';
+import type { OnJournalEvent } from './journal-event.ts';
+import { type JournalHome, type JournalHomeParts, openJournalHome } from './journal-home.ts';
+
+/** The journal paths in use: the configured one, and earlier ones until what they hold has been released. */
+export class JournalHomes {
+  readonly #parts: JournalHomeParts;
+  readonly #onEvent: OnJournalEvent;
+  /** The current one is the last. */
+  #homes: JournalHome[] = [];
+  /** Earlier paths that could not be opened, such as a disk that is not there: not forgotten. */
+  #unopened: readonly string[] = [];
+
+  constructor(parts: JournalHomeParts, onEvent: OnJournalEvent) {
+    this.#parts = parts;
+    this.#onEvent = onEvent;
+  }
+
+  /** All journals on disk, earlier paths first. */
+  journals(): readonly FileJournal[] {
+    return this.#homes.flatMap((home) => home.journals());
+  }
+
+  /** Makes a path the current one. @throws JournalError when it cannot be opened; then nothing has changed */
+  async enter(path: string): Promise<JournalHome> {
+    const known = this.#homes.find((home) => home.path === path);
+    if (known !== undefined) {
+      if (known !== this.#homes.at(-1)) await this.#rearrange([...this.#homes.filter((home) => home !== known), known]);
+      return known;
+    }
+    const home = await openJournalHome(this.#parts, path);
+    for (const { directory } of home.newer) {
+      const message = 'readings that a later version of this program left are kept for it';
+      this.#onEvent({ level: 'warn', message, path: directory });
+    }
+    const earlier = await this.#openEarlier(await home.earlierPaths(), path);
+    await this.#rearrange([...earlier, ...this.#homes, home]);
+    return home;
+  }
+
+  /**
+   * Removes journals of which everything is released, and leaves paths that hold none any more.
+   * @returns how many readings the removed ones had given up on
+   */
+  async removeEmpty(isKept: (journal: FileJournal) => boolean): Promise<number> {
+    let dropped = 0;
+    for (const home of this.#homes) {
+      const empty = home
+        .journals()
+        .filter((journal) => !isKept(journal) && journal.losses().length === 0 && journal.stats().unreleased === 0);
+      for (const journal of empty) {
+        dropped += journal.stats().dropped;
+        await home.remove(journal).catch((err: unknown) => {
+          this.#onEvent({ level: 'warn', message: 'released readings could not be removed', err });
+        });
+      }
+    }
+    await this.#leaveEmpty();
+    return dropped;
+  }
+
+  async close(): Promise<void> {
+    for (const home of this.#homes) await home.close();
+    this.#homes = [];
+  }
+
+  async #leaveEmpty(): Promise<void> {
+    const empty = this.#homes.slice(0, -1).filter((home) => home.journals().length === 0);
+    if (empty.length === 0) return;
+    for (const home of empty) await home.close();
+    await this.#rearrange(this.#homes.filter((home) => !empty.includes(home)));
+  }
+
+  async #openEarlier(paths: readonly string[], current: string): Promise<readonly JournalHome[]> {
+    const opened: JournalHome[] = [];
+    for (const path of paths.filter((earlier) => earlier !== current)) {
+      if (this.#homes.some((home) => home.path === path)) continue;
+      try {
+        opened.push(await openJournalHome(this.#parts, path));
+      } catch (err) {
+        this.#unopened = [...new Set([...this.#unopened, path])];
+        const message = 'readings in the journal path used before cannot be reached; tried again at the next start';
+        this.#onEvent({ level: 'warn', message, path, err });
+      }
+    }
+    return opened;
+  }
+
+  /** The current path remembers the others, so that a restart finds them. */
+  async #rearrange(homes: readonly JournalHome[]): Promise<void> {
+    this.#homes = [...homes];
+    const current = this.#homes.at(-1);
+    if (current === undefined) return;
+    const earlier = [...this.#homes.slice(0, -1).map(({ path }) => path), ...this.#unopened];
+    const remembered = await current.earlierPaths();
+    if (earlier.join('\n') === remembered.join('\n')) return;
+    await current.setEarlierPaths(earlier).catch((err: unknown) => {
+      this.#onEvent({ level: 'warn', message: 'could not note the journal paths used before', err });
+    });
+  }
+}

@@ -1,0 +1,352 @@
+import { randomInt } from 'node:crypto';
+import { Mutex } from 'async-mutex';
+import type { Clock } from '../../common/clock.ts';
+import type { Live } from '../../common/live.ts';
+import type { DeviceSection, JournalSection } from '../config/device-config.ts';
+import { type LockDirectory, lockDirectory } from './directory-lock.ts';
+import type { FileJournal } from './file-journal.ts';
+import type { Journal, JournalSet, JournalSetStats, NewReading, Placed, ReadingEntry, Settlement } from './journal.ts';
+import { JournalError } from './journal.ts';
+import type { OnJournalEvent } from './journal-event.ts';
+import { createNodeJournalFs, type JournalFs } from './journal-fs.ts';
+import { JournalHomes } from './journal-homes.ts';
+import { makeRoom } from './make-room.ts';
+import { StandIns } from './stand-ins.ts';
+
+/** A disk that refused is tried again with the next reading after this long, doubling up to the limit. */
+const RETRY_MIN_MS = 1_000;
+const RETRY_MAX_MS = 60_000;
+/** A segment holds an eighth of what the journal may: that much is thinned or dropped at a time. */
+const SEGMENTS_PER_JOURNAL = 8;
+const MIN_SLOTS = 64;
+/** 260 KiB: makes a new segment rare enough to vanish beside the appends (performance goal: 1.15 times them). */
+const MAX_SLOTS = 4096;
+/** Each round makes room for dozens of readings at least; one is what it takes, more follow a limit that was lowered. */
+const MAX_ROUNDS = 10_000;
+const EPOCH_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const EPOCH_LENGTH = 8;
+
+export interface JournalSetOptions {
+  readonly settings: Live<JournalSection>;
+  readonly device: Live<Pick<DeviceSection, 'deviceUid'>>;
+  /** Where the settings name no path. */
+  readonly defaultPath: string;
+  readonly clock: Clock;
+  /** Faults, their ends, losses, limits reached: state changes, for the log. Must not throw. */
+  readonly onEvent: OnJournalEvent;
+  readonly fs?: JournalFs;
+  readonly lock?: LockDirectory;
+  /** Names a new epoch, 1 to 9 of `[A-Za-z0-9_]`, never the same twice. */
+  readonly createEpochName?: () => string;
+}
+
+/**
+ * Opens what is under the journal's path, whatever state it is in. A disk that refuses is a fault in `stats`, not an error.
+ * @throws JournalError JOURNAL_LOCKED when another agent uses the path
+ */
+export async function openJournalSet(options: JournalSetOptions): Promise<JournalSet> {
+  const set = new DiskJournalSet(options);
+  await set.open();
+  return set;
+}
+
+/** Eight random characters: two journals of one device with the same name are a matter of aeons. */
+export function createEpochName(): string {
+  return Array.from({ length: EPOCH_LENGTH }, () => EPOCH_ALPHABET[randomInt(EPOCH_ALPHABET.length)]).join('');
+}
+
+/** The mutex orders append, settle and close: each sees which journal is written to, and nobody changes it meanwhile. */
+class DiskJournalSet implements JournalSet {
+  readonly #options: JournalSetOptions;
+  readonly #createEpochName: () => string;
+  readonly #fs: JournalFs;
+  readonly #homes: JournalHomes;
+  readonly #standIns: StandIns;
+  readonly #mutex = new Mutex();
+  /** The journal on disk that is written to unless there is a fault; its path and device are those of the settings. */
+  #active: FileJournal | undefined;
+  #activePath = '';
+  #fault: JournalError | undefined;
+  #retryAtMs = 0;
+  #retryInMs = RETRY_MIN_MS;
+  #lastComplaint = '';
+  /** What journals that are not there any more had given up on. */
+  #droppedBefore = 0;
+  /** Settlements that a disk refused. */
+  #owed: readonly { readonly journal: Journal; readonly settlement: Settlement }[] = [];
+
+  constructor(options: JournalSetOptions) {
+    this.#options = options;
+    this.#createEpochName = options.createEpochName ?? createEpochName;
+    this.#fs = options.fs ?? createNodeJournalFs();
+    this.#standIns = new StandIns(() => options.settings.current, options.clock.nowMs);
+    const journal = {
+      slotsPerSegment: () => slotsPerSegment(options.settings.current.maxReadings),
+      isEpochPresent: (epoch: string) => this.#homes.journals().some((other) => other.epoch === epoch),
+      onFault: (err: unknown) => this.#complain(err),
+    };
+    const parts = { fs: this.#fs, lock: options.lock ?? lockDirectory, journal };
+    this.#homes = new JournalHomes(parts, options.onEvent);
+  }
+
+  async open(): Promise<void> {
+    try {
+      await this.#onDisk(() => Promise.resolve());
+    } catch (error) {
+      if (!(error instanceof JournalError) || error.code === 'JOURNAL_LOCKED') throw error;
+      this.#beginFault(error);
+    }
+  }
+
+  append(reading: NewReading): Promise<Placed<ReadingEntry>> {
+    return this.#mutex.runExclusive(async () => {
+      const placed = (await this.#appendToDisk(reading)) ?? (await this.#appendToMemory(reading));
+      await this.#settleOwed();
+      return placed;
+    });
+  }
+
+  settle(settlement: Settlement): Promise<number> {
+    return this.#mutex.runExclusive(async () => {
+      let count = 0;
+      for (const journal of [...this.#homes.journals(), ...this.#standIns.journals()]) {
+        const isCopy = this.#homes.journals().some((file) => file === journal && this.#standIns.isCopy(file));
+        const settled = await this.#settleOrOwe(journal, settlement);
+        if (!isCopy) count += settled;
+      }
+      return count;
+    });
+  }
+
+  pendingBootIds(): readonly string[] {
+    return [...new Set(this.journals().flatMap((journal) => journal.pendingBootIds()))];
+  }
+
+  journals(): readonly Journal[] {
+    const active = this.#active;
+    const others = this.#homes.journals().filter((journal) => journal !== active && !this.#standIns.isCopy(journal));
+    const files = active === undefined ? [] : [active];
+    const standIns = this.#standIns.journals();
+    return this.#fault === undefined ? [...others, ...standIns, ...files] : [...others, ...files, ...standIns];
+  }
+
+  activeEpoch(): string {
+    return this.#written().epoch;
+  }
+
+  stats(): JournalSetStats {
+    const stats = this.journals().map((journal) => journal.stats());
+    const sum = (key: 'unreleased' | 'pending' | 'dropped'): number =>
+      stats.reduce((total, one) => total + one[key], 0);
+    return {
+      unreleased: sum('unreleased'),
+      pending: sum('pending'),
+      dropped: sum('dropped') + this.#droppedBefore,
+      bytesOnDisk: this.#homes.journals().reduce((total, journal) => total + journal.stats().bytesOnDisk, 0),
+      durable: this.#fault === undefined,
+      ...(this.#fault !== undefined && { fault: this.#fault.message }),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#mutex.runExclusive(async () => {
+      await this.#bringStandInsToDisk();
+      const lost = this.#standIns.onlyInMemory();
+      if (lost > 0) {
+        const message = `${lost} readings were only in memory and are lost; the disk would not take them`;
+        this.#options.onEvent({ level: 'error', message });
+      }
+      await this.#homes.close();
+    });
+  }
+
+  /** Where the next reading goes. */
+  #written(): Journal {
+    if (this.#fault === undefined && this.#active !== undefined) return this.#active;
+    return this.#standIns.current(this.#options.device.current.deviceUid, this.#createEpochName);
+  }
+
+  async #appendToMemory(reading: NewReading): Promise<Placed<ReadingEntry>> {
+    const journal = this.#written();
+    return { journal, entry: await journal.append(reading) };
+  }
+
+  /** Undefined while the disk refuses. */
+  async #appendToDisk(reading: NewReading): Promise<Placed<ReadingEntry> | undefined> {
+    if (this.#fault !== undefined && this.#options.clock.monotonicMs() < this.#retryAtMs) return undefined;
+    try {
+      const placed = await this.#onDisk(async (journal) => ({ journal, entry: await journal.append(reading) }));
+      await this.#endFault();
+      await this.#clearAway(placed.journal);
+      return placed;
+    } catch (error) {
+      if (!(error instanceof JournalError)) throw error;
+      this.#beginFault(error);
+      return undefined;
+    }
+  }
+
+  /** Opens what the settings name, sees that there is room, tells of losses, then does the work. @throws JournalError */
+  async #onDisk<T>(work: (journal: FileJournal) => Promise<T>): Promise<T> {
+    const journal = await this.#activate();
+    try {
+      return await this.#withRoom(journal, work);
+    } catch (error) {
+      if (!(error instanceof JournalError)) throw error;
+      if (error.code === 'JOURNAL_NO_SPACE') {
+        // Appending needs no space, only another segment does: the oldest makes way for it.
+        if (!(await this.#makeRoomOnce(journal, 'drop-oldest'))) throw error;
+        return await work(journal);
+      }
+      if (error.code !== 'JOURNAL_IO') throw error;
+      // Damage in one place of the disk: go on in another.
+      this.#active = await this.#beginEpoch();
+      return await this.#withRoom(this.#active, work);
+    }
+  }
+
+  async #withRoom<T>(journal: FileJournal, work: (journal: FileJournal) => Promise<T>): Promise<T> {
+    await this.#tellLosses(journal);
+    await this.#keepWithinLimits(journal);
+    return await work(journal);
+  }
+
+  async #activate(): Promise<FileJournal> {
+    const path = this.#path();
+    const { deviceUid } = this.#options.device.current;
+    if (this.#active?.deviceUid === deviceUid && this.#activePath === path) return this.#active;
+    const home = await this.#homes.enter(path);
+    this.#active = await home.activate(deviceUid, this.#createEpochName);
+    this.#activePath = path;
+    return this.#active;
+  }
+
+  async #beginEpoch(): Promise<FileJournal> {
+    const home = await this.#homes.enter(this.#path());
+    const { deviceUid } = this.#options.device.current;
+    return await home.begin({ deviceUid, epoch: this.#createEpochName(), entries: [], lastSeq: 0 });
+  }
+
+  async #tellLosses(journal: FileJournal): Promise<void> {
+    for (const damaged of this.#homes.journals()) {
+      for (const loss of damaged.losses()) {
+        await journal.tellGap(loss, this.#options.clock.nowMs(), 0);
+        damaged.lossTold(loss);
+        const numbers = loss.to === undefined ? `from ${loss.from} on` : `${loss.from} to ${loss.to}`;
+        const message = `readings ${numbers} of epoch ${loss.ofEpoch} are lost through damage; a gap record says so`;
+        this.#options.onEvent({ level: 'warn', message, path: damaged.place.directory });
+      }
+    }
+  }
+
+  async #keepWithinLimits(journal: FileJournal): Promise<void> {
+    const { maxReadings, whenFull } = this.#options.settings.current;
+    for (let round = 0; round < MAX_ROUNDS && this.#unreleasedOnDisk() >= maxReadings; round += 1) {
+      if (!(await this.#makeRoomOnce(journal, whenFull))) break;
+    }
+    const grows = journal.bytesToGrow();
+    if (grows > 0) await this.#keepDiskFree(journal, grows);
+  }
+
+  /** When little is free the journal does not grow any more: each new segment takes the place of older readings. */
+  async #keepDiskFree(journal: FileJournal, grows: number): Promise<void> {
+    const { minFreeBytes, whenFull } = this.#options.settings.current;
+    const bytesBefore = this.#bytesOnDisk();
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const freeBytes = await this.#fs.freeBytes(this.#activePath).catch(() => Infinity);
+      const hasMadeRoom = bytesBefore - this.#bytesOnDisk() >= grows;
+      if (freeBytes - grows >= minFreeBytes || hasMadeRoom) return;
+      // Thinning writes the thinner file beside the old one first.
+      if (!(await this.#makeRoomOnce(journal, freeBytes < 2 * grows ? 'drop-oldest' : whenFull))) return;
+    }
+  }
+
+  async #makeRoomOnce(journal: FileJournal, whenFull: 'thin' | 'drop-oldest'): Promise<boolean> {
+    const others = this.#homes.journals().filter((other) => other !== journal && !this.#standIns.isCopy(other));
+    return await makeRoom([...others, journal], whenFull, async (gap, level) => {
+      await journal.tellGap(gap, this.#options.clock.nowMs(), level);
+      const message = `the journal is full: ${gap.count ?? 0} of the readings ${gap.from} to ${gap.to ?? ''} ${gap.reason}`;
+      this.#options.onEvent({ level: 'warn', message, path: journal.place.directory });
+    });
+  }
+
+  async #clearAway(written: Journal): Promise<void> {
+    this.#droppedBefore += this.#standIns.forgetEmpty(written);
+    this.#droppedBefore += await this.#homes.removeEmpty(
+      (journal) => journal === this.#active || this.#standIns.isCopy(journal),
+    );
+  }
+
+  async #settleOrOwe(journal: Journal, settlement: Settlement): Promise<number> {
+    try {
+      return await journal.settle(settlement);
+    } catch (error) {
+      if (!(error instanceof JournalError)) throw error;
+      this.#owed = [...this.#owed, { journal, settlement }];
+      this.#complain(error);
+      return 0;
+    }
+  }
+
+  /** With the reading that shows that the disk works again, if it does. */
+  async #settleOwed(): Promise<void> {
+    if (this.#owed.length === 0 || this.#fault !== undefined) return;
+    const owed = this.#owed;
+    this.#owed = [];
+    for (const { journal, settlement } of owed) await this.#settleOrOwe(journal, settlement);
+  }
+
+  #beginFault(error: JournalError): void {
+    if (this.#fault?.message !== error.message) {
+      const message = `readings go to memory: ${error.message}`;
+      this.#options.onEvent({ level: 'error', message, path: this.#path(), err: error });
+    }
+    this.#retryInMs = this.#fault === undefined ? RETRY_MIN_MS : Math.min(this.#retryInMs * 2, RETRY_MAX_MS);
+    this.#fault = error;
+    this.#retryAtMs = this.#options.clock.monotonicMs() + this.#retryInMs;
+  }
+
+  async #endFault(): Promise<void> {
+    if (this.#fault === undefined) return;
+    this.#fault = undefined;
+    this.#lastComplaint = '';
+    this.#options.onEvent({ level: 'info', message: 'readings go to disk again', path: this.#path() });
+    await this.#bringStandInsToDisk();
+  }
+
+  async #bringStandInsToDisk(): Promise<void> {
+    if (this.#standIns.onlyInMemory() === 0) return;
+    try {
+      await this.#standIns.bringToDisk(await this.#homes.enter(this.#path()));
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  /** Once per kind: what goes wrong beside the appends goes wrong with each of them. */
+  #complain(err: unknown): void {
+    const message = err instanceof Error ? err.message : String(err);
+    if (message === this.#lastComplaint) return;
+    this.#lastComplaint = message;
+    this.#options.onEvent({ level: 'warn', message, err });
+  }
+
+  #path(): string {
+    const { path } = this.#options.settings.current;
+    return path === '' ? this.#options.defaultPath : path;
+  }
+
+  #unreleasedOnDisk(): number {
+    const journals = this.#homes.journals().filter((journal) => !this.#standIns.isCopy(journal));
+    return journals.reduce((sum, journal) => sum + journal.stats().unreleased, 0);
+  }
+
+  #bytesOnDisk(): number {
+    return this.#homes.journals().reduce((sum, journal) => sum + journal.stats().bytesOnDisk, 0);
+  }
+}
+
+function slotsPerSegment(maxReadings: number): number {
+  const share = Math.ceil(maxReadings / SEGMENTS_PER_JOURNAL / MIN_SLOTS) * MIN_SLOTS;
+  return Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, share));
+}

@@ -1,0 +1,134 @@
+import type { Gap } from '../../contract/reading.ts';
+import { withFinalTime } from './entries.ts';
+import type { EntrySource } from './read-entries.ts';
+import { decodeReading, type StoredGap } from './record.ts';
+import { forget, type Segment, SLOTS_PER_BLOCK } from './segment.ts';
+import { SeqSet } from './seq-set.ts';
+import { isNumbered, readRecords, type StoredRecord } from './stored-records.ts';
+
+/** What is to go from a segment: told first, then taken. */
+export interface Removal {
+  /** Absent when everything that goes has been released already. */
+  readonly gap: Gap | undefined;
+  /** Readings among it that were waiting. */
+  readonly readings: number;
+  /** Gap records that would go with the rest and speak of other epochs: to be told again. */
+  readonly carried: readonly StoredGap[];
+}
+
+/** Every second reading of the segment, counted in the file, so that it is the same ones again after a crash. */
+export async function planThinning(source: EntrySource, segment: Segment): Promise<Removal> {
+  const records = await readRecords(source.files, source.place, segment);
+  const victims = everySecondReading(records).filter(({ seq }) => segment.unreleased.has(seq));
+  return { gap: gapOf(source, victims, 'thinned', victims.length), readings: victims.length, carried: [] };
+}
+
+/**
+ * Everything in the oldest segment. Gap records in it that speak of this epoch are told in the new one, whose count takes
+ * theirs in; so an outage of years leaves one record, not thousands.
+ */
+export async function planDrop(source: EntrySource, segment: Segment): Promise<Removal> {
+  const records = await readRecords(source.files, source.place, segment);
+  const waiting = [...segment.unreleased];
+  const victims = records.filter(({ kind, seq }) => kind === 'reading' && segment.unreleased.has(seq));
+  const gaps = segment.gaps.filter(({ seq }) => segment.unreleased.has(seq));
+  const folded = gaps.filter(({ gap }) => gap.ofEpoch === source.place.epoch && gap.count !== undefined);
+  const told = folded.reduce((sum, { gap }) => sum + (gap.count ?? 0), 0);
+  const gap = gapOf(source, victims, 'dropped', waiting.length + told, waiting);
+  const from = Math.min(gap?.from ?? Infinity, ...folded.map((entry) => entry.gap.from));
+  const fromTsMs = folded.reduce((ts, entry) => Math.min(ts, entry.gap.fromTsMs ?? ts), gap?.fromTsMs ?? Infinity);
+  return {
+    gap: gap && { ...gap, from, ...(Number.isFinite(fromTsMs) && { fromTsMs }) },
+    readings: victims.length,
+    carried: gaps.filter((entry) => !folded.includes(entry)),
+  };
+}
+
+/** Takes every second reading from a segment; the file follows at once. @throws JournalError when only the file did not */
+export async function thin(source: EntrySource, segment: Segment, level: number): Promise<void> {
+  const records = await readRecords(source.files, source.place, segment);
+  const victims = new Set(everySecondReading(records));
+  for (const { seq } of victims) forget(segment, seq, seq);
+  segment.level = level;
+  await rewrite(
+    source,
+    segment,
+    records.filter((record) => !victims.has(record)),
+  );
+}
+
+/** Leaves out of a segment's file what has been released. @throws JournalError */
+export async function shrink(source: EntrySource, segment: Segment): Promise<void> {
+  await rewrite(source, segment, await readRecords(source.files, source.place, segment));
+}
+
+async function rewrite(source: EntrySource, segment: Segment, records: readonly StoredRecord[]): Promise<void> {
+  const { place, files } = source;
+  const kept = records.filter(({ kind, seq }) => kind !== 'end' && (kind !== 'reading' || segment.unreleased.has(seq)));
+  const next = files.segments[files.segments.indexOf(segment) + 1];
+  const replaced = await files.replace(segment, {
+    header: {
+      deviceUid: place.deviceUid,
+      epoch: place.epoch,
+      index: segment.index,
+      slots: Math.ceil(kept.length / SLOTS_PER_BLOCK) * SLOTS_PER_BLOCK,
+      firstSeq: segment.firstSeq,
+      rewritten: {
+        lastSeq: Math.max(segment.lastSeq, next === undefined ? 0 : next.firstSeq - 1),
+        numbered: kept.filter(isNumbered).length,
+      },
+      level: segment.level,
+      retired: segment.header?.retired ?? false,
+    },
+    records: kept.map(({ slot }) => slot),
+  });
+  replaced.releasedUpTo = segment.releasedUpTo;
+  replaced.gaps.push(...segment.gaps);
+  replaced.settlements.push(...segment.settlements);
+  indexRecords(segment, replaced, kept);
+}
+
+function indexRecords(old: Segment, replaced: Segment, kept: readonly StoredRecord[]): void {
+  let before = old.firstSeq - 1;
+  kept.forEach((record, slot) => {
+    if (slot % SLOTS_PER_BLOCK === 0) replaced.seqBeforeBlock.push(before);
+    if (!isNumbered(record)) return;
+    before = record.seq;
+    if (old.unreleased.has(record.seq)) replaced.unreleased.add(record.seq);
+  });
+  for (const [bootKey, seqs] of old.pending) {
+    const pending = new SeqSet(old.firstSeq, kept.length);
+    for (const seq of seqs) if (replaced.unreleased.has(seq)) pending.add(seq);
+    if (pending.size > 0) replaced.pending.set(bootKey, pending);
+  }
+}
+
+function everySecondReading(records: readonly StoredRecord[]): readonly StoredRecord[] {
+  return records.filter(({ kind }) => kind === 'reading').filter((_, rank) => rank % 2 === 1);
+}
+
+function gapOf(
+  source: EntrySource,
+  victims: readonly StoredRecord[],
+  reason: 'thinned' | 'dropped',
+  count: number,
+  seqs: readonly number[] = victims.map(({ seq }) => seq),
+): Gap | undefined {
+  const [from, to] = [seqs.at(0), seqs.at(-1)];
+  if (from === undefined || to === undefined) return undefined;
+  const times = victims.map((record) => timeOf(source, record));
+  return {
+    ofEpoch: source.place.epoch,
+    from,
+    to,
+    count,
+    reason,
+    ...(times.length > 0 && { fromTsMs: Math.min(...times), toTsMs: Math.max(...times) }),
+  };
+}
+
+/** The reading's time; what the clock said then, where it never got a better one. */
+function timeOf(source: EntrySource, { slot }: StoredRecord): number {
+  const reading = decodeReading(slot);
+  return (withFinalTime(reading, source.settlements) ?? reading).stamp.tsMs;
+}

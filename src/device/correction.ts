@@ -1,5 +1,10 @@
 /** Applies the configured offsets to a measurement. Pure. */
 
+/** Coefficients of the Magnus formula after Sonntag; see saturationPressureHpa. */
+const MAGNUS_HPA = 6.112;
+const MAGNUS_SLOPE = 17.62;
+const MAGNUS_CELSIUS = 243.12;
+
 export interface ClimateValues {
   readonly temperatureCelsius: number;
   readonly humidityPercent: number;
@@ -29,7 +34,15 @@ export function corrected(measured: ClimateValues, offsets: Offsets): ClimateVal
  * WMO Guide to Instruments and Methods of Observation (WMO-No. 8), annex 4.B; valid from -45 to 60 °C.
  */
 export function saturationPressureHpa(temperatureCelsius: number): number {
-  return 6.112 * Math.exp((17.62 * temperatureCelsius) / (243.12 + temperatureCelsius));
+  return MAGNUS_HPA * Math.exp((MAGNUS_SLOPE * temperatureCelsius) / (MAGNUS_CELSIUS + temperatureCelsius));
+}
+
+/** Dew point in °C: the same formula solved for the temperature. Minus infinity for air without any water. */
+export function dewPointCelsius({ temperatureCelsius, humidityPercent }: ClimateValues): number {
+  if (humidityPercent <= 0) return Number.NEGATIVE_INFINITY;
+  const vapourPressureHpa = (humidityPercent / 100) * saturationPressureHpa(temperatureCelsius);
+  const exponent = Math.log(vapourPressureHpa / MAGNUS_HPA);
+  return (MAGNUS_CELSIUS * exponent) / (MAGNUS_SLOPE - exponent);
 }
 
 function clamp(value: number, min: number, max: number): number {

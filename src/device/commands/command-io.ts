@@ -9,6 +9,8 @@ export interface CommandIo {
   readonly random: Random;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** Told that a transfer hangs in the kernel: the process waits for its thread, and cannot end in the ordinary way. */
+  readonly onHungTransfer: () => void;
 }
 
 export interface TextOutput {
@@ -18,8 +20,11 @@ export interface TextOutput {
 /** Said to whoever registers a command: it ended, with this exit code. */
 export type Finish = (exitCode: ExitCode) => void;
 
-/**
- * 0: done, nothing wrong. 1: it could not be done, or the doctor found a failure. 78 (EX_CONFIG of sysexits.h): the config
- * cannot be used.
- */
 export type ExitCode = 0 | 1 | 78;
+
+/** Done, and nothing is wrong. */
+export const EXIT_OK = 0;
+/** It could not be done, or the doctor found a failure. */
+export const EXIT_FAILED = 1;
+/** The config cannot be used: EX_CONFIG of sysexits.h, as `run` ends with it. */
+export const EXIT_CONFIG = 78;

@@ -12,7 +12,8 @@ const VOLATILE_FILE_SYSTEMS: Readonly<Record<number, string>> = {
 };
 /** Below this many times the space that is kept free, a warning is due. */
 const NEARLY = 2;
-const BYTES_PER_MB = 1e6;
+/** As `[journal] min_free_mb` counts. */
+const BYTES_PER_MB = 1024 * 1024;
 
 export interface StateFolderParts {
   /** Of the journal, resolved. */

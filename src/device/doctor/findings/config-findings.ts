@@ -1,17 +1,14 @@
 /** The config file and the secrets beside it. */
 export const CONFIG_FINDINGS = {
   'config.ok': { verdict: 'ok', found: '{file}' },
-  'config.defaults': {
-    verdict: 'warn',
-    found: '{file} does not exist; the defaults are in force (broker {broker})',
-    cause: 'no config has been written yet',
-    remedy: ['$ sudo install -D -m 640 {template} {file}', '$ sudo nano {file}'],
-  },
   'config.missing': {
     verdict: 'fail',
-    found: '{file} does not exist',
-    cause: 'the name given with --config or TECHTEMP_CONFIG is wrong, or the file was moved',
-    remedy: ['$ ls -l {folder}', '$ techtemp-device check --config /etc/techtemp/device.conf'],
+    found: '{file} does not exist; the rest was examined with the defaults',
+    cause: 'no config has been written yet, or the name given with --config is wrong',
+    remedy: [
+      '$ sudo mkdir -p {folder} && techtemp-device config --defaults | sudo tee {file} > /dev/null',
+      '$ sudo nano {file}',
+    ],
   },
   'config.unreadable': {
     verdict: 'fail',
@@ -35,21 +32,23 @@ export const CONFIG_FINDINGS = {
     verdict: 'warn',
     found: '{file} holds a password and may be read by everybody on this machine (mode {mode})',
     cause: 'the file was written with ordinary permissions',
-    remedy: ['$ sudo chmod o-rwx {file}', 'or keep the password in a file of its own: [mqtt] password_file'],
+    remedy: [
+      '$ sudo chgrp techtemp {file} && sudo chmod 640 {file}',
+      'or keep the password in a file of its own: [mqtt] password_file',
+    ],
   },
   'config.default-uid': {
-    verdict: 'fail',
-    found: 'device_uid is "{deviceUid}", the placeholder of a file that was not filled in',
+    verdict: 'warn',
+    found: 'device_uid is "{deviceUid}", the placeholder of the older agent',
     cause: 'every device with it would publish under one name, and their readings would mix',
     remedy: [
-      '$ cat /sys/class/net/eth0/address /sys/class/net/wlan0/address',
-      'in {file}: device_uid = aht20-<last six hex digits of the first address>',
+      'in {file}: a device_uid of its own, or none: then it is made from the network address, once and for ever',
     ],
   },
   'config.password-file-readable': {
     verdict: 'warn',
     found: '{file} holds the password and may be read by everybody on this machine (mode {mode})',
     cause: 'the file was written with ordinary permissions',
-    remedy: ['$ sudo chmod o-rwx {file}'],
+    remedy: ['$ sudo chgrp techtemp {file} && sudo chmod 640 {file}'],
   },
 } as const;

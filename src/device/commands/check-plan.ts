@@ -1,0 +1,135 @@
+import { access, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createI2cBusOpener } from '../../../drivers/i2c-bus.ts';
+import { createSensorLock } from '../../../drivers/sensor-lock.ts';
+import { environmentVariable } from '../../common/config/schema.ts';
+import { createNotifier } from '../../common/notify.ts';
+import { probeTimeSync } from '../../common/time-sync.ts';
+import type { LoadedDeviceConfig } from '../config/open-config.ts';
+import type { Examination } from '../doctor/examination.ts';
+import { brokerExamination } from '../doctor/examinations/broker.ts';
+import { clockExamination, type Evidence } from '../doctor/examinations/clock.ts';
+import { type ConfigOutcome, configExamination } from '../doctor/examinations/config.ts';
+import { i2cExamination } from '../doctor/examinations/i2c.ts';
+import { powerExamination } from '../doctor/examinations/power.ts';
+import { olderAgentExamination } from '../doctor/examinations/processes.ts';
+import { nodeExamination, notifyPackageExamination } from '../doctor/examinations/runtime.ts';
+import { stateFolderExamination } from '../doctor/examinations/state-folder.ts';
+import { unitExamination } from '../doctor/examinations/unit.ts';
+import { report } from '../doctor/finding.ts';
+import type { Machine } from '../doctor/machine.ts';
+import { createOpenLink } from '../mqtt/link.ts';
+import { type ConfigOptions, journalFolder, SERVICE_STATE_DIRECTORY, serviceEnvironment } from './command-config.ts';
+import type { CommandIo } from './command-io.ts';
+
+export interface CheckSetting {
+  readonly options: ConfigOptions;
+  readonly io: CommandIo;
+  readonly machine: Machine;
+  readonly outcome: ConfigOutcome;
+}
+
+/** The doctor's composition root: every examination with what it needs, in the order of the report. */
+export async function planExaminations(setting: CheckSetting): Promise<readonly Examination[]> {
+  const { options, io, machine, outcome } = setting;
+  const { clock, env } = io;
+  const folder = await installationFolder();
+  const systemdRuns = (): Promise<boolean> => exists(join(machine.root, 'run/systemd/system'));
+  const canNotify = async (): Promise<boolean> => {
+    // A name for its socket makes the notifier load the package; nothing is ever said through it.
+    const notifier = await createNotifier({ env: { NOTIFY_SOCKET: '/techtemp-check' }, pid: process.pid, clock });
+    return notifier.state === 'connected';
+  };
+  const isSet = (name: string): boolean => (env[name] ?? '') !== '';
+  const passwordInFile =
+    !isSet(environmentVariable('mqtt', 'password')) && options.flags['mqtt.password'] === undefined;
+  const settings = outcome.state === 'unusable' ? undefined : outcome.loaded.config.clock;
+  return [
+    nodeExamination(machine),
+    configExamination({ file: options.configPath, outcome, passwordInFile }),
+    ...(outcome.state === 'unusable' ? withoutConfig() : withConfig(setting, outcome.loaded, folder)),
+    powerExamination(machine),
+    clockExamination({
+      clock,
+      probe: probeTimeSync,
+      settings,
+      configFile: options.configPath,
+      evidence: () => evidenceOf(options.configPath),
+    }),
+    unitExamination(machine, systemdRuns, clock),
+    notifyPackageExamination({ canNotify, systemdRuns, folder }),
+    olderAgentExamination(machine),
+  ];
+}
+
+function withConfig(
+  { options, io, machine }: CheckSetting,
+  loaded: LoadedDeviceConfig,
+  folder: string,
+): readonly Examination[] {
+  const { clock } = io;
+  const { config } = loaded;
+  const configFile = options.configPath;
+  const timing = { delay: clock.sleep, monotonicMs: clock.monotonicMs };
+  const { i2cBus: busNumber, i2cAddress: address } = config.sensor;
+  const journals = journalFolder(loaded, options, io);
+  return [
+    i2cExamination({
+      ...timing,
+      sensor: config.sensor,
+      openBus: createI2cBusOpener(timing),
+      lock: createSensorLock({ ...timing, busNumber, address }),
+      configFile,
+      folder,
+      root: machine.root,
+    }),
+    stateFolderExamination({
+      folder: journals,
+      minFreeBytes: config.journal.minFreeBytes,
+      configFile,
+      isPrivate: journals.startsWith(`${SERVICE_STATE_DIRECTORY}/`),
+    }),
+    brokerExamination({
+      mqtt: config.mqtt,
+      deviceUid: config.device.deviceUid,
+      homeId: config.device.homeId,
+      configFile,
+      env: serviceEnvironment(options, io),
+      openLink: createOpenLink({ clock }),
+      clock,
+      ownEpochs: () => Promise.resolve(undefined),
+      root: machine.root,
+    }),
+  ];
+}
+
+/** What cannot be examined while the config says nothing that holds; said, so that nobody takes silence for health. */
+function withoutConfig(): readonly Examination[] {
+  const titles = { i2c: 'Sensor', state: 'Journal folder', journal: 'Journal', broker: 'MQTT broker' };
+  return Object.entries(titles).map(([id, title]) => ({
+    id,
+    title,
+    run: () => Promise.resolve([report('check.needs-config')]),
+  }));
+}
+
+/** A file that was changed at a time that is still to come. */
+async function evidenceOf(configFile: string): Promise<readonly Evidence[]> {
+  const found = await stat(configFile).catch(() => undefined);
+  if (found === undefined) return [];
+  return [{ tsMs: found.mtimeMs, what: `${configFile} was changed on ${found.mtime.toISOString()}` }];
+}
+
+/** The folder with the package.json that belongs to this code, bundled or not. */
+async function installationFolder(): Promise<string> {
+  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
+    if ((await exists(join(folder, 'package.json'))) || folder === dirname(folder)) return folder;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,103 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type ConfigOptions, DEFAULT_CONFIG_PATH } from './command-config.ts';
+import type { CommandIo, ExitCode } from './command-io.ts';
+
+/** What a registered command works with. */
+export interface CommandContext {
+  readonly io: CommandIo;
+  /** Told how the command ended. */
+  readonly finish: (exitCode: ExitCode) => void;
+}
+
+const MIN_INTERVAL_SECONDS = 0.1;
+/** Two seconds: read more often, the sensor warms itself (see the driver's sources). */
+const DEFAULT_INTERVAL_SECONDS = 2;
+const MS_PER_SECOND = 1000;
+
+/** `check`: the doctor. What a command needs is loaded when it is called, and not before. */
+export function registerCheck(program: Command, { io, finish }: CommandContext): void {
+  withConfigOptions(program.command('check'))
+    .description('examine sensor, broker, disk, clock and service; say cause and remedy of what is wrong')
+    .option('--json', 'print the findings as JSON', false)
+    .addHelpText('after', '\nExit code: 0 nothing failed, 1 something did, 78 the config cannot be used.')
+    .action(async (given: GivenOptions & { readonly json: boolean }) => {
+      const { runCheck } = await import('./check.ts');
+      finish(await runCheck({ ...configOptions(given), json: given.json }, io));
+    });
+}
+
+/** `read`: measures once, or a few times. */
+export function registerRead(program: Command, { io, finish }: CommandContext): void {
+  withConfigOptions(program.command('read'))
+    .description('measure once with the sensor of the config, also beside a running agent')
+    .option('--json', 'print one JSON object a measurement', false)
+    .option('-n, --count <number>', 'how many measurements', parseCount, 1)
+    .option('-i, --interval <seconds>', 'time between two measurements', parseInterval, DEFAULT_INTERVAL_SECONDS)
+    .option('--simulate', 'invented values instead of the sensor', false)
+    .addHelpText('after', '\nExit code: 0 all measurements succeeded, 1 one failed, 78 the config cannot be used.')
+    .action(async (given: GivenOptions & GivenReadOptions) => {
+      const { runRead } = await import('./read.ts');
+      const { json, count, interval, simulate } = given;
+      const intervalMs = interval * MS_PER_SECOND;
+      finish(await runRead({ ...configOptions(given), json, count, intervalMs, simulate }, io));
+    });
+}
+
+/** `config`: what is in force and where it comes from. */
+export function registerConfig(program: Command, { io, finish }: CommandContext): void {
+  withConfigOptions(program.command('config'))
+    .description('print the effective config and where each value comes from; secrets are masked')
+    .option('--defaults', 'print the annotated default file instead', false)
+    .action(async (given: GivenOptions & { readonly defaults: boolean }) => {
+      const { runConfig } = await import('./config.ts');
+      finish(await runConfig({ ...configOptions(given), defaults: given.defaults }, io));
+    });
+}
+
+interface GivenOptions {
+  readonly config: string;
+  readonly set: Readonly<Record<string, string>>;
+}
+
+interface GivenReadOptions {
+  readonly json: boolean;
+  readonly count: number;
+  readonly interval: number;
+  readonly simulate: boolean;
+}
+
+/** The two options that every command has; also for `run`. */
+export function withConfigOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'the config file', DEFAULT_CONFIG_PATH)
+    .addOption(
+      new Option('--set <section.key=value>', 'override a key of the config; may be repeated')
+        .default({}, 'none')
+        .argParser(collectAssignment),
+    );
+}
+
+export function configOptions({ config, set }: GivenOptions): ConfigOptions {
+  return { configPath: config, flags: set };
+}
+
+function collectAssignment(text: string, earlier: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const equals = text.indexOf('=');
+  const key = text.slice(0, Math.max(0, equals)).trim();
+  if (!/^\w+\.\w+$/.test(key))
+    throw new InvalidArgumentError('expected section.key=value, such as mqtt.broker_port=1883.');
+  return { ...earlier, [key]: text.slice(equals + 1).trim() };
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1) throw new InvalidArgumentError('expected a whole number from 1.');
+  return count;
+}
+
+function parseInterval(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isFinite(seconds) || seconds < MIN_INTERVAL_SECONDS)
+    throw new InvalidArgumentError(`expected seconds, ${MIN_INTERVAL_SECONDS} or more.`);
+  return seconds;
+}

@@ -1,0 +1,25 @@
+/** A child process that has the commands of techtemp-device but `run`, wired as the program wires them. */
+import { Command } from 'commander';
+import { createSystemClock, systemRandom } from '../../../src/common/system-clock.ts';
+import type { CommandContext } from '../../../src/device/commands/register.ts';
+import { registerCheck, registerConfig, registerRead } from '../../../src/device/commands/register.ts';
+
+const context: CommandContext = {
+  io: {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    clock: createSystemClock(),
+    random: systemRandom,
+    signal: new AbortController().signal,
+    onHungTransfer: () => process.stderr.write('a transfer hangs\n', () => process.kill(process.pid, 'SIGKILL')),
+  },
+  finish: (exitCode) => {
+    process.exitCode = exitCode;
+  },
+};
+const program = new Command('techtemp-device');
+registerCheck(program, context);
+registerRead(program, context);
+registerConfig(program, context);
+await program.parseAsync();

@@ -5,7 +5,7 @@ import type { Delay } from './sensor.ts';
 /** A measurement takes 85 ms, one with repairs up to 3 s; a reading a little late is better than none. */
 const WAIT_LIMIT_MS = 500;
 /** Fits into the pause of an agent that measures every 100 ms. */
-const STEP_MS = 5;
+const STEP_MS = 2;
 
 export interface SensorLockOptions {
   readonly busNumber: number;

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Aht20Options, createAht20 } from '../../../drivers/aht20.ts';
+import { findAht20 } from '../../../drivers/find-aht20.ts';
+import { createI2cBusOpener } from '../../../drivers/i2c-bus.ts';
+import { I2cError, SensorError } from '../../../drivers/sensor.ts';
+import { createSensorLock } from '../../../drivers/sensor-lock.ts';
+import type { MeasuringAnswer, MeasuringOp, MeasuringRequest } from '../measuring-program.ts';
+
+// The real driver on the real i2c-bus; does what it is told on standard input, one line each, without waiting in between.
+let offsetMs = 0;
+const monotonicMs = (): number => performance.now() + offsetMs;
+const delay: Aht20Options['delay'] = (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal });
+const never = new AbortController().signal;
+
+const place = { busNumber: Number(process.argv[2]), address: 0x38, delay, monotonicMs };
+const options: Aht20Options = {
+  ...place,
+  openBus: createI2cBusOpener({ delay, monotonicMs }),
+  lock: createSensorLock(place),
+};
+const sensor = createAht20(options);
+
+const operations: Readonly<Record<MeasuringOp, (argument: number) => unknown>> = {
+  measure: async () => {
+    const { frame, ...values } = await sensor.measure(never);
+    return { ...values, frame: Buffer.from(frame).toString('hex') };
+  },
+  find: async () => {
+    const found = await findAht20(options, never);
+    if (!found.found) throw found.reason;
+    return found.sensor.description;
+  },
+  health: () => sensor.health(),
+  advance: (ms) => {
+    offsetMs += ms;
+  },
+  'read-file': async () => (await readFile('/etc/hostname')).length >= 0,
+  close: () => sensor.close(),
+};
+
+for await (const line of createInterface(process.stdin)) void answer(JSON.parse(line) as MeasuringRequest);
+
+async function answer({ id, op, argument }: MeasuringRequest): Promise<void> {
+  const startMs = performance.now();
+  const outcome = await Promise.resolve(argument)
+    .then(operations[op])
+    .then(
+      (value) => ({ value }),
+      (error: unknown) => ({
+        error: {
+          code: error instanceof SensorError || error instanceof I2cError ? error.code : 'NOT_OURS',
+          message: String(error),
+        },
+      }),
+    );
+  const reply: MeasuringAnswer = { id, tookMs: performance.now() - startMs, ...outcome };
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}

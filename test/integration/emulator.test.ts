@@ -141,6 +141,7 @@ describe.skipIf(!emulatorAvailable)('emulated /dev/i2c-N', () => {
           openat: 0,
           close: 0,
           'read after close': -EBADF,
+          'read of a file put in its place': 5,
           'number is given away again': 1,
           'read of the other file': 5,
         },
@@ -153,6 +154,21 @@ describe.skipIf(!emulatorAvailable)('emulated /dev/i2c-N', () => {
       await expect(readElsewhere()).rejects.toThrow('EREMOTEIO');
       await emulator.set({ nackErrno: 'ENXIO' });
       await expect(readElsewhere()).rejects.toThrow('ENXIO');
+    });
+
+    it('has the mode and group of the device file that it is told', async () => {
+      const emulator = await start({ settings: { deviceMode: 0o640, deviceGid: 998 } });
+      const code = `import fs from 'node:fs';
+        const { mode, gid } = fs.statSync('/dev/i2c-1');
+        console.log((mode & 0o777).toString(8), gid);`;
+      expect((await runSnippet(emulator, code)).stdout).toBe('640 998\n');
+    });
+
+    it('takes as long on the wire as its bit rate says', async () => {
+      const { client } = await quick({ settings: { bitRate: 1000 } });
+      const before = performance.now();
+      await client.read(7);
+      expect(performance.now() - before).toBeGreaterThan(71); // (7 + 1) bytes of 9 bits
     });
 
     it('serves several buses in one process, each with its own sensor', async () => {
@@ -609,10 +625,14 @@ describe.skipIf(!emulatorAvailable)('emulated /dev/i2c-N', () => {
     it('frees the bus when a client is killed in the middle of a transfer', async () => {
       const { emulator, client } = await quick();
       const other = await connect(emulator);
+      await other.read(1);
       await emulator.fault('hang', { count: 1 });
       const hanging = expect(client.read(1)).rejects.toThrow('KILLED');
       await until(async () => (await emulator.state()).faults.hang?.hits === 1, 'hang');
-      const waiting = other.read(1); // the adapter is one client's at a time
+      let answered = false;
+      const waiting = other.read(1).finally(() => (answered = true));
+      for (let i = 0; i < 10; i += 1) await other.file('stat');
+      expect(answered).toBe(false); // the adapter serves one client at a time
       await client.kill();
       await hanging;
       expect(await waiting).toBe('18');

@@ -38,15 +38,20 @@ export function emulatorFiles(): EmulatorFiles {
   };
 }
 
+/** This machine cannot have the emulator: another system than Linux with glibc, or no C compiler. */
+export class EmulatorUnavailable extends Error {
+  override readonly name = 'EmulatorUnavailable';
+}
+
 /**
  * Compiles what is not yet there; two builds at once do no harm.
- * Throws with the reason where it cannot be had: another system than Linux, no C compiler.
+ * Throws EmulatorUnavailable where it cannot be had, and another error where its sources do not compile.
  */
 export async function buildEmulator(): Promise<EmulatorFiles> {
-  if (process.platform !== 'linux') throw new Error(`the emulated I2C bus needs Linux, this is ${process.platform}`);
   const files = emulatorFiles();
   const folder = dirname(files.library);
   if (existsSync(folder)) return files;
+  if (!isLinuxWithGlibc()) throw new EmulatorUnavailable('the emulated I2C bus needs Linux with glibc');
   await mkdir(cacheFolder, { recursive: true });
   const workshop = await mkdtemp(join(cacheFolder, 'build-'));
   try {
@@ -80,7 +85,13 @@ async function compile(args: readonly string[]): Promise<void> {
   try {
     await run(compiler, [...flags, ...args], { cwd: sourceFolder });
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new Error(missing ? `there is no C compiler (${compiler})` : `${compiler} failed`, { cause: error });
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // its message has the compiler's words
+    throw new EmulatorUnavailable(`there is no C compiler (${compiler})`, { cause: error });
   }
+}
+
+function isLinuxWithGlibc(): boolean {
+  if (process.platform !== 'linux') return false;
+  const report = process.report.getReport() as { readonly header: { readonly glibcVersionRuntime?: string } };
+  return report.header.glibcVersionRuntime !== undefined;
 }

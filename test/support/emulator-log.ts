@@ -11,9 +11,11 @@ interface Value {
   /** Counts triggers that were obeyed, from 1; 0: none yet. */
   readonly conversion: number;
   readonly kind: 'measured' | 'uncalibrated' | 'frozen' | 'none';
-  /** Index in the source. */
+  /** Counts the sources that were set. */
+  readonly series: number;
+  /** Index in this source. */
   readonly sample: number;
-  /** Row of the CSV file, -1 for other sources. */
+  /** Row of the CSV file, -1 for other sources and before the first conversion. */
   readonly row: number;
   /** The 40 bits in the chip, as hex digits. */
   readonly raw: string;
@@ -108,14 +110,14 @@ export type LogEntry =
 
 /**
  * The readings that the sensor gave in good form, each once, in order. A client that is killed after the line was
- * written and before its call returned leaves a frame that was never received: the next client gets it again, and the
- * later line counts.
+ * written and before its call returned leaves a frame that was never received: the next client gets its sample again, and
+ * the later line counts.
  */
 export function deliveredFrames(log: readonly LogEntry[]): readonly FrameEntry[] {
   const delivered = new Map<string, FrameEntry>();
   for (const entry of log) {
     if (entry.event !== 'frame' || !entry.first) continue;
-    const key = `${entry.conversion}`;
+    const key = `${entry.series}:${entry.sample}`;
     delivered.delete(key);
     delivered.set(key, entry);
   }

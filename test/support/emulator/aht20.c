@@ -1,18 +1,30 @@
 /*
  * The AHT20 as its datasheets describe it: AHT20 v1.1 (2020-04), DHT20 V1.0 (2021-05), the vendor's demo code.
- * Here: power, status, reads; commands.c has the writes. Time is only compared, never waited for: each transfer asks how far the chip has come since the last one.
+ * Here: power, status, reads; commands.c has the writes.
+ * Time is only compared, never waited for: each transfer asks how far the chip has come since the last one.
  */
 #define _GNU_SOURCE
 #include "emulator.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define STATUS_BUSY 0x80
 #define STATUS_CALIBRATED 0x08
 #define STATUS_REGISTERS 0x10 /* DHT20 section 7.4: initialise anew if (status & 0x18) != 0x18 */
 
-const char *const kind_names[] = {"measured", "uncalibrated", "frozen"};
+/* What a conversion and a frame say in the log of the value that they carry. */
+void describe(char *text, const struct conversion *value) {
+  static const char *const kinds[] = {"measured", "uncalibrated", "frozen"};
+  char raw[11];
+  int none = value->number == 0;
+  snprintf(text, VALUE_TEXT,
+           "\"conversion\":%llu,\"kind\":\"%s\",\"series\":%d,\"sample\":%lld,\"row\":%lld,\"raw\":\"%s\","
+           "\"temperature\":%.10g,\"humidity\":%.10g",
+           (unsigned long long)value->number, none ? "none" : kinds[value->kind], value->series,
+           none ? -1LL : (long long)value->sample, none ? -1LL : (long long)value->row, hex(raw, value->data, 5),
+           value->temperature, value->humidity);
+}
 
 /* Polynomial x^8+x^5+x^4+1, start value FF, over status and data (DHT20 section 7.4). */
 uint8_t crc8(const uint8_t *bytes, size_t count) {
@@ -65,11 +77,12 @@ static uint8_t status_byte(struct sensor *sensor, int busy) {
                    (sensor->chip.registers_ready ? STATUS_REGISTERS : 0) | sensor->settings.status_extra);
 }
 
-/* The first whole, unspoiled frame of a conversion takes its sample from the source. */
-static int deliver(struct chip *chip) {
+/* The first whole, unspoiled frame of a conversion takes its sample from the source that it came from. */
+static int deliver(struct sensor *sensor) {
+  struct chip *chip = &sensor->chip;
   if (chip->result.number == 0 || chip->result.delivered) return 0;
   chip->result.delivered = 1;
-  chip->next_sample = chip->result.sample + 1;
+  if (chip->result.series == sensor->source.series) chip->next_sample = chip->result.sample + 1;
   return 1;
 }
 
@@ -84,6 +97,21 @@ static int read_register(struct emulator *emulator, struct sensor *sensor, uint8
   chip->selected_register = 0;
   log_line(emulator, "\"event\":\"register\",\"bytes\":\"%s\"", hex(text, bytes, count > 32 ? 32 : count));
   return 0;
+}
+
+static void log_read(struct emulator *emulator, const struct conversion *result, const uint8_t *bytes, size_t count,
+                     int busy, int first, const char *fault) {
+  char text[65], name[32] = "null", value[VALUE_TEXT];
+  hex(text, bytes, count > 32 ? 32 : count);
+  if (fault != NULL) snprintf(name, sizeof name, "\"%s\"", fault);
+  const char *is_busy = busy ? "true" : "false";
+  if (count < 6) {
+    log_line(emulator, "\"event\":\"status\",\"bytes\":\"%s\",\"busy\":%s,\"fault\":%s", text, is_busy, name);
+    return;
+  }
+  describe(value, result);
+  log_line(emulator, "\"event\":\"frame\",\"bytes\":\"%s\",\"busy\":%s,\"first\":%s,\"fault\":%s,%s", text, is_busy,
+           first ? "true" : "false", name, value);
 }
 
 int chip_read(struct emulator *emulator, struct sensor *sensor, uint8_t *bytes, size_t count) {
@@ -101,21 +129,7 @@ int chip_read(struct emulator *emulator, struct sensor *sensor, uint8_t *bytes, 
   memcpy(bytes, frame, count < FRAME_BYTES ? count : FRAME_BYTES);
   const char *fault = fault_corrupt(sensor, bytes, count);
   if (fault == NULL && stuck) fault = fault_names[FAULT_BUSY];
-  char text[65], raw[11];
-  hex(text, bytes, count > 32 ? 32 : count);
-  if (count < 6) {
-    log_line(emulator, "\"event\":\"status\",\"bytes\":\"%s\",\"busy\":%s,\"fault\":%s%s%s", text,
-             busy ? "true" : "false", fault ? "\"" : "", fault ? fault : "null", fault ? "\"" : "");
-    return 0;
-  }
-  const struct conversion *result = &chip->result;
-  int first = !busy && fault == NULL && deliver(chip);
-  log_line(emulator,
-           "\"event\":\"frame\",\"bytes\":\"%s\",\"busy\":%s,\"first\":%s,\"fault\":%s%s%s,\"conversion\":%llu,"
-           "\"kind\":\"%s\",\"sample\":%lld,\"row\":%lld,\"raw\":\"%s\",\"temperature\":%.10g,\"humidity\":%.10g",
-           text, busy ? "true" : "false", first ? "true" : "false", fault ? "\"" : "", fault ? fault : "null",
-           fault ? "\"" : "", (unsigned long long)result->number, result->number ? kind_names[result->kind] : "none",
-           (long long)result->sample, (long long)result->row, hex(raw, result->data, 5), result->temperature,
-           result->humidity);
+  int first = count >= 6 && !busy && fault == NULL && deliver(sensor);
+  log_read(emulator, &chip->result, bytes, count, busy, first, fault);
   return 0;
 }

@@ -13,34 +13,25 @@ static const char *trigger(struct emulator *emulator, struct sensor *sensor, int
   int frozen = fault_hits(sensor, FAULT_FROZEN, ON_WRITE);
   struct conversion last = chip->result.number > 0 ? chip->result : *running;
   memset(running, 0, sizeof *running);
-  running->number = ++chip->conversions;
-  running->start_ns = now;
-  running->end_ns = now + sensor->settings.conversion_ns;
   if (frozen && last.number > 0) {
-    uint64_t number = running->number;
-    int64_t start_ns = running->start_ns, end_ns = running->end_ns;
     *running = last;
-    running->number = number;
-    running->start_ns = start_ns;
-    running->end_ns = end_ns;
     running->kind = KIND_FROZEN;
-    running->delivered = 1; /* it takes no sample from the source */
   } else {
     value_next(emulator, sensor, running);
     if (!chip->calibrated) {
       running->kind = KIND_UNCALIBRATED;
-      running->delivered = 1;
       memset(running->data, 0, sizeof running->data);
     }
   }
+  running->delivered = running->kind != KIND_MEASURED; /* only a measurement takes its sample from the source */
+  running->number = ++chip->conversions;
+  running->start_ns = now;
+  running->end_ns = now + sensor->settings.conversion_ns;
   chip->converting = 1;
-  char raw[11];
-  log_line(emulator,
-           "\"event\":\"conversion\",\"conversion\":%llu,\"startNs\":%lld,\"endNs\":%lld,\"kind\":\"%s\","
-           "\"sample\":%lld,\"row\":%lld,\"raw\":\"%s\",\"temperature\":%.10g,\"humidity\":%.10g",
-           (unsigned long long)running->number, (long long)running->start_ns, (long long)running->end_ns,
-           kind_names[running->kind], (long long)running->sample, (long long)running->row, hex(raw, running->data, 5),
-           running->temperature, running->humidity);
+  char value[VALUE_TEXT];
+  describe(value, running);
+  log_line(emulator, "\"event\":\"conversion\",\"startNs\":%lld,\"endNs\":%lld,%s", (long long)running->start_ns,
+           (long long)running->end_ns, value);
   chip_settle(chip, now);
   return "trigger";
 }

@@ -67,6 +67,7 @@ static int run(struct sensor *sensor, const char *command, char **arguments) {
   if (strcmp(command, "set") == 0) {
     EACH_PAIR(arguments, set_setting(sensor, name, value))
   } else if (strcmp(command, "source") == 0) {
+    sensor->source.series++;
     EACH_PAIR(arguments, set_source(sensor, name, value))
   } else if (strcmp(command, "fault") == 0) {
     start_fault(sensor, arguments);

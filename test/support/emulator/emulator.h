@@ -69,6 +69,7 @@ struct settings {
 
 struct source_state {
   int32_t kind;
+  int32_t series; /* counts the sources that were set */
   int32_t wrap; /* rows: start again at the end instead of holding the last */
   double temperature, humidity, temperature_swing, humidity_swing, noise;
   int64_t period; /* sine: samples per turn */
@@ -83,7 +84,7 @@ enum { KIND_MEASURED, KIND_UNCALIBRATED, KIND_FROZEN };
 /* One measurement as the chip holds it. */
 struct conversion {
   uint64_t number;
-  int64_t sample; /* index of the value in its source; moves on when the value was read in good form */
+  int64_t series, sample; /* index of the value in its source; moves on when the value was read in good form */
   int64_t row;    /* the row of the file, -1 for other sources */
   int64_t start_ns, end_ns;
   double temperature, humidity; /* the truth, before the chip's 20 bits */
@@ -157,7 +158,8 @@ const char *fault_corrupt(struct sensor *sensor, uint8_t *frame, size_t count);
 void value_next(struct emulator *emulator, struct sensor *sensor, struct conversion *conversion);
 
 /* aht20.c */
-extern const char *const kind_names[];
+#define VALUE_TEXT 256
+void describe(char *text, const struct conversion *value);
 uint8_t crc8(const uint8_t *bytes, size_t count);
 void chip_power_on(struct sensor *sensor, int64_t now);
 void chip_power_off(struct sensor *sensor);

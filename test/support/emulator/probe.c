@@ -73,10 +73,14 @@ static void probe_files(int descriptor) {
   int other = openat(AT_FDCWD, device, O_RDWR | O_CLOEXEC);
   tell("openat", other >= 0 ? 0 : -1);
   tell("close", close(other));
-  tell("read after close", read(other, &status, 1));
   int reused = open("/dev/zero", O_RDONLY);
   tell("number is given away again", reused == other);
   tell("read of the other file", read(reused, &status, 5));
+  close(reused);
+  tell("read after close", read(other, &status, 1));
+  other = open(device, O_RDWR);
+  dup2(open("/dev/zero", O_RDONLY), other);
+  tell("read of a file put in its place", read(other, &status, 5));
 }
 
 static void *hammer(void *unused) {

@@ -24,8 +24,13 @@ void sleep_ns(int64_t ns) {
   }
 }
 
+/* Takes the lock also from a dead owner: what it guards is never half changed. */
 void lock_robust(pthread_mutex_t *mutex) {
-  if (pthread_mutex_lock(mutex) == EOWNERDEAD) pthread_mutex_consistent(mutex);
+  int error = pthread_mutex_lock(mutex);
+  if (error == EOWNERDEAD) error = pthread_mutex_consistent(mutex);
+  if (error == 0) return;
+  fprintf(stderr, "techtemp emulator: lock: %s\n", strerror(error));
+  abort();
 }
 
 struct emulator *emulator_map(const char *path) {

@@ -60,6 +60,7 @@ static void decode(struct conversion *conversion) {
 void value_next(struct emulator *emulator, struct sensor *sensor, struct conversion *conversion) {
   const struct source_state *source = &sensor->source;
   int64_t sample = sensor->chip.next_sample;
+  conversion->series = source->series;
   conversion->sample = sample;
   conversion->row = -1;
   conversion->temperature = source->temperature;

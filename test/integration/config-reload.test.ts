@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { readConfigFile } from '../../src/common/config/config-file.ts';
 import type { ConfigText } from '../../src/common/config/config-text.ts';
 import { openLiveConfig } from '../../src/common/config/live-config.ts';
-import { type ConfigBench, openConfigBench } from '../support/config-bench.ts';
+import { type ConfigBench, openConfigBench, openConfigBenchAt } from '../support/config-bench.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const FIRST = '[sensor]\nread_interval_seconds = 30\n[mqtt]\nbroker_host = one\nusername = you\n';
@@ -128,7 +128,7 @@ describe('many reloads', () => {
   });
 
   it('never answer with a look that was taken before they were asked', async () => {
-    bench = await openConfigBench('[a]\n# one\n');
+    bench = await openConfigBench(FIRST);
     let looks = 0;
     let goOn = (): void => undefined;
     const gate = new Promise<void>((resolve) => {
@@ -144,10 +144,10 @@ describe('many reloads', () => {
         return { config: { a: { text: new TextDecoder().decode(file?.bytes) } }, warnings: [] };
       },
     });
-    await writeFile(path, '[a]\n# two\n');
+    await writeFile(path, FIRST.replace('one', 'two'));
     const first = live.reload('first');
     await bench.until(() => looks === 2);
-    await writeFile(path, '[a]\n# three\n');
+    await writeFile(path, FIRST.replace('one', 'three'));
     const second = live.reload('second');
     expect(live.reload('third')).toBe(second);
     goOn();
@@ -240,7 +240,7 @@ describe('a file at the start', () => {
     });
     await expect(readConfigFile(folder)).rejects.toThrow('is not a file');
     await writeFile(bench.path, '[sensor]\nx = 1\n');
-    await expect(openConfigBench('[sensor]\nx = 1\n')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(openConfigBenchAt(folder, bench.path)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
   it('that is a pipe does not make the program wait for its writer', async () => {

@@ -1,5 +1,6 @@
 import { access, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { I2cBus, OpenI2cBus } from '../../../drivers/bus.ts';
 import { createI2cBusOpener } from '../../../drivers/i2c-bus.ts';
 import { createSensorLock } from '../../../drivers/sensor-lock.ts';
 import { environmentVariable } from '../../common/config/schema.ts';
@@ -29,10 +30,23 @@ export interface CheckSetting {
   readonly outcome: ConfigOutcome;
 }
 
+export interface CheckPlan {
+  readonly examinations: readonly Examination[];
+  /** Transfers that did not return; asked when all is done. */
+  readonly hungTransfers: () => number;
+}
+
 /** The doctor's composition root: every examination with what it needs, in the order of the report. */
-export async function planExaminations(setting: CheckSetting): Promise<readonly Examination[]> {
+export async function planExaminations(setting: CheckSetting): Promise<CheckPlan> {
   const { options, io, machine, outcome } = setting;
   const { clock, env } = io;
+  const opened: I2cBus[] = [];
+  const openNative = createI2cBusOpener({ delay: clock.sleep, monotonicMs: clock.monotonicMs });
+  const openBus: OpenI2cBus = async (busNumber) => {
+    const bus = await openNative(busNumber);
+    opened.push(bus);
+    return bus;
+  };
   const folder = await installationFolder();
   const systemdRuns = (): Promise<boolean> => exists(join(machine.root, 'run/systemd/system'));
   const canNotify = async (): Promise<boolean> => {
@@ -44,10 +58,10 @@ export async function planExaminations(setting: CheckSetting): Promise<readonly 
   const passwordInFile =
     !isSet(environmentVariable('mqtt', 'password')) && options.flags['mqtt.password'] === undefined;
   const settings = outcome.state === 'unusable' ? undefined : outcome.loaded.config.clock;
-  return [
+  const examinations = [
     nodeExamination(machine),
     configExamination({ file: options.configPath, outcome, passwordInFile }),
-    ...(outcome.state === 'unusable' ? withoutConfig() : withConfig(setting, outcome.loaded, folder)),
+    ...(outcome.state === 'unusable' ? withoutConfig() : withConfig(setting, outcome.loaded, folder, openBus)),
     powerExamination(machine),
     clockExamination({
       clock,
@@ -60,12 +74,14 @@ export async function planExaminations(setting: CheckSetting): Promise<readonly 
     notifyPackageExamination({ canNotify, systemdRuns, folder }),
     olderAgentExamination(machine),
   ];
+  return { examinations, hungTransfers: () => Math.max(0, ...opened.map((bus) => bus.hungTransfers())) };
 }
 
 function withConfig(
   { options, io, machine }: CheckSetting,
   loaded: LoadedDeviceConfig,
   folder: string,
+  openBus: OpenI2cBus,
 ): readonly Examination[] {
   const { clock } = io;
   const { config } = loaded;
@@ -77,7 +93,7 @@ function withConfig(
     i2cExamination({
       ...timing,
       sensor: config.sensor,
-      openBus: createI2cBusOpener(timing),
+      openBus,
       lock: createSensorLock({ ...timing, busNumber, address }),
       configFile,
       folder,

@@ -25,7 +25,7 @@ export async function runCheck(
   machine: Machine = createMachine(io.env),
 ): Promise<ExitCode> {
   const outcome = await readConfig(options, io);
-  const examinations = await planExaminations({ options, io, machine, outcome });
+  const { examinations, hungTransfers } = await planExaminations({ options, io, machine, outcome });
   if (!options.json) io.stdout.write(`techtemp-device check, config ${options.configPath}\n\n`);
   const diagnoses: Diagnosis[] = [];
   for await (const diagnosis of examine(examinations, io.signal)) {
@@ -36,6 +36,7 @@ export async function runCheck(
   const exitCode = exitCodeOf(outcome, summary);
   if (options.json) io.stdout.write(`${asJson(options.configPath, diagnoses, summary, exitCode)}\n`);
   else io.stdout.write(`\n${printSummary(summary)}\n`);
+  if (hungTransfers() > 0) io.onHungTransfer();
   return exitCode;
 }
 

@@ -24,7 +24,10 @@ export async function examineSensor(parts: I2cParts, signal: AbortSignal): Promi
     const last = values.at(-1);
     const [failure] = failures;
     if (last === undefined) return failure === undefined ? [] : [await explain(failure, parts, signal)];
-    return [valueFinding(sensor, last, values.length, milliseconds), ...remarks(sensor, values, failures)];
+    return [
+      valueFinding(sensor, last, values.length, milliseconds),
+      ...remarks(sensor, section.i2cBus, values, failures),
+    ];
   } finally {
     await sensor.close();
   }
@@ -59,14 +62,24 @@ function valueFinding(sensor: Sensor, value: Measurement, count: number, millise
 }
 
 /** What deserves a look although values came. */
-function remarks(sensor: Sensor, values: readonly Measurement[], failures: readonly Failure[]): readonly Finding[] {
+function remarks(
+  sensor: Sensor,
+  busNumber: number,
+  values: readonly Measurement[],
+  failures: readonly Failure[],
+): readonly Finding[] {
   const count = values.length + failures.length;
-  const { crcErrors } = sensor.health();
+  const { crcErrors, retries } = sensor.health();
   const findings: Finding[] = [];
   if (crcErrors > 0) findings.push(report('sensor.noise', { bad: crcErrors, count }));
   const other = failures.find(({ code }) => code !== 'SENSOR_CRC');
-  if (other !== undefined) {
-    findings.push(report('sensor.unreliable', { failed: failures.length, count, problem: other.message }));
+  // A damaged frame costs one repetition at most; what is repeated more often fails in another way.
+  if (other?.code === 'I2C_HUNG') {
+    // However many values came: nothing but a restart of the machine frees that transfer.
+    findings.push(report('bus.hung', { bus: busFile(busNumber) }));
+  } else if (other !== undefined || retries > crcErrors) {
+    const problem = other === undefined ? '' : `: ${other.message}`;
+    findings.push(report('sensor.unreliable', { failed: failures.length, retries, count, problem }));
   }
   // Status and checksum aside: the 40 bits of the two values, whose last ones are noise in a live chip.
   const bits = values.map(({ frame }) => Buffer.from(frame.subarray(1, 6)).toString('hex').toUpperCase());

@@ -29,7 +29,7 @@ export const SENSOR_FINDINGS = {
   },
   'sensor.unreliable': {
     verdict: 'warn',
-    found: '{failed} of {count} measurements failed: {problem}',
+    found: 'in {count} measurements {retries} tries had to be repeated, and {failed} failed{problem}',
     cause: 'a loose contact, or a supply at its limit',
     remedy: ['check plugs and solder joints; use the 3.3 V pin 1 or 17'],
   },

@@ -47,7 +47,7 @@ async function examine(
     env: {},
     openLink: createOpenLink({ clock }),
     clock,
-    ownEpochs: () => Promise.resolve(undefined),
+    ownJournal: () => Promise.resolve(undefined),
     root: folder,
     ...parts,
   }).run(neverAborted);
@@ -305,17 +305,19 @@ describe.skipIf(!mosquittoInstalled)('who else is on the broker', () => {
 
   it('recognises another device under our name by its journal', async () => {
     const { port } = await mosquitto();
-    const epochs = (list: readonly string[] | undefined): Partial<BrokerParts> => ({
-      ownEpochs: () => Promise.resolve(list),
+    const journalHere = (epochs: readonly string[] | undefined, isInUse = true): Partial<BrokerParts> => ({
+      ownJournal: () => Promise.resolve(epochs === undefined ? undefined : { epochs, isInUse }),
     });
     const journal = { epoch: 'theirs', state: 'ok', buffered: 0, dropped: 0 } as const;
     await retain(port, `${folderTopic}/status`, encodeStatus({ state: 'online', journal }));
-    const twin = (await examine(port, {}, epochs(['ours']))).find(({ id }) => id === 'broker.duplicate-uid');
+    const twin = (await examine(port, {}, journalHere(['ours']))).find(({ id }) => id === 'broker.duplicate-uid');
     expect(twin?.found).toContain('theirs');
-    expect(await ids(port, {}, epochs(['older', 'theirs']))).not.toContain('broker.duplicate-uid');
-    expect(await ids(port, {}, epochs(undefined))).not.toContain('broker.duplicate-uid');
+    expect(await ids(port, {}, journalHere(['older', 'theirs']))).not.toContain('broker.duplicate-uid');
+    expect(await ids(port, {}, journalHere(undefined))).not.toContain('broker.duplicate-uid');
+    expect(await ids(port, {}, journalHere(['theirs'], true))).not.toContain('broker.ghost');
+    expect(await ids(port, {}, journalHere(['theirs'], false))).toContain('broker.ghost');
     await retain(port, `${folderTopic}/status`, 'null');
-    expect(await ids(port, {}, epochs(['ours']))).not.toContain('broker.duplicate-uid');
+    expect(await ids(port, {}, journalHere(['ours']))).not.toContain('broker.duplicate-uid');
   });
 
   it('disturbs nobody: a running agent stays connected, nothing is retained, no topic of others hears anything', async () => {

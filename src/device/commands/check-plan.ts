@@ -12,12 +12,14 @@ import { brokerExamination } from '../doctor/examinations/broker.ts';
 import { clockExamination, type Evidence } from '../doctor/examinations/clock.ts';
 import { type ConfigOutcome, configExamination } from '../doctor/examinations/config.ts';
 import { i2cExamination } from '../doctor/examinations/i2c.ts';
+import { journalExamination } from '../doctor/examinations/journal.ts';
 import { powerExamination } from '../doctor/examinations/power.ts';
 import { olderAgentExamination } from '../doctor/examinations/processes.ts';
 import { nodeExamination, notifyPackageExamination } from '../doctor/examinations/runtime.ts';
 import { stateFolderExamination } from '../doctor/examinations/state-folder.ts';
 import { unitExamination } from '../doctor/examinations/unit.ts';
 import { report } from '../doctor/finding.ts';
+import { type JournalLook, lastWriteMs, lookAtJournals } from '../doctor/journal-look.ts';
 import type { Machine } from '../doctor/machine.ts';
 import { createOpenLink } from '../mqtt/link.ts';
 import { type ConfigOptions, journalFolder, SERVICE_STATE_DIRECTORY, serviceEnvironment } from './command-config.ts';
@@ -57,18 +59,25 @@ export async function planExaminations(setting: CheckSetting): Promise<CheckPlan
   const isSet = (name: string): boolean => (env[name] ?? '') !== '';
   const passwordInFile =
     !isSet(environmentVariable('mqtt', 'password')) && options.flags['mqtt.password'] === undefined;
+  const look = once<JournalLook>(() =>
+    outcome.state === 'unusable'
+      ? Promise.resolve({ state: 'forbidden' })
+      : lookAtJournals(journalFolder(outcome.loaded, options, io)),
+  );
   const settings = outcome.state === 'unusable' ? undefined : outcome.loaded.config.clock;
   const examinations = [
     nodeExamination(machine),
     configExamination({ file: options.configPath, outcome, passwordInFile }),
-    ...(outcome.state === 'unusable' ? withoutConfig() : withConfig(setting, outcome.loaded, folder, openBus)),
+    ...(outcome.state === 'unusable'
+      ? withoutConfig()
+      : withConfig(setting, { loaded: outcome.loaded, folder, openBus, look })),
     powerExamination(machine),
     clockExamination({
       clock,
       probe: probeTimeSync,
       settings,
       configFile: options.configPath,
-      evidence: () => evidenceOf(options.configPath),
+      evidence: () => evidenceOf(options.configPath, look),
     }),
     unitExamination(machine, systemdRuns, clock),
     notifyPackageExamination({ canNotify, systemdRuns, folder }),
@@ -77,11 +86,17 @@ export async function planExaminations(setting: CheckSetting): Promise<CheckPlan
   return { examinations, hungTransfers: () => Math.max(0, ...opened.map((bus) => bus.hungTransfers())) };
 }
 
+interface WithConfig {
+  readonly loaded: LoadedDeviceConfig;
+  /** Where TechTemp is installed. */
+  readonly folder: string;
+  readonly openBus: OpenI2cBus;
+  readonly look: () => Promise<JournalLook>;
+}
+
 function withConfig(
   { options, io, machine }: CheckSetting,
-  loaded: LoadedDeviceConfig,
-  folder: string,
-  openBus: OpenI2cBus,
+  { loaded, folder, openBus, look }: WithConfig,
 ): readonly Examination[] {
   const { clock } = io;
   const { config } = loaded;
@@ -105,6 +120,7 @@ function withConfig(
       configFile,
       isPrivate: journals.startsWith(`${SERVICE_STATE_DIRECTORY}/`),
     }),
+    journalExamination({ folder: journals, maxReadings: config.journal.maxReadings, configFile, look }),
     brokerExamination({
       mqtt: config.mqtt,
       deviceUid: config.device.deviceUid,
@@ -113,7 +129,11 @@ function withConfig(
       env: serviceEnvironment(options, io),
       openLink: createOpenLink({ clock }),
       clock,
-      ownEpochs: () => Promise.resolve(undefined),
+      ownJournal: async () => {
+        const seen = await look();
+        if (seen.state !== 'seen' || seen.reports.length === 0) return undefined;
+        return { epochs: seen.reports.map(({ epoch }) => epoch), isInUse: seen.isInUse };
+      },
       root: machine.root,
     }),
   ];
@@ -129,11 +149,26 @@ function withoutConfig(): readonly Examination[] {
   }));
 }
 
-/** A file that was changed at a time that is still to come. */
-async function evidenceOf(configFile: string): Promise<readonly Evidence[]> {
-  const found = await stat(configFile).catch(() => undefined);
-  if (found === undefined) return [];
-  return [{ tsMs: found.mtimeMs, what: `${configFile} was changed on ${found.mtime.toISOString()}` }];
+/** Files that were written at a time that is still to come. */
+async function evidenceOf(configFile: string, look: () => Promise<JournalLook>): Promise<readonly Evidence[]> {
+  const evidence: Evidence[] = [];
+  const add = (what: string, tsMs: number | undefined): void => {
+    if (tsMs !== undefined) evidence.push({ tsMs, what: `${what} on ${new Date(tsMs).toISOString()}` });
+  };
+  const file = await stat(configFile).catch(() => undefined);
+  add(`${configFile} was changed`, file?.mtimeMs);
+  const seen = await look();
+  if (seen.state === 'seen') add('the journal was written to', await lastWriteMs(seen.reports));
+  return evidence;
+}
+
+/** A journal of half a million readings is looked through once, and only when somebody asks. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => {
+    result ??= work();
+    return result;
+  };
 }
 
 /** The folder with the package.json that belongs to this code, bundled or not. */

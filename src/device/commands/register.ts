@@ -13,6 +13,7 @@ const MIN_INTERVAL_SECONDS = 0.1;
 /** Two seconds: read more often, the sensor warms itself (see the driver's sources). */
 const DEFAULT_INTERVAL_SECONDS = 2;
 const MS_PER_SECOND = 1000;
+const DEFAULT_LAST = 20;
 
 /** `check`: the doctor. What a command needs is loaded when it is called, and not before. */
 export function registerCheck(program: Command, { io, finish }: CommandContext): void {
@@ -43,6 +44,40 @@ export function registerRead(program: Command, { io, finish }: CommandContext): 
     });
 }
 
+/** `journal`: what lies in the buffer. */
+export function registerJournal(program: Command, { io, finish }: CommandContext): void {
+  const journal = program
+    .command('journal')
+    .description('look into the journal without changing it, also beside a running agent');
+  withConfigOptions(journal.command('list', { isDefault: true }))
+    .description('each epoch: numbers, what waits for delivery, what is gone')
+    .option('--json', 'print it as JSON', false)
+    .action(async (given: GivenOptions & { readonly json: boolean }) => {
+      const { runJournalList } = await import('./journal.ts');
+      finish(await runJournalList({ ...configOptions(given), json: given.json }, io));
+    });
+  withConfigOptions(journal.command('show'))
+    .description('the newest entries')
+    .option('-n, --last <number>', 'how many', parseCount, DEFAULT_LAST)
+    .action(async (given: GivenOptions & { readonly last: number }) => {
+      const { runJournalShow } = await import('./journal.ts');
+      finish(await runJournalShow({ ...configOptions(given), last: given.last }, io));
+    });
+  withConfigOptions(journal.command('export'))
+    .description('write the entries as CSV or JSON Lines, oldest first')
+    .addOption(new Option('-f, --format <format>', 'csv or jsonl').choices(['csv', 'jsonl']).default('csv'))
+    .option('-o, --output <file>', 'write to this file instead of standard output')
+    .addOption(new Option('--all', 'also what is released and still lies there (the default)').conflicts('unreleased'))
+    .option('--unreleased', 'only what waits for delivery', false)
+    .action(async (given: GivenOptions & GivenExportOptions) => {
+      const { runJournalExport } = await import('./journal.ts');
+      const { format, output, unreleased } = given;
+      const selection = unreleased ? 'unreleased' : 'all';
+      const options = { ...configOptions(given), format, selection, ...(output !== undefined && { output }) } as const;
+      finish(await runJournalExport(options, io));
+    });
+}
+
 /** `config`: what is in force and where it comes from. */
 export function registerConfig(program: Command, { io, finish }: CommandContext): void {
   withConfigOptions(program.command('config'))
@@ -54,9 +89,16 @@ export function registerConfig(program: Command, { io, finish }: CommandContext)
     });
 }
 
-interface GivenOptions {
+/** What `withConfigOptions` gives to an action. */
+export interface GivenOptions {
   readonly config: string;
   readonly set: Readonly<Record<string, string>>;
+}
+
+interface GivenExportOptions {
+  readonly format: 'csv' | 'jsonl';
+  readonly output?: string;
+  readonly unreleased: boolean;
 }
 
 interface GivenReadOptions {

@@ -14,8 +14,7 @@ export type LockDirectory = (directory: string) => Promise<() => Promise<void>>;
  * to be left behind. Where no socket can be had at all the directory stays unlocked: a lock is not worth a reading.
  */
 export const lockDirectory: LockDirectory = async (directory) => {
-  const { dev, ino } = await stat(directory, { bigint: true });
-  const name = socketName(`techtemp-journal-${dev}-${ino}`);
+  const name = await lockName(directory);
   const server = createServer((connection) => connection.destroy());
   const outcome = await listen(server, name);
   if (outcome === 'taken') {
@@ -28,6 +27,16 @@ export const lockDirectory: LockDirectory = async (directory) => {
   server.unref();
   return () => (outcome === 'locked' ? close(server) : Promise.resolve());
 };
+
+/** Whether an agent holds the lock at this moment. Takes nothing, so that an agent that starts just now is not kept out. */
+export async function isDirectoryLocked(directory: string): Promise<boolean> {
+  return await isAlive(await lockName(directory));
+}
+
+async function lockName(directory: string): Promise<string> {
+  const { dev, ino } = await stat(directory, { bigint: true });
+  return socketName(`techtemp-journal-${dev}-${ino}`);
+}
 
 function socketName(name: string): string {
   if (process.platform === 'linux') return `\0${name}`;

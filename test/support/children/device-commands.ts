@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { createSystemClock, systemRandom } from '../../../src/common/system-clock.ts';
 import type { CommandContext } from '../../../src/device/commands/register.ts';
-import { registerCheck, registerConfig, registerRead } from '../../../src/device/commands/register.ts';
+import { registerCheck, registerConfig, registerJournal, registerRead } from '../../../src/device/commands/register.ts';
 
 const context: CommandContext = {
   io: {
@@ -21,5 +21,6 @@ const context: CommandContext = {
 const program = new Command('techtemp-device');
 registerCheck(program, context);
 registerRead(program, context);
+registerJournal(program, context);
 registerConfig(program, context);
 await program.parseAsync();

@@ -12,10 +12,17 @@ export interface BrokerParts {
   /** The agent's own door to the broker, so that doctor and agent see the same truth. */
   readonly openLink: OpenLink;
   readonly clock: Clock;
-  /** Epochs of the journals on this machine; undefined where they cannot be seen. */
-  readonly ownEpochs: () => Promise<readonly string[] | undefined>;
+  /** What is known of the journal on this machine; undefined where there is none, or it cannot be seen. */
+  readonly ownJournal: () => Promise<OwnJournal | undefined>;
   /** `/`, or what stands for it. */
   readonly root: string;
+}
+
+/** As far as it tells our device from another one with its name. */
+export interface OwnJournal {
+  readonly epochs: readonly string[];
+  /** Whether an agent is writing to it. */
+  readonly isInUse: boolean;
 }
 
 /** For people: the user name, or that there is none. */

@@ -145,19 +145,16 @@ function servers(heard: readonly Heard[], { mqtt, configFile }: BrokerParts): re
   ];
 }
 
-/** A device that is online under our name with a journal that is not on this machine. */
+/** A device that is online under our name although it is not ours. */
 async function duplicate(heard: readonly Heard[], topic: string, parts: BrokerParts): Promise<readonly Finding[]> {
-  const ours = await parts.ownEpochs();
+  const { deviceUid, configFile: file } = parts;
+  const ours = await parts.ownJournal();
   const theirs = onlineEpoch(heard.findLast((message) => message.topic === topic)?.payload ?? '');
-  if (ours === undefined || theirs === undefined || ours.includes(theirs)) return [];
-  return [
-    report('broker.duplicate-uid', {
-      deviceUid: parts.deviceUid,
-      theirs,
-      ours: ours.length === 0 ? 'not begun yet' : ours.join(', '),
-      file: parts.configFile,
-    }),
-  ];
+  if (ours === undefined || theirs === undefined) return [];
+  if (!ours.epochs.includes(theirs)) {
+    return [report('broker.duplicate-uid', { deviceUid, theirs, ours: ours.epochs.join(', '), file })];
+  }
+  return ours.isInUse ? [] : [report('broker.ghost', { deviceUid })];
 }
 
 function onlineEpoch(status: string): string | undefined {

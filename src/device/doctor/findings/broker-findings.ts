@@ -110,6 +110,12 @@ export const BROKER_FINDINGS = {
       '$ cat /sys/class/net/eth0/address /sys/class/net/wlan0/address',
     ],
   },
+  'broker.ghost': {
+    verdict: 'warn',
+    found: 'the broker says that {deviceUid} is online with our journal, but no agent is running here',
+    cause: 'a copy of this SD card runs in another device; or the agent has just ended and the broker has not noticed',
+    remedy: ['check again in two minutes; still so? give the copy another device_uid and an empty journal'],
+  },
   'broker.no-server': {
     verdict: 'ok',
     found: 'no TechTemp server has announced itself here: a reading counts as delivered when the broker has it',

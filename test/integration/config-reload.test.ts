@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { appendFile, chmod, mkdtemp, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { readConfigFile } from '../../src/common/config/config-file.ts';
+import { fileStamp, readConfigFile, readSettled, SETTLE_TIMES } from '../../src/common/config/config-file.ts';
+import { ConfigError } from '../../src/common/config/config-problem.ts';
 import type { ConfigText } from '../../src/common/config/config-text.ts';
 import { openLiveConfig } from '../../src/common/config/live-config.ts';
 import { type ConfigBench, openConfigBench, openConfigBenchAt } from '../support/config-bench.ts';
@@ -179,6 +181,33 @@ describe('a file that is being written', () => {
     }
     const outcomes = new Set(bench.results.map(({ outcome }) => outcome));
     expect(outcomes).toEqual(new Set(['applied']));
+  });
+
+  it('is one change, although its beginning would be a good file that loses nothing', async () => {
+    bench = await openConfigBench(FIRST);
+    await writeFile(bench.path, NEXT);
+    const asked = bench.live.reload('SIGHUP');
+    await bench.pass(200);
+    await appendFile(bench.path, 'password = secret\n');
+    await bench.finish(asked);
+    expect(bench.inForce.map(({ mqtt }) => mqtt.password)).toEqual(['', 'secret']);
+  });
+
+  it('between the look at it and the end of reading is read again', async () => {
+    bench = await openConfigBench(FIRST);
+    let looks = 0;
+    const looksCutShort = (): boolean => {
+      looks += 1;
+      if (looks === 1) writeFileSync(bench.path, NEXT);
+      return false;
+    };
+    const { clock, path } = bench;
+    const read = readSettled(path, { clock, times: SETTLE_TIMES, lastStamp: undefined, looksCutShort });
+    const { result, stamp } = await bench.finish(read);
+    if (result instanceof ConfigError) throw result;
+    expect(new TextDecoder().decode(result.bytes)).toBe(NEXT);
+    expect(stamp).toBe(await fileStamp(path));
+    expect(looks).toBe(2);
   });
 
   it('and stays cut in mid-line or has lost a key is not believed for much longer', async () => {

@@ -1,3 +1,4 @@
+import { renameSync } from 'node:fs';
 import { appendFile, mkdir, mkdtemp, rename, rm, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -168,6 +169,19 @@ describe('the watch on device.conf', () => {
     await bench.until(() => host() === 'three', SOON_MS);
   });
 
+  it('goes over to a folder that takes the place of the old one', async () => {
+    await watched();
+    const etc = dirname(bench.path);
+    await mkdir(`${etc}.new`);
+    await writeFile(join(`${etc}.new`, 'device.conf'), SECOND);
+    renameSync(etc, `${etc}.old`);
+    renameSync(`${etc}.new`, etc);
+    await bench.until(() => host() === 'two', SOON_MS);
+    await bench.pass(1_000);
+    await writeFile(bench.path, FIRST.replace('one', 'three'));
+    await bench.until(() => host() === 'three', SOON_MS);
+  });
+
   it('is not disturbed by other files in the folder', async () => {
     await watched();
     for (let n = 0; n < 200; n += 1) await writeFile(join(dirname(bench.path), `other-${n % 7}`), `${n}`);
@@ -190,7 +204,9 @@ describe('the watch on device.conf', () => {
 });
 
 describe('a thousand edits, in any order', () => {
-  it('end in the right config; nothing half-written is ever in force; sections that do not change are never touched', async () => {
+  it('end in the right config; nothing half-written is ever in force; sections that do not change are never touched', {
+    timeout: 180_000,
+  }, async () => {
     const seed = Number(process.env['TECHTEMP_TEST_SEED'] ?? 20_260_101);
     const random = seededRandom(seed);
     const below = (limit: number): number => Math.floor(random() * limit);

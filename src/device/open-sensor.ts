@@ -9,17 +9,18 @@ export interface OpenSensorParts {
   readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Whether this machine has the given bus: there, a missing sensor is a fault and not a reason to simulate one. */
+  /** What `type = auto` does when no sensor answers. A recorder must never invent readings: only `npm start` simulates. */
+  readonly whenAbsent: 'fault' | 'simulate';
+  /** Whether this machine has the given bus. */
   readonly hasBus: (busNumber: number) => boolean;
 }
 
 /**
- * Opens what `[sensor] type` asks for. `auto` takes the sensor that answers, else the simulated one, and says which and why;
- * but where there is a bus and only the native package to use it is missing, that is an error with its remedy.
- * The drivers are loaded here and not before. The bus is opened once for all sensors, so that transfers on it take turns.
+ * Opens what `[sensor] type` asks for. Where a simulated sensor may stand in, it says so and why; but where there is a bus and
+ * only the native package to use it is missing, that is an error with its remedy. The drivers are loaded here and not before. The bus is opened once for all sensors, so that transfers on it take turns.
  */
 export async function createSensorOpener(parts: OpenSensorParts): Promise<OpenSensor> {
-  const { clock, random, log, signal, hasBus } = parts;
+  const { clock, random, log, signal, whenAbsent, hasBus } = parts;
   const { createI2cBusOpener } = await import('../../drivers/i2c-bus.ts');
   const { createSensorLock } = await import('../../drivers/sensor-lock.ts');
   const openBus = createI2cBusOpener({ delay: clock.sleep, monotonicMs: clock.monotonicMs });
@@ -32,21 +33,16 @@ export async function createSensorOpener(parts: OpenSensorParts): Promise<OpenSe
   return async ({ type, i2cBus: busNumber, i2cAddress: address }) => {
     const place = { busNumber, address, delay: clock.sleep, monotonicMs: clock.monotonicMs };
     const options: Aht20Options = { ...place, openBus, lock: createSensorLock(place) };
-    switch (type) {
-      case 'simulated':
-        return await simulated();
-      case 'aht20': {
-        const { createAht20 } = await import('../../drivers/aht20.ts');
-        return createAht20(options);
-      }
-      case 'auto': {
-        const { findAht20 } = await import('../../drivers/find-aht20.ts');
-        const found = await findAht20(options, signal);
-        if (found.found) return found.sensor;
-        if (found.reason.code === 'I2C_MODULE_MISSING' && hasBus(busNumber)) throw found.reason;
-        log.warn({ code: found.reason.code }, `no real sensor, so a simulated one: ${found.reason.message}`);
-        return await simulated();
-      }
+    if (type === 'simulated') return await simulated();
+    if (type === 'aht20' || whenAbsent === 'fault') {
+      const { createAht20 } = await import('../../drivers/aht20.ts');
+      return createAht20(options);
     }
+    const { findAht20 } = await import('../../drivers/find-aht20.ts');
+    const found = await findAht20(options, signal);
+    if (found.found) return found.sensor;
+    if (found.reason.code === 'I2C_MODULE_MISSING' && hasBus(busNumber)) throw found.reason;
+    log.warn({ code: found.reason.code }, `no real sensor, so a simulated one: ${found.reason.message}`);
+    return await simulated();
   };
 }

@@ -60,11 +60,17 @@ export async function runRead(options: ReadOptions, io: CommandIo): Promise<Exit
   }
 }
 
-/** Never one that nobody asked for: where the agent may simulate a missing sensor, this says that it is missing. */
 async function openSensor({ simulate }: ReadOptions, settings: SensorSection, io: CommandIo): Promise<Sensor> {
   const { clock, random, signal } = io;
-  const open = await createSensorOpener({ clock, random, signal, log: SILENT, hasBus: () => true });
-  const type = simulate || settings.type === 'simulated' ? 'simulated' : 'aht20';
+  const open = await createSensorOpener({
+    clock,
+    random,
+    signal,
+    log: SILENT,
+    whenAbsent: 'fault',
+    hasBus: () => true,
+  });
+  const type = simulate ? 'simulated' : settings.type;
   return await open({ type, i2cBus: settings.i2cBus, i2cAddress: settings.i2cAddress });
 }
 
@@ -142,5 +148,5 @@ function twoDecimals(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-/** What the opener would log is said on stderr, or is about `auto`, which is not used here. */
+/** What the opener could log is only that it simulates, which it may not do here. */
 const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };

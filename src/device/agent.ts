@@ -1,0 +1,186 @@
+import { join } from 'node:path';
+import type { Clock, Random } from '../common/clock.ts';
+import type { LiveConfig } from '../common/config/live-config.ts';
+import { createFaultLog } from '../common/fault-log.ts';
+import type { Live } from '../common/live.ts';
+import type { Notifier } from '../common/notify.ts';
+import type { ProgramLog } from '../common/pino-log.ts';
+import { supervise } from '../common/supervise.ts';
+import type { ProbeTimeSync } from '../common/time-sync.ts';
+import { createProgressBoard } from '../common/watchdog.ts';
+import { ClockKeeper } from './clock-keeper.ts';
+import type { DeviceConfig, LoggingSection } from './config/device-config.ts';
+import { stateDirectory } from './config/state-directory.ts';
+import type { Placed, ReadingEntry } from './journal/journal.ts';
+import { openJournalSet } from './journal/journal-set.ts';
+import { createOpenLink } from './mqtt/link.ts';
+import { createSensorOpener, type OpenSensorParts } from './open-sensor.ts';
+import { createPublisher } from './publisher/publisher.ts';
+import { Sampler } from './sampler.ts';
+import { SensorSlot } from './sensor-slot.ts';
+import { deviceStatus, type StatusSources, statusLine } from './status-board.ts';
+
+/** `systemctl status` is looked at by people: a line a second is plenty when readings come ten times as fast. */
+const STATUS_LINE_EVERY_MS = 1_000;
+
+export interface AgentParts {
+  readonly config: LiveConfig<DeviceConfig>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: ProgramLog;
+  readonly notifier: Notifier;
+  readonly probeTimeSync: ProbeTimeSync;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  readonly whenAbsent: OpenSensorParts['whenAbsent'];
+  readonly hasBus: OpenSensorParts['hasBus'];
+  /** Told of each reading once it is in the journal; for `npm start`, which shows them. Must not throw. */
+  readonly onReading?: (entry: ReadingEntry) => void;
+}
+
+/** How the agent ended. */
+export interface AgentEnd {
+  /** Transfers that still hang in the kernel: the process can't end in the ordinary way while they do. */
+  readonly hungTransfers: number;
+}
+
+/**
+ * The composition root: makes every part, hands each what it needs, and runs the loops until the signal is aborted.
+ * Opened in the order sink before source, closed in reverse. Rejects with the first error that a loop may not handle.
+ */
+export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<AgentEnd> {
+  const { config, clock, random, log, notifier, env, version } = parts;
+  const board = createProgressBoard({
+    clock,
+    watchdogMs: notifier.watchdogMs,
+    feed: () => notifier.watchdog(),
+    onOverdue: (name, overdueMs) =>
+      log.error({ loop: name, overdueMs }, `the ${name} does not move; the watchdog is not fed`),
+    onRecovered: (name, overdueMs) => log.info({ loop: name, overdueMs }, `the ${name} moves again`),
+  });
+
+  const journals = await openJournalSet({
+    settings: config.section('journal'),
+    device: config.section('device'),
+    defaultPath: join(stateDirectory(env), 'journal'),
+    clock,
+    onEvent: ({ level, message, ...fields }) => log[level](fields, message),
+  });
+  const { whenAbsent, hasBus } = parts;
+  const openSensor = await createSensorOpener({ clock, random, log, signal: stop, whenAbsent, hasBus });
+  const sensors = new SensorSlot(openSensor, config.section('sensor'));
+
+  const sources: StatusSources = {
+    config: () => config.current,
+    configProblem: () => config.state().error,
+    sampler: () => sampler.state(),
+    sensor: () => ({ description: sensors.description(), crcErrors: sensors.health()?.crcErrors ?? 0 }),
+    journal: () => ({ ...journals.stats(), epoch: journals.activeEpoch() }),
+    clock: () => keeper.state(),
+    publisher: () => publisher.state(),
+    nowMs: clock.nowMs,
+    version,
+  };
+  const publisher = createPublisher({
+    journals,
+    openLink: createOpenLink({ clock }),
+    device: config.section('device'),
+    mqtt: config.section('mqtt'),
+    homeassistant: config.section('homeassistant'),
+    clock,
+    random,
+    log,
+    progress: board.loop('publisher'),
+    maxIdleMs: board.maxIdleMs,
+    memoryPath: join(stateDirectory(env), 'delivery.json'),
+    env,
+    status: () => deviceStatus(sources),
+    onCommand: () => sampler.measureNow(),
+    version,
+  });
+  const keeper = new ClockKeeper({
+    clock,
+    probe: parts.probeTimeSync,
+    settings: config.section('clock'),
+    journals,
+    log,
+    progress: board.loop('clock keeper'),
+    maxIdleMs: board.maxIdleMs,
+    onChange: () => {
+      publisher.wake();
+      publisher.statusChanged();
+    },
+  });
+  const say = createStatusSayer(notifier, clock, () => statusLine(sources));
+  const sampler = new Sampler({
+    sensors,
+    settings: config.section('sensor'),
+    clock,
+    clockKeeper: keeper,
+    journals,
+    faults: createFaultLog(log, clock),
+    progress: board.loop('sampler'),
+    maxIdleMs: board.maxIdleMs,
+    onReading: (placed: Placed<ReadingEntry>) => {
+      publisher.live(placed);
+      parts.onReading?.(placed.entry);
+      say();
+    },
+    onStateChange: () => {
+      publisher.statusChanged();
+      say();
+    },
+  });
+
+  await keeper.begin();
+  let hungTransfers = 0;
+  const stopping = (): void => notifier.stopping();
+  stop.addEventListener('abort', stopping, { once: true });
+  try {
+    await supervise(
+      {
+        publisher: (signal) => publisher.run(signal),
+        'clock keeper': (signal) => keeper.run(signal),
+        'config watcher': (signal) => config.watch(signal),
+        'config reporter': (signal) => follow(config.health, signal, () => publisher.statusChanged()),
+        log: (signal) => follow(config.section('logging'), signal, (settings) => log.configure(logSettings(settings))),
+        sampler: (signal) => sampler.run(signal),
+      },
+      stop,
+      (name, error) => log.fatal({ err: error, loop: name }, `the ${name} failed`),
+    );
+  } finally {
+    stop.removeEventListener('abort', stopping);
+    hungTransfers = sensors.hungTransfers();
+    await sensors.close();
+    await journals.close();
+  }
+  return { hungTransfers };
+}
+
+export function logSettings({ logLevel, logFormat }: LoggingSection): Parameters<ProgramLog['configure']>[0] {
+  return { level: logLevel, format: logFormat };
+}
+
+/** Calls back at each change of a live value until the signal is aborted. */
+async function follow<T>(live: Live<T>, signal: AbortSignal, onChange: (value: T) => void): Promise<void> {
+  for (let version = live.version; ; version = live.version) {
+    await live.changed(version, signal);
+    onChange(live.current);
+  }
+}
+
+/** READY with the first word (a reading, or a fault that was understood: both are progress), then a line now and then. */
+function createStatusSayer(notifier: Notifier, clock: Clock, line: () => string): () => void {
+  let ready = false;
+  let nextMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (clock.monotonicMs() >= nextMs || !ready) {
+      notifier.status(line());
+      nextMs = clock.monotonicMs() + STATUS_LINE_EVERY_MS;
+    }
+    if (ready) return;
+    ready = true;
+    notifier.ready();
+  };
+}

@@ -1,0 +1,9 @@
+import { installSignals } from '../common/signals.ts';
+
+// First of all: a SIGHUP that finds no handler ends the process.
+const signals = installSignals(process);
+const { runCommandLine } = await import('./cli.ts');
+const { exitCode, hangs } = await runCommandLine(process.argv.slice(2), signals);
+process.exitCode = exitCode;
+// Ending waits for every thread, and one that hangs in the kernel never comes back. Everything is on disk, so leave hard.
+if (hangs) process.kill(process.pid, 'SIGKILL');

@@ -12,8 +12,8 @@ export interface Manners {
   maximumPacketSize: number | undefined;
   maximumQoS: number | undefined;
   serverKeepAlive: number | undefined;
-  /** `never`: no PUBACK. A function: reason code for a topic, 0 for success. `hold`: kept until `releaseAcks()`. */
-  puback: 'at-once' | 'never' | 'hold' | ((topic: string) => number);
+  /** `never`: no PUBACK. `hold`: kept until `releaseAcks()`. A function: reason code for a topic, 0 for success, or `hold`. */
+  puback: 'at-once' | 'never' | 'hold' | ((topic: string) => number | 'hold');
   /** Reason code for a subscription. */
   suback: (filter: string) => number;
   /** Sends DISCONNECT with this code right after CONNACK, and hangs up. */
@@ -229,9 +229,9 @@ class Link {
       retain: packet.retain,
       dup: packet.dup,
     });
-    if (manners.puback === 'at-once') this.#puback(messageId, 0);
-    else if (manners.puback === 'hold') this.held.push(messageId);
-    else if (typeof manners.puback === 'function') this.#puback(messageId, manners.puback(packet.topic));
+    const answer = typeof manners.puback === 'function' ? manners.puback(packet.topic) : manners.puback;
+    if (answer === 'hold') this.held.push(messageId);
+    else if (answer !== 'never') this.#puback(messageId, answer === 'at-once' ? 0 : answer);
   }
 
   #puback(messageId: number, code: number): void {

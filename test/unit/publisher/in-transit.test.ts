@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { countOfRanges, rangesInclude, rangesOf, subtractRanges } from '../../../src/contract/seq-ranges.ts';
+import { InTransit } from '../../../src/device/publisher/in-transit.ts';
+
+const SEED = 20_261_121;
+
+describe('what is in transit', () => {
+  it('is missed when its receipt is overdue, from the PUBACK on', () => {
+    const transit = new InTransit();
+    const shipment = { epoch: 'e', urgency: 'backlog', seqs: [1, 2, 3] } as const;
+    transit.add(shipment);
+    expect(transit.nextDueMs()).toBe(Infinity);
+    transit.awaitReceipt(shipment, 500);
+    expect(transit.nextDueMs()).toBe(500);
+    transit.forgetAwaited();
+    expect(transit.entries()).toBe(0);
+  });
+
+  it('is confirmed by the numbers of its own epoch only, and in parts', () => {
+    const transit = new InTransit();
+    transit.add({ epoch: 'e', urgency: 'backlog', seqs: [1, 2, 3, 5] });
+    expect(transit.confirm('other', [[1, 5]])).toBe(false);
+    expect(transit.confirm('e', [[6, 9]])).toBe(false);
+    expect(transit.confirm('e', [[2, 2]])).toBe(true);
+    expect([1, 2, 3, 4, 5].map((seq) => transit.has('e', seq))).toEqual([true, false, true, false, true]);
+    expect(transit.entries()).toBe(3);
+    expect(transit.messages('backlog')).toBe(1);
+    expect(transit.confirm('e', [[1, 100]])).toBe(true);
+    expect(transit.messages('backlog')).toBe(0);
+  });
+
+  it('does not wait for a receipt that was faster than the PUBACK', () => {
+    const transit = new InTransit();
+    const shipment = { epoch: 'e', urgency: 'live', seqs: [7] } as const;
+    transit.add(shipment);
+    transit.confirm('e', [[7, 7]]);
+    transit.awaitReceipt(shipment, 500);
+    expect(transit.nextDueMs()).toBe(Infinity);
+    expect(transit.messages('live')).toBe(0);
+  });
+
+  it('keeps what the broker has not acknowledged when receipts are given up', () => {
+    const transit = new InTransit();
+    const acknowledged = { epoch: 'e', urgency: 'live', seqs: [1] } as const;
+    transit.add(acknowledged);
+    transit.add({ epoch: 'e', urgency: 'live', seqs: [2] });
+    transit.awaitReceipt(acknowledged, 500);
+    transit.forgetAwaited();
+    expect([1, 2].map((seq) => transit.has('e', seq))).toEqual([false, true]);
+  });
+});
+
+describe('taking ranges out of ranges', () => {
+  it('leaves exactly the numbers that were not taken', () => {
+    const seqs = fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { maxLength: 40 });
+    fc.assert(
+      fc.property(seqs, seqs, (all, taken) => {
+        const left = subtractRanges(rangesOf(all), rangesOf(taken));
+        const expected = all.filter((seq) => !taken.includes(seq));
+        expect(countOfRanges(left)).toBe(expected.length);
+        for (const seq of expected) expect(rangesInclude(left, seq)).toBe(true);
+        expect(left).toEqual(rangesOf(expected));
+      }),
+      { seed: SEED, numRuns: 500 },
+    );
+  });
+});

@@ -39,8 +39,9 @@ export interface SettleOptions {
 export async function readConfigFile(path: string): Promise<ConfigText> {
   try {
     // Asked before opening: to open a pipe is to wait for its writer.
-    if (!(await stat(path)).isFile()) throw unreadable(path, 'is not a file');
-    return { path, bytes: await readStart(path, MAX_CONFIG_BYTES + 1) };
+    const found = await stat(path);
+    if (!found.isFile()) throw unreadable(path, 'is not a file');
+    return { path, bytes: await readStart(path, Math.min(found.size, MAX_CONFIG_BYTES) + 1) };
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw unreadable(path, remedyOf(error), error);

@@ -7,7 +7,8 @@ export type RawValues = Readonly<Record<string, Readonly<Record<string, string>>
 
 export interface Layers {
   readonly file: RawValues;
-  readonly env: NodeJS.ProcessEnv;
+  /** By variable; those of the schema alone. */
+  readonly env: Readonly<Record<string, string>>;
   readonly flags: RawValues;
 }
 

@@ -1,6 +1,6 @@
-import { type ConfigSources, readAssignments } from './assignments.ts';
+import { type Assignment, type ConfigSources, readAssignments } from './assignments.ts';
 import { ConfigError, type ConfigProblem, type Origin } from './config-problem.ts';
-import { type Layers, layValues } from './layers.ts';
+import { type Layers, layValues, type RawValues } from './layers.ts';
 import { type ConfigSchema, type KeyName, keyOf, sectionOf, type ValuesOf } from './schema.ts';
 
 export interface LoadedConfig<S extends ConfigSchema> {
@@ -31,10 +31,12 @@ export function loadConfig<const S extends ConfigSchema>(
 ): LoadedConfig<S> {
   const { assignments, problems, warnings } = readAssignments(schema, sources);
   const origins = new Map<string, Origin>();
+  const variables: Record<string, string> = {};
   const texts = new Map<string, string>();
   for (const { section, key, text, origin } of assignments) {
     origins.set(`${section}.${key}`, origin);
     texts.set(`${section}.${key}`, text);
+    if (origin.kind === 'environment') variables[origin.variable] = text;
   }
 
   const describe = (name: string, complaint: string): ConfigProblem => {
@@ -50,7 +52,7 @@ export function loadConfig<const S extends ConfigSchema>(
     };
   };
   const errors = [...problems];
-  const layers: Layers = { file: rawValues('file'), env: sources.env, flags: rawValues('flag') };
+  const layers: Layers = { file: textsOf('file', assignments), env: variables, flags: textsOf('flag', assignments) };
   const values = layValues(schema, layers, (name, complaint) => errors.push(describe(name, complaint)));
   if (errors.length > 0) throw new ConfigError('CONFIG_INVALID', inFileOrder(errors));
 
@@ -62,14 +64,15 @@ export function loadConfig<const S extends ConfigSchema>(
   });
   if (errors.length > 0) throw new ConfigError('CONFIG_INVALID', inFileOrder(errors));
   return { values: right, origins, warnings: inFileOrder(notes) };
+}
 
-  function rawValues(kind: Origin['kind']): Record<string, Record<string, string>> {
-    const raw: Record<string, Record<string, string>> = {};
-    for (const { section, key, text, origin } of assignments) {
-      if (origin.kind === kind) raw[section] = { ...raw[section], [key]: text };
-    }
-    return raw;
+/** The texts that came from one kind of origin, by section and key. */
+function textsOf(kind: Origin['kind'], assignments: readonly Assignment[]): RawValues {
+  const raw: Record<string, Record<string, string>> = {};
+  for (const { section, key, text, origin } of assignments) {
+    if (origin.kind === kind) (raw[section] ??= {})[key] = text;
   }
+  return raw;
 }
 
 /** A file is corrected from top to bottom; what is not of the file comes last. */

@@ -112,6 +112,8 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     },
   });
   const say = createStatusSayer(notifier, clock, () => statusLine(sources));
+  // With the first word of the sampler, a reading or a fault that was understood: both are progress.
+  const ready = onlyOnce(() => notifier.ready());
   const sampler = new Sampler({
     sensors,
     settings: config.section('sensor'),
@@ -124,11 +126,13 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     onReading: (placed: Placed<ReadingEntry>) => {
       publisher.live(placed);
       parts.onReading?.(placed.entry);
-      say();
+      say('routine');
+      ready();
     },
     onStateChange: () => {
       publisher.statusChanged();
-      say();
+      say('news');
+      ready();
     },
   });
 
@@ -142,7 +146,11 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
         publisher: (signal) => publisher.run(signal),
         'clock keeper': (signal) => keeper.run(signal),
         'config watcher': (signal) => config.watch(signal),
-        'config reporter': (signal) => follow(config.health, signal, () => publisher.statusChanged()),
+        'config reporter': (signal) =>
+          follow(config.health, signal, () => {
+            publisher.statusChanged();
+            say('news');
+          }),
         log: (signal) => follow(config.section('logging'), signal, (settings) => log.configure(logSettings(settings))),
         sampler: (signal) => sampler.run(signal),
       },
@@ -170,17 +178,21 @@ async function follow<T>(live: Live<T>, signal: AbortSignal, onChange: (value: T
   }
 }
 
-/** READY with the first word (a reading, or a fault that was understood: both are progress), then a line now and then. */
-function createStatusSayer(notifier: Notifier, clock: Clock, line: () => string): () => void {
-  let ready = false;
+/** Writes the line of `systemctl status`: at once when there is news, a line now and then for readings that come fast. */
+function createStatusSayer(notifier: Notifier, clock: Clock, line: () => string): (word: 'news' | 'routine') => void {
   let nextMs = Number.NEGATIVE_INFINITY;
+  return (word) => {
+    if (word === 'routine' && clock.monotonicMs() < nextMs) return;
+    nextMs = clock.monotonicMs() + STATUS_LINE_EVERY_MS;
+    notifier.status(line());
+  };
+}
+
+function onlyOnce(act: () => void): () => void {
+  let done = false;
   return () => {
-    if (clock.monotonicMs() >= nextMs || !ready) {
-      notifier.status(line());
-      nextMs = clock.monotonicMs() + STATUS_LINE_EVERY_MS;
-    }
-    if (ready) return;
-    ready = true;
-    notifier.ready();
+    if (done) return;
+    done = true;
+    act();
   };
 }

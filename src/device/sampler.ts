@@ -84,7 +84,7 @@ export class Sampler {
     let retryMs = RETRY_MIN_MS;
     while (await this.#waitUntilDue(plan, signal)) {
       const asked = this.#takeRequest();
-      progress.beat(MEASURE_BUDGET_MS);
+      this.#beat(MEASURE_BUDGET_MS);
       if (clock.monotonicMs() < plan.attemptMs) {
         await this.#sample(asked, signal);
         continue;
@@ -94,6 +94,11 @@ export class Sampler {
       this.#planNext(plan, succeeded ? 0 : retryMs);
     }
     progress.end();
+  }
+
+  /** A transfer that never came back pins a thread: the loop goes on, but only a restart heals it, so the watchdog starves. */
+  #beat(withinMs: number): void {
+    if (this.#parts.sensors.hungTransfers() === 0) this.#parts.progress.beat(withinMs);
   }
 
   /** Moves on to the next time of the schedule, or to another attempt before it. */
@@ -113,15 +118,14 @@ export class Sampler {
 
   /** Sleeps until a sample is due or asked for; a new interval takes effect at once. Resolves with false when stopped. */
   async #waitUntilDue(plan: Plan, signal: AbortSignal): Promise<boolean> {
-    const { clock, settings, progress, maxIdleMs } = this.#parts;
+    const { clock, settings, maxIdleMs } = this.#parts;
     while (!signal.aborted) {
       this.#followInterval(plan);
       const leftMs = plan.attemptMs - clock.monotonicMs();
       if (leftMs <= 0 || this.#askedFor) return true;
       const version = settings.version;
       const idleMs = Math.min(leftMs, maxIdleMs);
-      // A transfer that never came back pins a thread: the loop goes on, but only a restart heals it, so the watchdog is not fed.
-      if (this.#parts.sensors.hungTransfers() === 0) progress.beat(idleMs);
+      this.#beat(idleMs);
       await waitAny(signal, [
         (calledOff) => clock.sleep(idleMs, calledOff),
         (calledOff) => settings.changed(version, calledOff),

@@ -45,7 +45,12 @@ async function holdInChild(devicePath: string): Promise<ChildProcess> {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
-  onTestFinished(() => void child.kill('SIGKILL'));
+  // Gone before its file is: the next test's file may get the same inode, and with it the same lock.
+  const gone = once(child, 'exit');
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await gone;
+  });
   await once(child.stdout, 'data');
   return child;
 }

@@ -1,7 +1,7 @@
 import { describeOrigin, type Origin } from './config-problem.ts';
 import { formatOf } from './formats.ts';
 import { quoteIni } from './ini.ts';
-import { type ConfigSchema, type ConfigValue, environmentVariable, type KeySpec } from './schema.ts';
+import type { ConfigSchema, ConfigValue, KeySpec } from './schema.ts';
 
 const COMMENT_WIDTH = 100;
 const MASKED = '[secret]';
@@ -9,7 +9,7 @@ const MASKED = '[secret]';
 const MAX_VALUE_COLUMN = 60;
 
 /** One key as it is in force. */
-export interface DescribedKey {
+interface DescribedKey {
   readonly section: string;
   readonly key: string;
   /** As one would write it in the file; secrets masked. */
@@ -22,19 +22,7 @@ interface Loaded {
   readonly origins: ReadonlyMap<string, Origin>;
 }
 
-/** Every key with its effective value and where that comes from, in the schema's order. For tables and JSON. */
-export function describeKeys(schema: ConfigSchema, { values, origins }: Loaded): readonly DescribedKey[] {
-  return Object.entries(schema).flatMap(([section, { keys }]) =>
-    Object.entries(keys).map(([key, spec]) => ({
-      section,
-      key,
-      value: printValue(spec, values[section]?.[key] ?? spec.default),
-      origin: origins.get(`${section}.${key}`) ?? ({ kind: 'default' } as const),
-    })),
-  );
-}
-
-/** The same as an INI text that can be read again (but for secrets), each origin in a comment behind its value. */
+/** What is in force, as an INI text that can be read again (but for secrets); each origin in a comment behind its value. */
 export function describeConfig(schema: ConfigSchema, loaded: Loaded): string {
   const keys = describeKeys(schema, loaded);
   const lines = keys.map(({ key, value }) => `${key} = ${value}`.trimEnd());
@@ -65,10 +53,15 @@ export function renderDefaultFile(schema: ConfigSchema, intro: string): string {
   return `${blocks.join('\n\n')}\n`;
 }
 
-/** For `--help`: the variable that overrides each key. */
-export function environmentVariables(schema: ConfigSchema): readonly string[] {
+/** Every key with its effective value and where that comes from, in the schema's order. */
+function describeKeys(schema: ConfigSchema, { values, origins }: Loaded): readonly DescribedKey[] {
   return Object.entries(schema).flatMap(([section, { keys }]) =>
-    Object.keys(keys).map((key) => environmentVariable(section, key)),
+    Object.entries(keys).map(([key, spec]) => ({
+      section,
+      key,
+      value: printValue(spec, values[section]?.[key] ?? spec.default),
+      origin: origins.get(`${section}.${key}`) ?? ({ kind: 'default' } as const),
+    })),
   );
 }
 

@@ -119,6 +119,15 @@ describe('what keeps us from the broker', () => {
     expect((await examine(port))[0]?.cause).toContain('SSH');
   });
 
+  it('names a TLS that the two sides cannot agree on', async () => {
+    // An alert "protocol version" (RFC 8446, 6.2), as servers send it that speak nothing we would accept.
+    const alert = Buffer.from([0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 70]);
+    const port = await listen(
+      createServer((socket) => socket.on('error', () => undefined).once('data', () => socket.end(alert))),
+    );
+    expect(await ids(port, { tls: true })).toEqual(['connection.tls-failed']);
+  });
+
   it('names a broker that hangs up without a word', async () => {
     const broker = await scripted({ connect: 'close' });
     expect(await ids(broker.port)).toEqual(['connection.lost']);

@@ -84,12 +84,6 @@ describe.skipIf(!emulatorAvailable)('techtemp-device check, from the device file
     expect(finding?.remedy).toContain('$ sudo raspi-config nonint do_i2c 0');
   });
 
-  it('warns that values would be invented meanwhile, where the config allows that', async () => {
-    const emulator = await start();
-    await emulator.fault('no-device');
-    expect(await ids('type = auto')).toEqual(['bus.off', 'sensor.simulated-instead']);
-  });
-
   it('says which bus there is, and where the sensor answers, when the number is wrong', async () => {
     await start({ busNumber: 1 });
     const [finding] = await check('i2c_bus = 3');
@@ -183,6 +177,18 @@ describe.skipIf(!emulatorAvailable)('techtemp-device check, from the device file
     const emulator = await start();
     await emulator.fault('frozen');
     expect(await ids()).toEqual(['bus.ok', 'sensor.ok', 'sensor.frozen']);
+  });
+
+  it('says that the chip acknowledges its address and nothing more', async () => {
+    const emulator = await start();
+    await emulator.fault('nack', { on: 'write' });
+    expect(await ids()).toEqual(['bus.ok', 'sensor.failed']);
+  });
+
+  it('says that transfers fail for another reason', async () => {
+    const emulator = await start({ settings: { nackErrno: 'EIO' } });
+    await emulator.fault('nack');
+    expect(await ids()).toEqual(['bus.failed']);
   });
 
   it('says that the bus is held', async () => {

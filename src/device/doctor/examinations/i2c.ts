@@ -18,20 +18,15 @@ export function i2cExamination(parts: I2cParts): Examination {
     id: 'i2c',
     title: 'Sensor',
     run: async (signal) => {
-      if (parts.sensor.type === 'simulated') return [report('bus.simulated')];
+      if (parts.sensor.type === 'simulated') return [report('bus.simulated', { file: parts.configFile })];
       const obstacle = await reach(parts, signal);
-      if (obstacle !== undefined) return [obstacle, ...inventedMeanwhile(parts)];
+      if (obstacle !== undefined) return [obstacle];
       const { i2cBus, i2cAddress } = parts.sensor;
       const adapter = await adapterName(parts.root, i2cBus);
       const bus = report('bus.ok', { bus: busFile(i2cBus), adapter, address: hexAddress(i2cAddress) });
       return [bus, ...(await sharers(parts)), ...(await examineSensor(parts, signal))];
     },
   };
-}
-
-/** What the agent does while it finds no sensor. */
-function inventedMeanwhile({ sensor, configFile }: I2cParts): readonly Finding[] {
-  return sensor.type === 'auto' ? [report('sensor.simulated-instead', { file: configFile })] : [];
 }
 
 /** Proves that somebody acknowledges the address; says why not. */

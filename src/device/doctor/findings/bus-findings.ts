@@ -1,7 +1,12 @@
 /** The I2C bus and the way to it. */
 export const BUS_FINDINGS = {
   'bus.ok': { verdict: 'ok', found: '{bus} ({adapter}), {address} answers' },
-  'bus.simulated': { verdict: 'skipped', found: 'not examined: the config asks for the simulated sensor' },
+  'bus.simulated': {
+    verdict: 'warn',
+    found: 'not examined: the config asks for the simulated sensor, so every value is invented',
+    cause: '[sensor] type = simulated, which is for trying things out',
+    remedy: ['in {file}: type = auto'],
+  },
   'bus.package-missing': {
     verdict: 'fail',
     found: 'the package i2c-bus cannot be loaded',

@@ -4,12 +4,6 @@ export const SENSOR_FINDINGS = {
     verdict: 'ok',
     found: '{sensor}: {temperature} °C, {humidity} %RH ({count} measurements, {milliseconds} ms each)',
   },
-  'sensor.simulated-instead': {
-    verdict: 'warn',
-    found: 'while no sensor answers, the agent publishes simulated values',
-    cause: '[sensor] type = auto allows that, for trying things out',
-    remedy: ['in {file}, for a record that is true or has a gap: type = aht20'],
-  },
   'sensor.not-an-aht': {
     verdict: 'fail',
     found: 'something answers at {address} on {bus}, but none of its {count} answers was a valid frame of an AHT20',

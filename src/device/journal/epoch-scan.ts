@@ -76,7 +76,7 @@ function assemble(
   const uncertain = whyUncertain(last, note);
   // A damaged slot behind the last record burns its number: it may have been given.
   if (last !== undefined && uncertain === undefined) last.segment.lastSeq += last.tornSlots;
-  const settlements = segments.flatMap(({ segment }) => segment.settlements);
+  const settlements = [...segments.flatMap(({ segment }) => segment.settlements), ...(note?.settlements ?? [])];
   const releasedTo = Math.max(0, note?.releasedTo ?? 0, ...segments.map((segment) => segment.releasedTo));
   const scan: EpochScan = {
     place,
@@ -86,7 +86,7 @@ function assemble(
     releasedTo,
     releasedRanges: note?.ranges ?? [],
     gaps: segments.flatMap(({ segment }) => segment.gaps),
-    settlements,
+    settlements: settlements.sort((a, b) => a.uptoSeq - b.uptoSeq),
     lastSeq: Math.max(0, ...segments.map(highestOf), note?.lastSeq ?? 0),
     ...(uncertain !== undefined && { uncertain }),
   };

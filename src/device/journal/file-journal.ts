@@ -122,11 +122,12 @@ export class FileJournal implements Journal {
       const count = this.#files.segments.reduce((sum, { pending }) => sum + (pending.get(bootKey)?.size ?? 0), 0);
       if (count === 0) return 0;
       const stored: StoredSettlement = { ...settlement, bootId: bootKey, uptoSeq: this.#lastSeq };
-      await this.#makeSlots(2, 0);
-      // Twice, so that no single damage brings the readings another time than the one they were sent with.
-      await this.#files.append([encodeSettlement(stored), encodeSettlement(stored)], this.#releasedTo());
+      await this.#makeSlots(1, 0);
+      await this.#files.append([encodeSettlement(stored)], this.#releasedTo());
       this.#settlements.push(stored);
       this.#files.tail?.settlements.push(stored);
+      // Again in another file, so that no damage brings the readings another time than the one they were sent with.
+      await this.#tolerate(() => this.#note('durable'));
       for (const { pending } of this.#files.segments) pending.delete(bootKey);
       return count;
     });
@@ -356,7 +357,9 @@ export class FileJournal implements Journal {
     // Where nothing waits, something may be lost: as long as that is untold it must not pass for released.
     const segments = this.#losses.length > 0 ? [] : this.#files.segments;
     const ranges = segments.flatMap((segment) => releasedRangesOf(segment)).filter(([, to]) => to > releasedTo);
-    await this.#files.writeNote({ releasedTo, ranges, lastSeq: this.#lastSeq }, durability);
+    const oldest = this.#files.segments[0]?.firstSeq ?? 0;
+    const settlements = this.#settlements.filter(({ uptoSeq }) => uptoSeq >= oldest);
+    await this.#files.writeNote({ releasedTo, ranges, lastSeq: this.#lastSeq, settlements }, durability);
     this.#releasesToNote = 0;
     if (durability === 'durable') this.#noteIsStale = false;
   }

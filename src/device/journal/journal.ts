@@ -120,7 +120,7 @@ export interface Placed<E extends JournalEntry = JournalEntry> {
 export interface JournalSet {
   /** Never fails for want of disk: falls back to memory, says so in `stats`, and goes back to disk when it can. */
   append(reading: NewReading): Promise<Placed<ReadingEntry>>;
-  /** As Journal.settle, on all. */
+  /** As Journal.settle, on all. Never fails for want of disk: what a journal refuses is settled when the disk works again. */
   settle(settlement: Settlement): Promise<number>;
   pendingBootIds(): readonly string[];
   /** Those that may hold unreleased entries, oldest first; the one that is written to comes last. */

@@ -7,6 +7,7 @@ export const SLOT_BYTES = 64;
 /** Longest epoch name that fits into a gap record. */
 export const MAX_EPOCH_LENGTH = 9;
 
+const EMPTY_SLOT = Buffer.alloc(SLOT_BYTES);
 const READING = 1;
 const GAP = 2;
 const SETTLEMENT = 3;
@@ -73,10 +74,9 @@ export function resealRecord(slot: Buffer, seed: number, slotIndex: number): Buf
 
 /** What a slot holds: nothing yet, something damaged, or a whole record of some kind. */
 export function recordKind(slot: Buffer, seed: number, slotIndex: number): RecordKind | 'empty' | 'damaged' {
-  if (slot.readUInt32LE(AT.crc) !== checksum(slot, seed, slotIndex)) {
-    return slot.every((byte) => byte === 0) ? 'empty' : 'damaged';
-  }
-  return KINDS[slot.readUInt8(AT.kind)] ?? 'damaged';
+  const kind = KINDS[slot.readUInt8(AT.kind)];
+  if (kind === undefined) return slot.equals(EMPTY_SLOT) ? 'empty' : 'damaged';
+  return slot.readUInt32LE(AT.crc) === checksum(slot, seed, slotIndex) ? kind : 'damaged';
 }
 
 /** The record's own number; for a settlement and an end, the highest number given before it. */

@@ -1,14 +1,27 @@
 import { crc32 } from 'node:zlib';
 import type { SeqRange } from '../../contract/seq-ranges.ts';
+import { decodeSettlement, encodeSettlement, type StoredSettlement } from './record.ts';
 
 /** Two slots, each in a block of its own, written in turn: a torn write leaves the other one. */
 export const NOTE_SLOT_OFFSETS = [0, 4096] as const;
 export const NOTE_SLOT_BYTES = 1024;
 const MAGIC = 'TTnote\0\x01';
 const NUMBER_BYTES = 6;
-const AT = { magic: 0, crc: 8, counter: 12, releasedTo: 18, lastSeq: 24, ranges: 30, list: 32 } as const;
+const SETTLEMENT_BYTES = 64;
+const MAX_NOTED_SETTLEMENTS = 4;
+const AT = {
+  magic: 0,
+  crc: 8,
+  counter: 12,
+  releasedTo: 18,
+  lastSeq: 24,
+  ranges: 30,
+  settlements: 32,
+  settlementList: 64,
+  rangeList: 64 + MAX_NOTED_SETTLEMENTS * SETTLEMENT_BYTES,
+} as const;
 /** More ranges are not noted: what they hold goes out once more after a restart, and the store drops the doubles. */
-export const MAX_NOTED_RANGES = Math.floor((NOTE_SLOT_BYTES - AT.list) / (2 * NUMBER_BYTES));
+const MAX_NOTED_RANGES = Math.floor((NOTE_SLOT_BYTES - AT.rangeList) / (2 * NUMBER_BYTES));
 
 /** What had been released when it was written. */
 export interface ReleaseNote {
@@ -20,6 +33,8 @@ export interface ReleaseNote {
   readonly ranges: readonly SeqRange[];
   /** Highest number given by then: if the records end before it, the end of the records is gone. */
   readonly lastSeq: number;
+  /** A second copy, in another file, of the newest settlements: no damage may bring a reading another time. */
+  readonly settlements: readonly StoredSettlement[];
 }
 
 export function encodeNote(note: ReleaseNote, deviceUid: string, epoch: string): Buffer {
@@ -30,7 +45,12 @@ export function encodeNote(note: ReleaseNote, deviceUid: string, epoch: string):
   slot.writeUIntLE(note.releasedTo, AT.releasedTo, NUMBER_BYTES);
   slot.writeUIntLE(note.lastSeq, AT.lastSeq, NUMBER_BYTES);
   slot.writeUInt16LE(ranges.length, AT.ranges);
-  ranges.flat().forEach((seq, index) => slot.writeUIntLE(seq, AT.list + index * NUMBER_BYTES, NUMBER_BYTES));
+  ranges.flat().forEach((seq, index) => slot.writeUIntLE(seq, AT.rangeList + index * NUMBER_BYTES, NUMBER_BYTES));
+  const settlements = note.settlements.slice(-MAX_NOTED_SETTLEMENTS);
+  slot.writeUInt16LE(settlements.length, AT.settlements);
+  settlements.forEach((settlement, index) =>
+    slot.set(encodeSettlement(settlement), AT.settlementList + index * SETTLEMENT_BYTES),
+  );
   slot.writeUInt32LE(checksum(slot, deviceUid, epoch), AT.crc);
   return slot;
 }
@@ -47,7 +67,7 @@ function decodeSlot(slot: Buffer, deviceUid: string, epoch: string): ReleaseNote
   if (slot.length < NOTE_SLOT_BYTES || slot.toString('latin1', AT.magic, AT.crc) !== MAGIC) return undefined;
   if (slot.readUInt32LE(AT.crc) !== checksum(slot, deviceUid, epoch)) return undefined;
   const ranges = Array.from({ length: slot.readUInt16LE(AT.ranges) }, (_, index): SeqRange => {
-    const offset = AT.list + index * 2 * NUMBER_BYTES;
+    const offset = AT.rangeList + index * 2 * NUMBER_BYTES;
     return [slot.readUIntLE(offset, NUMBER_BYTES), slot.readUIntLE(offset + NUMBER_BYTES, NUMBER_BYTES)];
   });
   return {
@@ -55,6 +75,10 @@ function decodeSlot(slot: Buffer, deviceUid: string, epoch: string): ReleaseNote
     releasedTo: slot.readUIntLE(AT.releasedTo, NUMBER_BYTES),
     lastSeq: slot.readUIntLE(AT.lastSeq, NUMBER_BYTES),
     ranges,
+    settlements: Array.from({ length: slot.readUInt16LE(AT.settlements) }, (_, index) => {
+      const offset = AT.settlementList + index * SETTLEMENT_BYTES;
+      return decodeSettlement(slot.subarray(offset, offset + SETTLEMENT_BYTES));
+    }),
   };
 }
 

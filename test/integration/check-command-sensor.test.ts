@@ -206,6 +206,19 @@ describe.skipIf(!emulatorAvailable)('techtemp-device check, from the device file
     expect(signal).toBe('SIGKILL');
   });
 
+  it('takes turns with another program that measures all the time', async () => {
+    const emulator = await start();
+    const file = join(folder, 'agent.conf');
+    writeFileSync(file, '[sensor]\ntype = aht20\n');
+    const args = ['read', '--json', '--config', file, '--count', '60', '--interval', '0.1'];
+    const busy = runUnderEmulator(emulator, program, { args });
+    expect(await ids()).toEqual(['bus.ok', 'sensor.ok']);
+    const { code, stdout, stderr } = await busy;
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(60);
+  });
+
   it('accepts the relatives of the chip', async () => {
     const emulator = await start({ personality: 'aht10' });
     expect(await ids()).toContain('sensor.ok');

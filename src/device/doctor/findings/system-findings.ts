@@ -1,9 +1,9 @@
 /** The machine: Node.js, native packages, power, clock. */
 export const SYSTEM_FINDINGS = {
-  'node.ok': { verdict: 'ok', found: 'Node.js {version}' },
+  'node.ok': { verdict: 'ok', found: 'version {version}' },
   'node.too-old': {
     verdict: 'fail',
-    found: 'Node.js {version}; TechTemp needs {needed} or newer',
+    found: 'version {version}; TechTemp needs {needed} or newer',
     cause: 'the Node.js of this distribution is older than TechTemp (Debian 12 has 18, Debian 13 has 20.19)',
     remedy: ['$ sudo apt update && sudo apt install nodejs', 'or a newer release: https://nodejs.org/en/download'],
   },

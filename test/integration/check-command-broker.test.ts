@@ -18,6 +18,7 @@ import { Mosquitto, type MosquittoOptions, mosquittoInstalled } from '../support
 import { freePort } from '../support/ports.ts';
 import { ScriptedBroker } from '../support/scripted-broker.ts';
 import { opensslInstalled, SmallCa } from '../support/small-ca.ts';
+import { until } from '../support/until.ts';
 
 const clock = createSystemClock();
 const deviceUid = 'aht20-0a1b2c';
@@ -342,6 +343,16 @@ describe.skipIf(!mosquittoInstalled)('who else is on the broker', () => {
     await examine(port);
     expect(agent.connected).toBe(true);
     expect(heard).toEqual([`${folderTopic}/backlog [] false`]);
-    await Promise.all([watcher.endAsync(), agent.endAsync()]);
+
+    // Who subscribes only now hears what was retained, and is told so.
+    const late: string[] = [];
+    const newcomer = connect({ host: '127.0.0.1', port });
+    await new Promise((resolve) => newcomer.once('connect', resolve));
+    newcomer.on('message', (topic) => late.push(topic));
+    await newcomer.subscribeAsync('#', { qos: 1 });
+    await newcomer.publishAsync('end', '', { qos: 1 });
+    await until('the last message came', () => late.includes('end'));
+    expect(late).toEqual(['end']);
+    await Promise.all([watcher.endAsync(), agent.endAsync(), newcomer.endAsync()]);
   });
 });

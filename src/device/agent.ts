@@ -26,6 +26,8 @@ const STATUS_LINE_EVERY_MS = 1_000;
 export interface AgentParts {
   readonly config: LiveConfig<DeviceConfig>;
   readonly clock: Clock;
+  /** The clock of the drivers, where that is not the same. */
+  readonly sensorClock?: OpenSensorParts['clock'];
   readonly random: Random;
   readonly log: ProgramLog;
   readonly notifier: Notifier;
@@ -67,7 +69,14 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     onEvent: ({ level, message, ...fields }) => log[level](fields, message),
   });
   const { whenAbsent, hasBus } = parts;
-  const openSensor = await createSensorOpener({ clock, random, log, signal: stop, whenAbsent, hasBus });
+  const openSensor = await createSensorOpener({
+    clock: parts.sensorClock ?? clock,
+    random,
+    log,
+    signal: stop,
+    whenAbsent,
+    hasBus,
+  });
   const sensors = new SensorSlot(openSensor, config.section('sensor'));
 
   const sources: StatusSources = {
@@ -136,6 +145,11 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     },
   });
 
+  const report = (): void => {
+    publisher.statusChanged();
+    say('news');
+  };
+
   await keeper.begin();
   let hungTransfers = 0;
   const stopping = (): void => notifier.stopping();
@@ -146,11 +160,10 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
         publisher: (signal) => publisher.run(signal),
         'clock keeper': (signal) => keeper.run(signal),
         'config watcher': (signal) => config.watch(signal),
-        'config reporter': (signal) =>
-          follow(config.health, signal, () => {
-            publisher.statusChanged();
-            say('news');
-          }),
+        // What `status` tells of the configuration: whether it is in force, names, the interval.
+        'health reporter': (signal) => follow(config.health, signal, report),
+        'device reporter': (signal) => follow(config.section('device'), signal, report),
+        'interval reporter': (signal) => follow(config.section('sensor'), signal, report),
         log: (signal) => follow(config.section('logging'), signal, (settings) => log.configure(logSettings(settings))),
         sampler: (signal) => sampler.run(signal),
       },

@@ -1,11 +1,12 @@
 import type { Aht20Options } from '../../drivers/aht20.ts';
-import type { Sensor } from '../../drivers/sensor.ts';
+import type { I2cErrorCode, Sensor, SensorErrorCode } from '../../drivers/sensor.ts';
 import type { Clock, Random } from '../common/clock.ts';
 import type { Log } from '../common/log.ts';
 import type { OpenSensor } from './sensor-slot.ts';
 
 export interface OpenSensorParts {
-  readonly clock: Clock;
+  /** For the chip's waits and the limits of transfers. */
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'sleep'>;
   readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -41,8 +42,13 @@ export async function createSensorOpener(parts: OpenSensorParts): Promise<OpenSe
     const { findAht20 } = await import('../../drivers/find-aht20.ts');
     const found = await findAht20(options, signal);
     if (found.found) return found.sensor;
-    if (found.reason.code === 'I2C_MODULE_MISSING' && hasBus(busNumber)) throw found.reason;
+    if (!isAbsent(found.reason.code, hasBus(busNumber))) throw found.reason;
     log.warn({ code: found.reason.code }, `no real sensor, so a simulated one: ${found.reason.message}`);
     return await simulated();
   };
+}
+
+/** Nobody is there, as against somebody who is there and faulty, or a bus that only lacks the package to use it. */
+function isAbsent(code: I2cErrorCode | SensorErrorCode, hasBus: boolean): boolean {
+  return code === 'I2C_BUS_MISSING' || code === 'I2C_NACK' || (code === 'I2C_MODULE_MISSING' && !hasBus);
 }

@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly onReading?: (entry: ReadingEntry) => void;
   /** Default: the machine's. */
   readonly clock?: Clock;
+  /** Default: `clock`. */
+  readonly sensorClock?: Clock;
 }
 
 export interface RunEnd {
@@ -81,6 +83,7 @@ export async function runDevice(options: RunOptions, signals: ProcessSignals): P
       env,
       version,
       whenAbsent: options.whenAbsent ?? 'fault',
+      ...(options.sensorClock !== undefined && { sensorClock: options.sensorClock }),
       hasBus: (busNumber) => existsSync(`/dev/i2c-${busNumber}`),
       ...(options.onReading !== undefined && { onReading: options.onReading }),
     },

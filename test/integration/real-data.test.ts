@@ -1,0 +1,186 @@
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Reading } from '../../src/contract/reading.ts';
+import { type Emulator, emulatorMissing, startEmulator } from '../support/emulator.ts';
+import { type PipedChild, startUnderEmulator } from '../support/emulator-child.ts';
+import { deliveredFrames, type FrameEntry } from '../support/emulator-log.ts';
+import { Mosquitto, mosquittoInstalled } from '../support/mosquitto.ts';
+import { ReceiptServer } from '../support/receipt-server.ts';
+
+const ROOMS_DATA = resolve(import.meta.dirname, '../fixtures/office-room.csv');
+const ROWS = 8_143;
+const AGENT = resolve(import.meta.dirname, '../support/children/compressed-agent.ts');
+const UID = 'aht20-f49c53';
+/** A second of the agent is 100 ms here. */
+const SPEED = 10;
+const LIMIT_MS = 600_000;
+/** Two decimals on the wire, and half a step of the chip's 20-bit scale. */
+const TEMPERATURE_TOLERANCE = 0.005 + 200 / 2 ** 20 / 2 + 1e-9;
+const HUMIDITY_TOLERANCE = 0.005 + 100 / 2 ** 20 / 2 + 1e-9;
+
+const missing = emulatorMissing ?? (mosquittoInstalled ? undefined : 'Mosquitto is not installed');
+
+describe.skipIf(missing !== undefined)(
+  `a week of a real room${missing === undefined ? '' : ` (skipped: ${missing})`}`,
+  () => {
+    let folder = '';
+    let emulator: Emulator;
+    let broker: Mosquitto;
+    let server: ReceiptServer;
+    let agent: PipedChild | undefined;
+    let agentLog = '';
+
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'techtemp-real-data-'));
+      emulator = await startEmulator({ settings: { conversionMs: 1 }, source: { kind: 'csv', path: ROOMS_DATA } });
+      broker = await Mosquitto.start();
+      server = await ReceiptServer.start(broker.port);
+      const config = [
+        `[device]\ndevice_uid = ${UID}\n[sensor]\nread_interval_seconds = 0.1\n`,
+        `[mqtt]\nbroker_host = 127.0.0.1\nbroker_port = ${broker.port}\nreceipt_timeout_seconds = 60\nreconnect_min_seconds = 0.5\nreconnect_max_seconds = 0.9\n`,
+      ];
+      await writeFile(join(folder, 'device.conf'), config.join(''));
+    });
+
+    afterAll(async () => {
+      await killAgent();
+      server.crash();
+      await broker.stop();
+      await emulator.stop();
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    async function startAgent(): Promise<void> {
+      agent = await startUnderEmulator(emulator, AGENT, {
+        args: [join(folder, 'device.conf')],
+        env: {
+          STATE_DIRECTORY: folder,
+          TECHTEMP_TEST_SPEED: String(SPEED),
+          TECHTEMP_TEST_WALL_ANCHOR: '1700000000000',
+        },
+      });
+      agent.stderr.on('data', (chunk: Buffer) => (agentLog += chunk.toString()));
+      agent.stdout.resume();
+    }
+
+    async function killAgent(): Promise<void> {
+      if (agent === undefined) return;
+      const ended = once(agent, 'exit');
+      agent.kill('SIGKILL');
+      await ended;
+      agent = undefined;
+    }
+
+    async function untilRow(row: number): Promise<void> {
+      const end = Date.now() + LIMIT_MS;
+      while ((await emulator.state()).nextSample < row) {
+        if (Date.now() > end) throw new Error(`row ${row} never came\n${agentLog.slice(-4_000)}`);
+        await sleep(200);
+      }
+    }
+
+    async function untilStored(count: () => Promise<number>): Promise<void> {
+      const end = Date.now() + 120_000;
+      while (server.stored.size < (await count())) {
+        if (Date.now() > end)
+          throw new Error(`${server.stored.size} stored of ${await count()}\n${agentLog.slice(-4_000)}`);
+        await sleep(100);
+      }
+    }
+
+    it(
+      'comes out at the far end row by row, once each, though agent, broker and server are killed on the way',
+      async () => {
+        let kills = 0;
+        const killAndRestartAgent = async (): Promise<void> => {
+          await killAgent();
+          kills += 1;
+          await startAgent();
+        };
+
+        await startAgent();
+        await untilRow(1_200);
+        await killAndRestartAgent();
+        await untilRow(2_100);
+        await broker.kill();
+        await untilRow(2_900);
+        await killAndRestartAgent(); // while there is no broker
+        await untilRow(3_400);
+        await broker.start(); // which has forgotten everything: the server's session, its announcement
+        await untilRow(3_700);
+        await server.start();
+        await untilRow(4_600);
+        server.crash();
+        await untilRow(5_300);
+        await killAndRestartAgent(); // while there is no server
+        await untilRow(5_600);
+        await server.start();
+        await untilRow(6_400);
+        await broker.kill();
+        await broker.start();
+        await server.start();
+        await untilRow(7_300);
+        await killAndRestartAgent();
+        await untilRow(ROWS);
+        await emulator.fault('absent');
+
+        const given = async (): Promise<readonly FrameEntry[]> => deliveredFrames(await emulator.log());
+        await untilStored(async () => (await given()).length - kills);
+        const ended = once(agent!, 'exit');
+        agent!.kill('SIGTERM');
+        expect(await ended).toEqual([0, null]);
+        agent = undefined;
+
+        const stored = [...server.stored.values()];
+        const readings = stored.filter((item): item is Reading => !('gap' in item)).sort((a, b) => a.seq! - b.seq!);
+        const { lost, foreign } = compare(await given(), readings);
+        console.log(
+          `real data: ${ROWS} rows, ${kills} kills of the agent, ${readings.length} stored, ${lost.length} lost on the bus ` +
+            `(rows ${lost.join(', ') || 'none'}), ${server.duplicates} repeats refused by the store`,
+        );
+        expect(server.conflicts).toEqual([]);
+        expect(new Set(readings.map((reading) => reading.epoch)).size).toBe(1);
+        expect(readings.map((reading) => reading.seq)).toEqual(readings.map((_, index) => index + 1));
+        expect(stored.length).toBe(readings.length);
+        expect(foreign).toEqual([]);
+        expect(lost.length).toBeLessThanOrEqual(kills);
+        // The sensor goes on giving its last row until it is unplugged.
+        expect(new Set((await given()).map(({ row }) => row)).size).toBe(ROWS);
+        expect(readings.length).toBe((await given()).length - lost.length);
+        readings.slice(1).forEach((reading, index) => expect(reading.tsMs).toBeGreaterThan(readings[index]!.tsMs));
+      },
+      LIMIT_MS,
+    );
+
+    it('is the data that the test says it is', async () => {
+      const lines = (await readFile(ROOMS_DATA, 'utf8')).trim().split('\n');
+      expect(lines.length - 1).toBe(ROWS);
+    });
+  },
+);
+
+/** Walks both in order: what the sensor gave and what was stored. A row that was given and not stored was lost. */
+function compare(
+  given: readonly FrameEntry[],
+  stored: readonly Reading[],
+): { readonly lost: readonly number[]; readonly foreign: readonly Reading[] } {
+  const lost: number[] = [];
+  let next = 0;
+  for (const frame of given) {
+    const reading = stored[next];
+    if (reading !== undefined && isSame(frame, reading)) next += 1;
+    else lost.push(frame.row);
+  }
+  return { lost, foreign: stored.slice(next) };
+}
+
+function isSame(frame: FrameEntry, reading: Reading): boolean {
+  return (
+    Math.abs(frame.temperature - reading.temperatureCelsius) <= TEMPERATURE_TOLERANCE &&
+    Math.abs(frame.humidity - reading.humidityPercent) <= HUMIDITY_TOLERANCE
+  );
+}

@@ -24,8 +24,10 @@ interface LoopState {
 const IDLE_FRACTION = 1 / 3;
 /** Ten beats a second need no ten datagrams. A feed and the next beat are at most 1/4 + 1/3 of the watchdog's time apart. */
 const FEED_FRACTION = 1 / 4;
-/** A loop sleeps for exactly the time that it has named; this much is left to a slow machine before others speak of a fault. */
-const GRACE_MAX_MS = 1_000;
+/** A loop sleeps for exactly the time that it has named; so much of the watchdog's time is left to a machine that is busy. */
+const GRACE_FRACTION = 1 / 10;
+/** The same where there is no watchdog, and only the log is told. */
+const GRACE_MS = 10_000;
 
 /**
  * Feeds systemd's watchdog from finished work alone. There is no timer here: when every loop hangs, or the event loop itself,
@@ -34,7 +36,7 @@ const GRACE_MAX_MS = 1_000;
  */
 export function createProgressBoard(parts: WatchdogParts): ProgressBoard {
   const { clock, watchdogMs } = parts;
-  const graceMs = Math.min(GRACE_MAX_MS, (watchdogMs ?? Number.POSITIVE_INFINITY) * FEED_FRACTION);
+  const graceMs = watchdogMs === undefined ? GRACE_MS : watchdogMs * GRACE_FRACTION;
   const loops: LoopState[] = [];
   let lastFedMs = Number.NEGATIVE_INFINITY;
 

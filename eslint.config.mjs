@@ -68,7 +68,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['vitest.config.ts'],
+    files: ['vitest*.config.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
   {

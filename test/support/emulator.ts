@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,8 @@ import { buildEmulator, emulatorObstacle } from './emulator-build.ts';
 import type { LogEntry } from './emulator-log.ts';
 
 const run = promisify(execFile);
+/** In memory where that is to be had: a chip does not wait for a disk that is busy with other things. */
+const FOLDERS = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** Why there is no emulated bus here; undefined when there is. For the message of a skipped test. */
 export const emulatorMissing: string | undefined = emulatorObstacle();
@@ -164,7 +167,7 @@ export interface Emulator {
 /** Starts an emulated `/dev/i2c-N` with one sensor. Several may exist at once, also with the same number. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const files = await buildEmulator();
-  const folder = await mkdtemp(join(tmpdir(), 'techtemp-emulator-'));
+  const folder = await mkdtemp(join(FOLDERS, 'techtemp-emulator-'));
   const statePath = join(folder, 'state');
   const busNumber = options.busNumber ?? 1;
   let rowFiles = 0;

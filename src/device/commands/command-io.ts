@@ -13,12 +13,9 @@ export interface CommandIo {
   readonly onHungTransfer: () => void;
 }
 
-export interface TextOutput {
+interface TextOutput {
   write(text: string): unknown;
 }
-
-/** Said to whoever registers a command: it ended, with this exit code. */
-export type Finish = (exitCode: ExitCode) => void;
 
 export type ExitCode = 0 | 1 | 78;
 

@@ -20,7 +20,7 @@ type Texts<Entry> =
   | (Entry extends { readonly remedy: readonly (infer Step extends string)[] } ? Step : never);
 
 /** What the texts of a finding want to know: one fact for each `{placeholder}` in them. */
-export type Facts<Id extends FindingId> = Readonly<Record<Placeholder<Texts<(typeof FINDINGS)[Id]>>, string | number>>;
+type Facts<Id extends FindingId> = Readonly<Record<Placeholder<Texts<(typeof FINDINGS)[Id]>>, string | number>>;
 type FactArguments<Id extends FindingId> = keyof Facts<Id> extends never ? [] : [facts: Facts<Id>];
 
 /** Makes the finding of that id, its placeholders filled. A fact that is missing is an error of the compiler. */

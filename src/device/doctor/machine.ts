@@ -11,13 +11,13 @@ export interface Machine {
   readonly runProgram: RunProgram;
 }
 
-export interface ProgramResult {
+interface ProgramResult {
   readonly exitCode: number;
   readonly output: string;
 }
 
 /** Runs a program for at most a few seconds; undefined where it does not exist or did not end. Never rejects. */
-export type RunProgram = (program: string, args: readonly string[]) => Promise<ProgramResult | undefined>;
+type RunProgram = (program: string, args: readonly string[]) => Promise<ProgramResult | undefined>;
 
 const PROGRAM_LIMIT_MS = 10_000;
 

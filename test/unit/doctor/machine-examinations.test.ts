@@ -330,9 +330,9 @@ describe('the examination of the journal folder', () => {
   });
 
   it('leaves nothing behind', async () => {
-    const before = execFileSync('ls', ['-la', '--time-style=full-iso', folder], { encoding: 'utf8' });
+    const before = execFileSync('ls', ['-lA', '--time-style=full-iso', folder], { encoding: 'utf8' });
     await examineFolder(folder);
-    expect(execFileSync('ls', ['-la', '--time-style=full-iso', folder], { encoding: 'utf8' })).toBe(before);
+    expect(execFileSync('ls', ['-lA', '--time-style=full-iso', folder], { encoding: 'utf8' })).toBe(before);
   });
 
   it('refuses a file in the place of the folder', async () => {

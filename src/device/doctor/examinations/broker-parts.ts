@@ -19,7 +19,7 @@ export interface BrokerParts {
 }
 
 /** As far as it tells our device from another one with its name. */
-export interface OwnJournal {
+interface OwnJournal {
   readonly epochs: readonly string[];
   /** Whether an agent is writing to it. */
   readonly isInUse: boolean;

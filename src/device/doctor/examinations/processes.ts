@@ -15,7 +15,7 @@ export interface RunningProcess {
 }
 
 /** The processes of this machine, as far as this user may see them. */
-export async function listProcesses(root: string): Promise<readonly RunningProcess[]> {
+async function listProcesses(root: string): Promise<readonly RunningProcess[]> {
   const names = await readdir(join(root, 'proc')).catch(() => []);
   const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
   return await Promise.all(

@@ -5,7 +5,7 @@ import type { Examination } from '../examination.ts';
 import { type Finding, report } from '../finding.ts';
 import type { Machine } from '../machine.ts';
 
-export const UNIT = 'techtemp-device.service';
+const UNIT = 'techtemp-device.service';
 const PROPERTIES = [
   'LoadState',
   'LoadError',

@@ -270,6 +270,8 @@ describe('commands', () => {
   it('are ignored when they are retained, garbage, or come too fast', async () => {
     const { broker, agent } = await commanded();
     broker.send(agent.topic('command'), '{"action":"measure"}', { retain: true });
+    await until('the retained one was looked at', () => agent.publisher.state().ignoredMessages === 1);
+    expect(agent.commands).toEqual([]);
     for (const payload of ['', 'garbage', '{}', '{"action":"reboot"}']) broker.send(agent.topic('command'), payload);
     for (let n = 0; n < 50; n += 1) broker.send(agent.topic('command'), '{"action":"measure"}');
     await until('all were looked at', () => agent.publisher.state().ignoredMessages + agent.commands.length === 55);

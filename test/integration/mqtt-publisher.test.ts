@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeReading } from '../../src/contract/reading.ts';
+import { settle } from '../support/fake-clock.ts';
 import { ArrayJournal, ArrayJournalSet } from '../support/memory-journal-set.ts';
 import { EPOCH, HOME, PublisherRig, type RigOptions, UID, upTo } from '../support/publisher-rig.ts';
 import { type Manners, ScriptedBroker } from '../support/scripted-broker.ts';
@@ -275,7 +276,8 @@ describe('the publisher and a broker without a server', () => {
     const agent = rig(broker.port, { mqtt: { delivery: 'auto' } });
     await agent.startConnected();
     agent.take();
-    await until('it is acknowledged', () => broker.on('/reading').length === 1);
+    await until('it arrived', () => broker.on('/reading').length === 1);
+    await settle();
     await until('it listens', () => broker.subscriptions.includes('techtemp/server/+'));
     broker.send('techtemp/server/main', ONLINE_SERVER, { retain: true });
     await until('the server is seen', () => agent.publisher.state().serverOnline);

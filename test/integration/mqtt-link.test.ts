@@ -325,7 +325,7 @@ describe('the end of a connection', () => {
         },
       },
     });
-    const session = await counting(linkOptions(broker.port), never);
+    const session = await counting(linkOptions(broker.port, { publishTimeoutMs: 3_600_000 }), never);
     closing.push(async () => session.end(0));
     for (let n = 0; n < 20; n += 1) await session.publish({ topic: 'a', payload: String(n), retain: false });
     await sleep(0);

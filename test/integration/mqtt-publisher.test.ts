@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { createSystemClock } from '../../src/common/system-clock.ts';
 import { encodeReading } from '../../src/contract/reading.ts';
 import { settle } from '../support/fake-clock.ts';
 import { ArrayJournal, ArrayJournalSet } from '../support/memory-journal-set.ts';
@@ -283,6 +284,25 @@ describe('the publisher and a broker without a server', () => {
     await until('the server is seen', () => agent.publisher.state().serverOnline);
     expect(agent.unreleased()).toBe(1);
     broker.send(agent.topic('receipt'), `{"epoch":"${EPOCH}","stored":[[1,1]]}`);
+    await agent.drained();
+  });
+
+  it('gives brokers that look up retained messages in the background a moment before it trusts PUBACK', async () => {
+    const broker = await scripted();
+    const real = createSystemClock();
+    let graceOver: () => void = () => undefined;
+    const grace = new Promise<void>((resolve) => (graceOver = resolve));
+    const sleep = async (ms: number, signal?: AbortSignal): Promise<void> =>
+      ms === 1_000 ? grace : real.sleep(ms, signal);
+    const agent = rig(broker.port, { mqtt: { delivery: 'auto' }, clock: { ...real, sleep } });
+    agent.buffer(3);
+    await agent.startConnected();
+    agent.take();
+    await until('status is out', () => broker.on('/status').length === 1);
+    await settle();
+    expect(agent.unreleased()).toBe(4);
+    expect(broker.on('/reading')).toHaveLength(1);
+    graceOver();
     await agent.drained();
   });
 

@@ -22,8 +22,6 @@ export class ReceiptServer {
   /** By `uid/epoch/seq`. */
   readonly stored = new Map<string, Reading | GapRecord>();
   duplicates = 0;
-  /** Most entries that ever waited for their receipt. */
-  mostHeld = 0;
   /** Numbers that came a second time with other contents. Must stay empty. */
   readonly conflicts: string[] = [];
   /** Sizes of the messages, per leaf. */
@@ -93,6 +91,11 @@ export class ReceiptServer {
     this.#client = undefined;
   }
 
+  /** Entries that wait for their receipt. */
+  held(): number {
+    return this.#held.length;
+  }
+
   /** Receipts for everything that is held. */
   giveReceipts(): void {
     const held = this.#held.splice(0);
@@ -134,6 +137,5 @@ export class ReceiptServer {
     else if (JSON.stringify(known) === JSON.stringify(item)) this.duplicates += 1;
     else this.conflicts.push(`${key}: ${JSON.stringify(known)} became ${JSON.stringify(item)}`);
     this.#held.push({ home, uid, epoch, seq });
-    this.mostHeld = Math.max(this.mostHeld, this.#held.length);
   }
 }

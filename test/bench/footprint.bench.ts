@@ -73,7 +73,7 @@ test('memory and wake-ups of an idle agent; CPU time of a busy one', async () =>
   const [from, cpuFrom] = [await taken(), processFigures(busy.pid).cpuMs];
   await until('busy enough', async () => (await taken()) >= from + READINGS, 300_000);
   const cpu = ((processFigures(busy.pid).cpuMs - cpuFrom) / ((await taken()) - from)) * 1000;
-  row('CPU time per 1,000 readings, published', `${(cpu / 1000).toFixed(2)} s`, 'at 10 readings a second', '', '');
+  row('CPU time per 1,000 readings, published', `${(cpu / 1000).toFixed(2)} s`, 'at 10 readings a second', '-', '');
   await busy.stop();
   await rig.close();
 });

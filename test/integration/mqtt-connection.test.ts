@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Aedes } from 'aedes';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createSystemClock } from '../../src/common/system-clock.ts';
 import { Mosquitto, mosquittoInstalled } from '../support/mosquitto.ts';
@@ -348,5 +350,25 @@ describe.skipIf(!mosquittoInstalled)('the connection to a real Mosquitto (needs 
     await agent.startConnected();
     await until('it is said', () => agent.publisher.state().lastError?.includes('access rules') === true);
     expect(agent.unreleased()).toBe(3);
+  });
+});
+
+describe('the connection to the embedded broker of npm start', () => {
+  it('settles on MQTT 3.1.1, which is all that it speaks, and delivers', async () => {
+    const aedes = await Aedes.createBroker();
+    const server = createServer((socket) => void aedes.handle(socket));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closing.push(async () => {
+      await new Promise<void>((resolve) => aedes.close(resolve));
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    });
+    const { port } = server.address() as AddressInfo;
+    const agent = rig(port, { mqtt: { delivery: 'auto' } });
+    agent.buffer(20);
+    agent.start();
+    await agent.drained();
+    expect(agent.publisher.state()).toMatchObject({ connected: true, protocolVersion: 4, delivery: 'broker' });
+    const status = await retainedOn(port, agent.topic('status'), 4);
+    expect(status.get(agent.topic('status'))).toContain('"online"');
   });
 });

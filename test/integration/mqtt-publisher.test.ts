@@ -143,6 +143,24 @@ describe('the publisher and a broker without a server', () => {
     expect(broker.violations).toEqual([]);
   });
 
+  it('sends smaller arrays to a 3.1.1 broker that hangs up at larger ones without saying why', async () => {
+    const broker = await scripted({ only: 4, hangsUpAboveBytes: 1_500 });
+    const agent = rig(broker.port, { mqtt: { delivery: 'receipt', batchSize: 50 } });
+    agent.buffer(200);
+    agent.start();
+    const stored = new Set<number>();
+    await until('the journal is empty', () => {
+      // As a server does: announced to each new connection, a receipt for whatever has come.
+      broker.send('techtemp/server/main', ONLINE_SERVER, { retain: true });
+      for (const { payload } of broker.on('/backlog')) {
+        for (const { seq } of JSON.parse(payload) as { seq: number }[]) stored.add(seq);
+      }
+      for (const seq of stored) broker.send(agent.topic('receipt'), `{"epoch":"${EPOCH}","stored":[[${seq},${seq}]]}`);
+      return agent.unreleased() === 0;
+    });
+    expect(stored.size).toBe(200);
+  });
+
   it('keeps and reports what cannot fit even alone, and sends the rest', async () => {
     const broker = await scripted({ maximumPacketSize: 200 });
     const agent = rig(broker.port);

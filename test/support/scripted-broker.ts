@@ -10,6 +10,8 @@ export interface Manners {
   /** MQTT 5 CONNACK properties, enforced. */
   receiveMaximum: number | undefined;
   maximumPacketSize: number | undefined;
+  /** Hangs up at a larger packet without a word, as 3.1.1 brokers do. */
+  hangsUpAboveBytes: number | undefined;
   maximumQoS: number | undefined;
   serverKeepAlive: number | undefined;
   /** `never`: no PUBACK. `hold`: kept until `releaseAcks()`. A function: reason code for a topic, 0 for success, or `hold`. */
@@ -37,6 +39,7 @@ export class ScriptedBroker {
     only: undefined,
     receiveMaximum: undefined,
     maximumPacketSize: undefined,
+    hangsUpAboveBytes: undefined,
     maximumQoS: undefined,
     serverKeepAlive: undefined,
     puback: 'at-once',
@@ -217,6 +220,10 @@ class Link {
     if (packet.qos !== 1) violations.push(`QoS ${packet.qos} on ${packet.topic}`);
     if (size > (manners.maximumPacketSize ?? Number.POSITIVE_INFINITY)) {
       violations.push(`packet of ${size} bytes on ${packet.topic}`);
+    }
+    if (size > (manners.hangsUpAboveBytes ?? Number.POSITIVE_INFINITY)) {
+      this.socket.destroy();
+      return;
     }
     this.#unacknowledged.add(messageId);
     this.#broker.mostInFlight = Math.max(this.#broker.mostInFlight, this.#unacknowledged.size);

@@ -49,9 +49,13 @@ export class TestClient {
 }
 
 /** What a broker keeps on some topics, by topic. */
-export async function retainedOn(port: number, filter: string): Promise<Map<string, string>> {
+export async function retainedOn(
+  port: number,
+  filter: string,
+  protocolVersion: 4 | 5 = 5,
+): Promise<Map<string, string>> {
   const marker = `marker/${Math.random()}`;
-  const client = await TestClient.connect(port, [filter, marker]);
+  const client = await TestClient.connect(port, [filter, marker], { protocolVersion });
   // What is retained comes before anything that is published after the subscription.
   await client.publish(marker, '');
   while (!client.heard.some(({ topic }) => topic === marker)) await new Promise((resolve) => setTimeout(resolve, 5));

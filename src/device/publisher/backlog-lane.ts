@@ -18,6 +18,8 @@ const READ_AHEAD = 50;
 const PAUSE = { minMs: 1_000, maxMs: 300_000 };
 /** A tenth of a second's worth goes at once: timers have a resolution. */
 const BURST_SECONDS = 0.1;
+/** After a connection broke under an array, arrays are half as long and grow again by this factor: twice in 35 arrays. */
+const ARRAY_GROWTH = 1.02;
 
 /** Entries of one journal that were read and not yet sent. */
 interface Chunk {
@@ -43,6 +45,8 @@ export class BacklogLane {
   #rescans = -1;
   #pausedUntilMs = 0;
   #refusals = 0;
+  /** Most entries in an array at the moment. */
+  #arrayLimit = Number.POSITIVE_INFINITY;
 
   constructor(desk: Desk, live: Pick<LiveLane, 'holds' | 'waiting'>, random: Random) {
     this.#desk = desk;
@@ -101,7 +105,8 @@ export class BacklogLane {
       this.#keep(journal, entries.slice(1));
       return { journal, message: entryMessage(homeId, journal, first), entries: [first] };
     }
-    const { message, count } = fittingBacklog(homeId, journal, entries.slice(0, batchSize), (it) => post.fits(it));
+    const most = Math.floor(Math.min(batchSize, this.#arrayLimit));
+    const { message, count } = fittingBacklog(homeId, journal, entries.slice(0, most), (it) => post.fits(it));
     this.#keep(journal, entries.slice(count));
     return { journal, message, entries: entries.slice(0, count) };
   }
@@ -149,13 +154,18 @@ export class BacklogLane {
       await place.send(message);
     } catch (error) {
       transit.remove(shipment);
-      if (!isRefusal(error)) throw error;
+      if (!isRefusal(error)) {
+        // It may be the array that broke the connection: a 3.1.1 broker has no other way to say that a packet is too large.
+        this.#arrayLimit = Math.max(1, Math.floor(entries.length / 2));
+        throw error;
+      }
       // What can never fit is passed over, kept, and said; everything else is tried again from the oldest on.
       if (error.code === 'LINK_TOO_LARGE') parts.faults.failedWith('oversize', error);
       else this.#pause(error);
       return;
     }
     this.#refusals = 0;
+    this.#arrayLimit *= ARRAY_GROWTH;
     parts.faults.works('backlog');
     await this.#desk.acknowledged(shipment, journal);
   }

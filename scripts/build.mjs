@@ -20,7 +20,9 @@ await build({
   external: Object.keys(optionalDependencies),
   define: { 'process.env.TECHTEMP_VERSION': JSON.stringify(version) },
   // Bundled CommonJS packages call require() for Node's own modules.
-  banner: { js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
   legalComments: 'linked',
   sourcemap: 'linked',
   logLevel: 'warning',

@@ -23,7 +23,9 @@ function requireNode(wanted) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   const [wantedMajor, wantedMinor] = wanted.split('.').map(Number);
   if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)) return;
-  fail(`TechTemp needs Node.js ${wanted} or newer; this is ${process.version}. See https://nodejs.org or \`apt install nodejs\`.`);
+  fail(
+    `TechTemp needs Node.js ${wanted} or newer; this is ${process.version}. See https://nodejs.org or \`apt install nodejs\`.`,
+  );
 }
 
 function install() {
@@ -37,7 +39,9 @@ function install() {
 }
 
 function rebuildNative() {
-  const builtFor = existsSync(join(root, abiFile)) ? readFileSync(join(root, abiFile), 'utf8') : process.versions.modules;
+  const builtFor = existsSync(join(root, abiFile))
+    ? readFileSync(join(root, abiFile), 'utf8')
+    : process.versions.modules;
   if (builtFor !== process.versions.modules) {
     say(`Node.js has changed: building the native packages anew`);
     for (const name of Object.keys(manifest.optionalDependencies)) {
@@ -49,7 +53,9 @@ function rebuildNative() {
 
 function build() {
   const sources = ['drivers', 'src', 'scripts', 'package.json'].map(newest);
-  const built = ['dist/techtemp-device.js', 'dist/techtemp-start.js'].map((file) => (existsSync(join(root, file)) ? newest(file) : 0));
+  const built = ['dist/techtemp-device.js', 'dist/techtemp-start.js'].map((file) =>
+    existsSync(join(root, file)) ? newest(file) : 0,
+  );
   if (Math.min(...built) > Math.max(...sources)) return;
   const result = spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], { stdio: 'inherit' });
   if (result.status !== 0) fail('The build failed; the lines above say why.');
@@ -72,7 +78,9 @@ function npm(args, { mayFail = false } = {}) {
   mkdirSync(join(root, 'node_modules'), { recursive: true });
   const result = spawnSync('npm', args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
   if (result.status === 0 || mayFail) return;
-  fail(`\`npm ${args.join(' ')}\` failed (${result.error?.message ?? `exit ${result.status}`}). Is the npm registry reachable?`);
+  fail(
+    `\`npm ${args.join(' ')}\` failed (${result.error?.message ?? `exit ${result.status}`}). Is the npm registry reachable?`,
+  );
 }
 
 function readJson(path) {

@@ -34,7 +34,7 @@ export function wantsColour(place: LogPlace): boolean {
 
 /** journald knows time, host and process itself: `<4>the sensor does not answer bus=1`. One line, whatever the fields hold. */
 export function journaldLine(level: LogLevel, message: string, fields: object): string {
-  return `<${PRIORITIES[level]}>${text(message)}${pairs(fields)}\n`;
+  return `<${PRIORITIES[level]}>${text(message)}${pairs(fields, message)}\n`;
 }
 
 /** `14:03:07 WARN  the sensor does not answer bus=1`, in local time. */
@@ -42,17 +42,19 @@ export function prettyLine(level: LogLevel, message: string, fields: object, tim
   const paint = (code: number, part: string): string => (colour ? `${ESCAPE}[${code}m${part}${ESCAPE}[0m` : part);
   const time = new Date(timeMs).toTimeString().slice(0, 8);
   const label = paint(COLOURS[level], level.toUpperCase().padEnd(5));
-  return `${paint(90, time)} ${label} ${text(message)}${paint(90, pairs(fields))}\n`;
+  return `${paint(90, time)} ${label} ${text(message)}${paint(90, pairs(fields, message))}\n`;
 }
 
-/** ` key=value key="two words" error.code=I2C_NACK`. */
-function pairs(fields: object, prefix = ''): string {
+/** ` key=value key="two words" error.code=I2C_NACK`. An error's words are not said a second time. */
+function pairs(fields: object, message: string, prefix = ''): string {
   return Object.entries(fields)
     .map(([name, value]: [string, unknown]) => {
       if (value === undefined) return '';
       const key = prefix + name;
       const nested = typeof value === 'object' && value !== null && !Array.isArray(value);
-      return nested ? pairs(value, `${key}.`) : ` ${key}=${shown(value)}`;
+      if (nested) return pairs(value, message, `${key}.`);
+      const said = prefix !== '' && name === 'message' && typeof value === 'string' && message.includes(value);
+      return said ? '' : ` ${key}=${shown(value)}`;
     })
     .join('');
 }

@@ -50,6 +50,13 @@ test('fields follow the message as pairs, nested ones by their path', () => {
   );
 });
 
+test('an error whose words are in the message adds its code alone', () => {
+  const err = { code: 'I2C_NACK', message: 'nothing at 0x38', cause: { code: 'ENXIO', message: 'no such device' } };
+  expect(journaldLine('warn', 'no reading: nothing at 0x38', { err })).toBe(
+    '<4>no reading: nothing at 0x38 err.code=I2C_NACK err.cause.code=ENXIO err.cause.message="no such device"\n',
+  );
+});
+
 test('nothing in a line can end it, forge a priority or move the cursor', () => {
   const line = journaldLine('info', 'broker said\n<0>panic\u001B[2J', {
     reason: 'a\n<0>b\u009B2J',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Whether certificates can be made here. */
@@ -57,15 +57,6 @@ export class SmallCa {
     const files = ['-in', path('csr'), '-out', path('crt'), '-extfile', path('ext')];
     openssl(['ca', '-batch', '-notext', '-config', path('cnf'), ...dates, ...files]);
     return { certFile: path('crt'), keyFile: path('key') };
-  }
-
-  /** The subject's common name and serial, to tell two certificates of one name apart. */
-  static serial(certFile: string): string {
-    return execFileSync('openssl', ['x509', '-in', certFile, '-noout', '-serial']).toString().trim();
-  }
-
-  static read(file: string): Buffer {
-    return readFileSync(file);
   }
 }
 

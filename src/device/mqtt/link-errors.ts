@@ -86,7 +86,7 @@ export function linkError(
 }
 
 /** From here on a code is a failure; below it, 0x10 ("no matching subscribers") included, all is well. */
-export const FIRST_FAILURE_CODE = 0x80;
+const FIRST_FAILURE_CODE = 0x80;
 
 const CHECK_LOGIN = 'check username and password in section [mqtt]';
 const CHECK_CA = 'check tls_ca_file in section [mqtt]';

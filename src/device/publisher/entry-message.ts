@@ -29,7 +29,7 @@ export function entryMessage(homeId: string, journal: Journal, entry: JournalEnt
 }
 
 /** Several entries of one journal, on `backlog`. */
-export function backlogMessage(homeId: string, journal: Journal, entries: readonly JournalEntry[]): LinkMessage {
+function backlogMessage(homeId: string, journal: Journal, entries: readonly JournalEntry[]): LinkMessage {
   return {
     topic: sensorTopic(homeId, journal.deviceUid, 'backlog'),
     payload: encodeBacklog(entries.map((entry) => wireItem(journal.epoch, entry))),

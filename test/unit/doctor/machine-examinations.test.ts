@@ -347,7 +347,7 @@ describe('the examination of the journal folder', () => {
     expect(await firstId(folder, { minFreeBytes: Math.floor(free * 0.7) })).toBe('state.nearly-full');
   });
 
-  it.skipIf(isRoot)('knows a folder of somebody else', async () => {
+  it.skipIf(isRoot)('knows a folder of somebody else (skipped for root, to whom all is open)', async () => {
     mkdirSync(join(folder, 'locked'), { mode: 0o500 });
     expect(await firstId(join(folder, 'locked'))).toBe('state.not-writable');
     expect(await firstId(join(folder, 'locked'), { isPrivate: true })).toBe('state.not-allowed');

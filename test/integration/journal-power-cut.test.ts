@@ -134,7 +134,10 @@ function checkReading(
   const index = indexOf(entry);
   const given = world.given.get(index);
   const where = `reading ${index} at ${keyOf(epoch, entry.seq)}`;
-  if (given === undefined) return demand(world.inFlight === index, `${where} was never appended`);
+  if (given === undefined) {
+    demand(world.inFlight === index, `${where} was never appended`);
+    return;
+  }
   demand(given.epoch === epoch && given.seq === entry.seq, `${where} had the number ${keyOf(given.epoch, given.seq)}`);
   const allowed = [given.stamp, world.settling.get(index)].filter((stamp) => stamp !== undefined);
   const isAllowed = allowed.some(({ state, tsMs }) => state === entry.stamp.state && tsMs === entry.stamp.tsMs);
@@ -150,7 +153,7 @@ async function cutEverywhere(
   const fs = await createStateFs();
   const world = emptyWorld();
   let [steps, states, epochs] = [0, 0, 0];
-  let failure: unknown;
+  let failure: Error | undefined;
   fs.onOperation = async ({ kind, path }) => {
     if (!CHANGES.includes(kind) || failure !== undefined) return;
     steps += 1;
@@ -161,7 +164,7 @@ async function cutEverywhere(
       }
     } catch (error) {
       // Thrown here it would look like a fault of the disk.
-      failure = error;
+      failure = error as Error;
     }
   };
   await story(() =>

@@ -197,7 +197,11 @@ export function createCrashFs(root: DirectoryNode = newDirectory()): CrashFs {
       await step({ kind: 'sync', path });
       counts.syncs += 1;
       counts.blocksSynced += node.dirty.size;
-      node.durable = Buffer.from(node.data);
+      if (node.durable.length === node.data.length) {
+        for (const page of node.dirty.keys()) node.data.copy(node.durable, page * PAGE, page * PAGE, (page + 1) * PAGE);
+      } else {
+        node.durable = Buffer.from(node.data);
+      }
       node.dirty.clear();
       node.sizes = [];
     };
@@ -214,13 +218,12 @@ export function createCrashFs(root: DirectoryNode = newDirectory()): CrashFs {
           node.data = Buffer.concat([node.data, Buffer.alloc(end - node.data.length)]);
           node.sizes.push(end);
         }
-        const before = Buffer.from(node.data);
-        data.copy(node.data, position);
         for (let page = Math.floor(position / PAGE); page * PAGE < end; page += 1) {
           const versions = node.dirty.get(page) ?? [];
           node.dirty.set(page, versions);
-          versions.push(...pageVersions(before, node.data, page, position, end));
+          versions.push(...pageVersions(node.data, data, page, position));
         }
+        data.copy(node.data, position);
       },
       dataSync: sync,
       sync,
@@ -263,17 +266,17 @@ export function createCrashFs(root: DirectoryNode = newDirectory()): CrashFs {
   }
 }
 
-/** Whole, and torn in the middle of what was written: the first half only, the second half only. */
-function pageVersions(before: Buffer, after: Buffer, page: number, from: number, to: number): Buffer[] {
-  const [start, end] = [page * PAGE, Math.min((page + 1) * PAGE, after.length)];
-  const [changedFrom, changedTo] = [Math.max(from, start), Math.min(to, end)];
-  const middle = Math.floor((changedFrom + changedTo) / 2);
-  const whole = Buffer.from(after.subarray(start, end));
-  const firstHalf = Buffer.from(whole);
-  before.copy(firstHalf, middle - start, middle, changedTo);
-  const secondHalf = Buffer.from(whole);
-  before.copy(secondHalf, changedFrom - start, changedFrom, middle);
-  return [firstHalf, secondHalf, whole];
+/** Of a page that is written to: the first half of what is written there only, the second half only, all of it. */
+function pageVersions(file: Buffer, data: Buffer, page: number, position: number): Buffer[] {
+  const [start, end] = [page * PAGE, Math.min((page + 1) * PAGE, file.length)];
+  const [from, to] = [Math.max(position, start), Math.min(position + data.length, end)];
+  const middle = Math.floor((from + to) / 2);
+  const write = (writeFrom: number, writeTo: number): Buffer => {
+    const version = Buffer.from(file.subarray(start, end));
+    data.copy(version, writeFrom - start, writeFrom - position, writeTo - position);
+    return version;
+  };
+  return [write(from, middle), write(middle, to), write(from, to)];
 }
 
 /** A choice to make for a crash: which of so many versions is on disk. */

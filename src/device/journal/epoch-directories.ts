@@ -2,10 +2,11 @@ import { dirname, join } from 'node:path';
 import { isId } from '../../contract/ids.ts';
 import { bootKeyOf } from './boot-key.ts';
 import { isTemporary, writeSegment } from './epoch-files.ts';
-import type { EpochPlace } from './epoch-scan.ts';
+import { type EpochPlace, NOTE_FILE } from './epoch-scan.ts';
 import type { JournalEntry } from './journal.ts';
 import { isMissing, type JournalFs, toJournalError } from './journal-fs.ts';
 import { encodeGap, encodeReading, MAX_EPOCH_LENGTH } from './record.ts';
+import { NOTE_FILE_BYTES } from './release-note.ts';
 import { SLOTS_PER_BLOCK, segmentFileName } from './segment.ts';
 import type { SegmentHeader } from './segment-header.ts';
 
@@ -58,6 +59,7 @@ export async function createEpoch(fs: JournalFs, path: string, beginning: EpochB
       header: { ...header, level: 0, retired: false },
       records: [],
     });
+    await writeEmptyNote(fs, unfinished);
     await fs.rename(unfinished, directory);
     await fs.syncDirectory(join(path, deviceUid));
     await fs.syncDirectory(path);
@@ -67,6 +69,18 @@ export async function createEpoch(fs: JournalFs, path: string, beginning: EpochB
   // The path's own entry above it; that directory may belong to somebody else.
   await fs.syncDirectory(dirname(path)).catch(() => undefined);
   return { directory, deviceUid, epoch, generation };
+}
+
+/** Written once in full, so that noting releases later needs no space: a full disk must not keep old readings from going. */
+async function writeEmptyNote(fs: JournalFs, directory: string): Promise<void> {
+  const file = await fs.open(join(directory, NOTE_FILE), 'create');
+  try {
+    await file.write(Buffer.alloc(NOTE_FILE_BYTES), 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await fs.syncDirectory(directory);
 }
 
 /** Removes an epoch of which everything is released and noted so. @throws JournalError */

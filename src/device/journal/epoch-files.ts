@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type EpochPlace, NOTE_FILE } from './epoch-scan.ts';
 import { type JournalFile, type JournalFs, toJournalError } from './journal-fs.ts';
 import { encodeEnd, resealRecord, SLOT_BYTES, sealRecord, segmentSeed } from './record.ts';
-import { encodeNote, NOTE_SLOT_BYTES, NOTE_SLOT_OFFSETS, type ReleaseNote } from './release-note.ts';
+import { encodeNote, NOTE_FILE_BYTES, NOTE_SLOT_OFFSETS, type ReleaseNote } from './release-note.ts';
 import { type Segment, SLOTS_PER_BLOCK, segmentFileName, slotOffset } from './segment.ts';
 import { encodeHeader, HEADER_BYTES, type SegmentHeader } from './segment-header.ts';
 import { SeqSet } from './seq-set.ts';
@@ -25,7 +25,6 @@ export class EpochFiles {
   readonly #fs: JournalFs;
   readonly #place: EpochPlace;
   #tailFile: JournalFile | undefined;
-  #noteBytes = 0;
   #noteCounter: number;
 
   constructor(fs: JournalFs, place: EpochPlace, segments: readonly Segment[], note: ReleaseNote | undefined) {
@@ -40,7 +39,7 @@ export class EpochFiles {
   }
 
   get bytes(): number {
-    return this.segments.reduce((sum, { bytes }) => sum + bytes, this.#noteBytes);
+    return this.segments.reduce((sum, { bytes }) => sum + bytes, NOTE_FILE_BYTES);
   }
 
   /**
@@ -126,7 +125,6 @@ export class EpochFiles {
           const offset = NOTE_SLOT_OFFSETS[this.#noteCounter % NOTE_SLOT_OFFSETS.length] ?? 0;
           const { deviceUid, epoch } = this.#place;
           await file.write(encodeNote({ ...note, counter: this.#noteCounter }, deviceUid, epoch), offset);
-          this.#noteBytes = Math.max(this.#noteBytes, offset + NOTE_SLOT_BYTES);
           if (durability === 'durable') await file.dataSync();
         }
       } finally {

@@ -199,9 +199,10 @@ class DiskJournalSet implements JournalSet {
         return await work(journal);
       }
       if (error.code !== 'JOURNAL_IO') throw error;
-      // Damage in one place of the disk: go on in another.
-      this.#active = await this.#beginEpoch();
-      return await this.#withRoom(this.#active, work);
+      // Damage in one place of the disk: go on in another. If there is none, the first error is the one to tell.
+      const another = await this.#beginEpoch().catch(() => Promise.reject(error));
+      this.#active = another;
+      return await this.#withRoom(another, work);
     }
   }
 
@@ -297,7 +298,8 @@ class DiskJournalSet implements JournalSet {
   }
 
   #beginFault(error: JournalError): void {
-    if (this.#fault?.message !== error.message) {
+    // The message may name another file each time; the kind of fault is what people want to know of.
+    if (this.#fault?.code !== error.code) {
       const message = `readings go to memory: ${error.message}`;
       this.#options.onEvent({ level: 'error', message, path: this.#path(), err: error });
     }

@@ -4,6 +4,8 @@ import { countUnreleasedReadings, type Segment } from './segment.ts';
 
 /** A reading a minute, thinned six times, is a reading an hour; beyond that the oldest go. */
 const MAX_LEVEL = 6;
+/** A gap record takes a place itself: fewer readings than this are not thinned but dropped in their turn. */
+const MIN_READINGS_TO_THIN = 16;
 
 /** Puts a gap record on disk; `level` is the thinning level that the segment reaches. @throws JournalError */
 export type TellGap = (gap: Gap, level: number) => Promise<void>;
@@ -52,7 +54,7 @@ async function drop({ journal, segment }: Candidate, tell: TellGap): Promise<voi
 
 function leastThinned(journals: readonly FileJournal[]): Candidate | undefined {
   return fullSegments(journals)
-    .filter(({ segment }) => segment.level < MAX_LEVEL && countUnreleasedReadings(segment) >= 2)
+    .filter(({ segment }) => segment.level < MAX_LEVEL && countUnreleasedReadings(segment) >= MIN_READINGS_TO_THIN)
     .sort((a, b) => a.segment.level - b.segment.level)[0];
 }
 

@@ -5,6 +5,7 @@ import { decodeSettlement, encodeSettlement, type StoredSettlement } from './rec
 /** Two slots, each in a block of its own, written in turn: a torn write leaves the other one. */
 export const NOTE_SLOT_OFFSETS = [0, 4096] as const;
 export const NOTE_SLOT_BYTES = 1024;
+export const NOTE_FILE_BYTES = 4096 + NOTE_SLOT_BYTES;
 const MAGIC = 'TTnote\0\x01';
 const NUMBER_BYTES = 6;
 const SETTLEMENT_BYTES = 64;

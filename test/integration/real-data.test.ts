@@ -152,7 +152,7 @@ describe.skipIf(missing !== undefined)(
         expect(stored.length).toBe(readings.length);
         expect(foreign).toEqual([]);
         // Only a row that was on the bus when the agent was killed; equal rows in a row can't be told apart, hence the window.
-        const onTheBus = (row: number): boolean => killedAt.some((next) => row < next && row >= next - SAME_ROWS);
+        const onTheBus = (row: number): boolean => killedAt.some((next) => row <= next && row >= next - SAME_ROWS);
         expect(
           lost.filter((row) => !onTheBus(row)),
           faults.join('\n'),

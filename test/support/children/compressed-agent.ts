@@ -11,6 +11,8 @@ import { runDevice } from '../../../src/device/commands/run.ts';
 
 /** Sleeps from here on are limits to what the machine may take (a transfer, a connection): those are in the machine's own time. */
 const LIMIT_MS = 1_000;
+/** A conversion takes 80 ms, a reset 20. */
+const LONGEST_CHIP_WAIT_MS = 100;
 
 const signals = installSignals(process);
 const speed = Number(process.env['TECHTEMP_TEST_SPEED'] ?? '1');
@@ -18,19 +20,18 @@ const wallAnchorMs = Number(process.env['TECHTEMP_TEST_WALL_ANCHOR'] ?? Date.now
 
 const real = createSystemClock();
 // The chip's conversion is compressed too, but not what a transfer may take: that is the machine's own time.
-const sensorClock: Clock = { ...real, sleep: async (ms, signal) => await real.sleep(compressed(ms), signal) };
+const sensorClock: Clock = {
+  ...real,
+  sleep: async (ms, signal) => await real.sleep(ms <= LONGEST_CHIP_WAIT_MS ? ms / speed : ms, signal),
+};
 const clock: Clock = {
   bootId: real.bootId,
   nowMs: () => wallAnchorMs + (real.nowMs() - wallAnchorMs) * speed,
   monotonicMs: () => real.monotonicMs() * speed,
-  sleep: sensorClock.sleep,
+  sleep: async (ms, signal) => await real.sleep(ms < LIMIT_MS ? ms / speed : ms, signal),
 };
 const { exitCode } = await runDevice(
   { configPath: process.argv[2]!, flags: {}, env: process.env, clock, sensorClock },
   signals,
 );
 process.exitCode = exitCode;
-
-function compressed(ms: number): number {
-  return ms < LIMIT_MS ? ms / speed : ms;
-}

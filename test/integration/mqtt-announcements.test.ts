@@ -174,7 +174,10 @@ describe('Home Assistant discovery', () => {
     const cleared = (): string[] => broker.received.filter(({ payload }) => payload === '').map(({ topic }) => topic);
     await until('the old ones are cleared', () => cleared().length === 3);
     expect(cleared().sort()).toEqual(CONFIG_TOPICS);
-    expect(broker.received.filter(({ topic, payload }) => topic.startsWith('ha/') && payload !== '')).toHaveLength(3);
+    await until(
+      'the new ones are out',
+      () => broker.received.filter(({ topic, payload }) => topic.startsWith('ha/') && payload !== '').length === 3,
+    );
     agent.homeassistant.set({ discovery: false, discoveryPrefix: 'ha' });
     await until('all are cleared', () => cleared().length === 7);
     expect(cleared()).toContain(agent.topic('latest'));

@@ -305,6 +305,21 @@ describe('the publisher and a broker without a server', () => {
     await agent.drained();
   });
 
+  it('sends again at once what was under way when a server came, which may not have been given it', async () => {
+    const broker = await scripted({ puback: (topic) => (topic.endsWith('/reading') ? 'hold' : 0) });
+    const agent = rig(broker.port, { mqtt: { delivery: 'receipt', receiptTimeoutMs: 600_000 } });
+    await agent.startConnected();
+    await until('status is out', () => broker.on('/status').length === 1);
+    agent.take();
+    await until('it is under way', () => broker.held() === 1);
+    broker.send('techtemp/server/main', ONLINE_SERVER, { retain: true });
+    await until('the server is seen', () => agent.publisher.state().serverOnline);
+    broker.releaseAcks();
+    await until('it is sent to the server', () => broker.on('/backlog').length === 1);
+    broker.send(agent.topic('receipt'), `{"epoch":"${EPOCH}","stored":[[1,1]]}`);
+    await agent.drained();
+  });
+
   it('gives brokers that look up retained messages in the background a moment before it trusts PUBACK', async () => {
     const broker = await scripted();
     const real = createSystemClock();

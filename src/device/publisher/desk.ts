@@ -63,7 +63,6 @@ export class Desk {
   begin(introduced: Promise<void>): void {
     this.#introduced = introduced;
     this.delivery.forgetPresence();
-    this.transit.clear();
     this.parts.faults.works('oversize');
     this.#knownState = this.#state();
     this.#beginAgain();
@@ -127,8 +126,9 @@ export class Desk {
     return this.delivery.giverOnline() && this.transit.messages('backlog') < this.#allowance;
   }
 
+  /** What was sent to others before does not count: a server that has just come may never have been given it. */
   #beginAgain(): void {
-    this.transit.forgetAwaited();
+    this.transit.clear();
     this.#allowance = FIRST_UNRECEIPTED;
     this.#unreceiptedInARow = 0;
     this.parts.faults.works('receipts');

@@ -22,6 +22,8 @@ const flags = {
   'mqtt.broker_host': broker.host,
   'mqtt.broker_port': String(broker.port),
   'mqtt.tls': 'no',
+  // What the embedded broker speaks.
+  'mqtt.protocol': '3.1.1',
 };
 const end = await runDevice({ configPath, flags, env: process.env, whenAbsent: 'simulate', onReading: show }, signals);
 await broker.close();

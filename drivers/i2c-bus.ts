@@ -137,3 +137,11 @@ function spentError(what: string, path: string, cause: I2cError): I2cError {
 function hexAddress(address: number): string {
   return `0x${address.toString(16).padStart(2, '0')}`;
 }
+
+/**
+ * Loads the native package ahead of the first transfer, since on a slow machine that takes longer than a measurement may.
+ * Never rejects: whoever opens a bus is told why it can't be loaded.
+ */
+export async function preloadI2cBus(): Promise<void> {
+  await loadI2cBus().catch(() => undefined);
+}

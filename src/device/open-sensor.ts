@@ -22,7 +22,7 @@ export interface OpenSensorParts {
  */
 export async function createSensorOpener(parts: OpenSensorParts): Promise<OpenSensor> {
   const { clock, random, log, signal, whenAbsent, hasBus } = parts;
-  const { createI2cBusOpener } = await import('../../drivers/i2c-bus.ts');
+  const { createI2cBusOpener, preloadI2cBus } = await import('../../drivers/i2c-bus.ts');
   const { createSensorLock } = await import('../../drivers/sensor-lock.ts');
   const openBus = createI2cBusOpener({ delay: clock.sleep, monotonicMs: clock.monotonicMs });
 
@@ -35,6 +35,7 @@ export async function createSensorOpener(parts: OpenSensorParts): Promise<OpenSe
     const place = { busNumber, address, delay: clock.sleep, monotonicMs: clock.monotonicMs };
     const options: Aht20Options = { ...place, openBus, lock: createSensorLock(place) };
     if (type === 'simulated') return await simulated();
+    await preloadI2cBus();
     if (type === 'aht20' || whenAbsent === 'fault') {
       const { createAht20 } = await import('../../drivers/aht20.ts');
       return createAht20(options);

@@ -25,6 +25,7 @@ export class EpochFiles {
   readonly #fs: JournalFs;
   readonly #place: EpochPlace;
   #tailFile: JournalFile | undefined;
+  #readFile: { readonly path: string; readonly file: JournalFile } | undefined;
   #noteCounter: number;
 
   constructor(fs: JournalFs, place: EpochPlace, segments: readonly Segment[], note: ReleaseNote | undefined) {
@@ -85,22 +86,17 @@ export class EpochFiles {
 
   /** The records of consecutive slots, as far as the file has them. @throws what the file system says */
   async readSlots(segment: Segment, fromSlot: number, count: number): Promise<readonly Buffer[]> {
-    const bytes = Buffer.alloc(Math.min(count, segment.usedSlots - fromSlot) * SLOT_BYTES);
-    const isTail = segment === this.tail && this.#tailFile !== undefined;
-    const file = isTail ? this.#tailFile : await this.#fs.open(segment.path, 'read');
-    if (file === undefined) return [];
-    try {
-      const length = await file.read(bytes, slotOffset(fromSlot));
-      return Array.from({ length: Math.floor(length / SLOT_BYTES) }, (_, at) =>
-        bytes.subarray(at * SLOT_BYTES, (at + 1) * SLOT_BYTES),
-      );
-    } finally {
-      if (!isTail) await file.close();
-    }
+    const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(count, segment.usedSlots - fromSlot)) * SLOT_BYTES);
+    const file = await this.#reader(segment);
+    const length = await file.read(bytes, slotOffset(fromSlot));
+    return Array.from({ length: Math.floor(length / SLOT_BYTES) }, (_, at) =>
+      bytes.subarray(at * SLOT_BYTES, (at + 1) * SLOT_BYTES),
+    );
   }
 
   /** Writes a segment anew with fewer records; either the old file is there or the new one. @throws JournalError */
   async replace(segment: Segment, content: SegmentContent): Promise<Segment> {
+    await this.#closeReader();
     await writeSegment(this.#fs, segment.path, content);
     const replaced = newSegment(segment.path, content.header, content.records.length);
     this.segments[this.segments.indexOf(segment)] = replaced;
@@ -110,6 +106,7 @@ export class EpochFiles {
   /** Removes a segment; whoever calls has made sure that a note on disk says why. @throws JournalError */
   async removeSegment(segment: Segment): Promise<void> {
     if (segment === this.tail) await this.#closeTail();
+    await this.#closeReader();
     await attempt('removing', segment.path, () => this.#fs.remove(segment.path));
     this.segments.splice(this.segments.indexOf(segment), 1);
   }
@@ -135,7 +132,24 @@ export class EpochFiles {
   }
 
   async close(): Promise<void> {
+    await this.#closeReader();
     await this.#closeTail();
+  }
+
+  /** The last segment is read through the file that is written to; of the others one is kept open, as a backlog is read in order. */
+  async #reader(segment: Segment): Promise<JournalFile> {
+    if (segment === this.tail && this.#tailFile !== undefined) return this.#tailFile;
+    if (this.#readFile?.path === segment.path) return this.#readFile.file;
+    await this.#closeReader();
+    const file = await this.#fs.open(segment.path, 'read');
+    this.#readFile = { path: segment.path, file };
+    return file;
+  }
+
+  async #closeReader(): Promise<void> {
+    const reader = this.#readFile;
+    this.#readFile = undefined;
+    await reader?.file.close();
   }
 
   async #endTail(releasedTo: number): Promise<void> {

@@ -46,6 +46,7 @@ export class FileJournal implements Journal {
   readonly #files: EpochFiles;
   readonly #settlements: StoredSettlement[];
   readonly #names = new BootNames();
+  readonly #source: EntrySource;
   readonly #mutex = new Mutex();
   #lastSeq: number;
   #losses: readonly Gap[];
@@ -67,6 +68,7 @@ export class FileJournal implements Journal {
       scan.note,
     );
     this.#settlements = [...scan.settlements];
+    this.#source = { files: this.#files, place: scan.place, settlements: this.#settlements };
     this.#lastSeq = scan.lastSeq;
     this.#losses = losses;
     this.#tailIsSound = scan.uncertain === undefined;
@@ -144,7 +146,7 @@ export class FileJournal implements Journal {
     return this.#mutex.runExclusive(async () => {
       if (this.#closed) return [];
       await this.#tidy();
-      const { entries, lost, unreadable } = await readEntries(this.#source(), afterSeq, limit);
+      const { entries, lost, unreadable } = await readEntries(this.#source, afterSeq, limit);
       for (const { error } of unreadable) this.#options.onFault(error);
       this.#noteLost(lost);
       return entries.map((entry) =>
@@ -216,18 +218,18 @@ export class FileJournal implements Journal {
   }
 
   planThinning(segment: Segment): Promise<Removal> {
-    return this.#mutex.runExclusive(() => planThinning(this.#source(), segment));
+    return this.#mutex.runExclusive(() => planThinning(this.#source, segment));
   }
 
   planDrop(segment: Segment): Promise<Removal> {
-    return this.#mutex.runExclusive(() => planDrop(this.#source(), segment));
+    return this.#mutex.runExclusive(() => planDrop(this.#source, segment));
   }
 
   /** Takes every second reading of the segment; a gap record that tells of it is on disk. */
   thin(segment: Segment, level: number, count: number): Promise<void> {
     return this.#mutex.runExclusive(async () => {
       this.#dropped += count;
-      await this.#tolerate(() => thin(this.#source(), segment, level));
+      await this.#tolerate(() => thin(this.#source, segment, level));
     });
   }
 
@@ -257,10 +259,6 @@ export class FileJournal implements Journal {
     tail.lastSeq = seq;
     tail.unreleased.add(seq);
     return tail;
-  }
-
-  #source(): EntrySource {
-    return { files: this.#files, place: this.place, settlements: this.#settlements };
   }
 
   #assertOpen(): void {
@@ -323,7 +321,7 @@ export class FileJournal implements Journal {
       const removable = this.#removable();
       if (removable.length > 0) await this.#note('durable');
       for (const segment of removable) await this.#files.removeSegment(segment);
-      for (const segment of this.#shrinkable()) await shrink(this.#source(), segment);
+      for (const segment of this.#shrinkable()) await shrink(this.#source, segment);
       if (this.#releasesToNote >= RELEASES_PER_NOTE) await this.#note('lazy');
     });
   }

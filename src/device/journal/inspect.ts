@@ -51,7 +51,11 @@ export async function* inspectEntries(path: string, fs: JournalFs): AsyncGenerat
     const segments = scan.segments.map(({ segment }) => segment);
     const files = new EpochFiles(fs, scan.place, segments, scan.note);
     const source: EntrySource = { files, place: scan.place, settlements: scan.settlements };
-    for (const segment of segments) yield* entriesOf(source, segment);
+    try {
+      for (const segment of segments) yield* entriesOf(source, segment);
+    } finally {
+      await files.close();
+    }
   }
 }
 

@@ -7,8 +7,9 @@ import { decodeGap, decodeReading, type StoredSettlement } from './record.ts';
 import { blockAfter, type Segment, SLOTS_PER_BLOCK } from './segment.ts';
 import { isNumbered, readRecords, type StoredRecord } from './stored-records.ts';
 
-/** 16 KiB at a time: a backlog is read in a few system calls and in little memory. */
-const SLOTS_PER_READ = 4 * SLOTS_PER_BLOCK;
+/** 16 KiB at a time at the most: a backlog is read in a few system calls and in little memory. */
+const MAX_SLOTS_PER_READ = 4 * SLOTS_PER_BLOCK;
+const MIN_SLOTS_PER_READ = 8;
 
 export interface EntriesRead {
   readonly entries: readonly JournalEntry[];
@@ -22,6 +23,15 @@ export interface EntrySource {
   readonly files: EpochFiles;
   readonly place: EpochPlace;
   readonly settlements: readonly StoredSettlement[];
+  /** Where the last reading stopped: the next one mostly goes on there. */
+  cursor?: Cursor;
+}
+
+interface Cursor {
+  readonly segment: Segment;
+  /** The slot behind the record with this number. */
+  readonly slot: number;
+  readonly seq: number;
 }
 
 /** Up to `limit` entries above `afterSeq` that wait for their release and have their time; boots are named by their keys. */
@@ -51,20 +61,32 @@ async function readSegment(
 ): Promise<void> {
   const next = segment.unreleased.next(afterSeq + 1);
   if (next === undefined) return;
-  const firstBlock = blockAfter(segment, next - 1);
-  let previous = segment.seqBeforeBlock[firstBlock] ?? segment.firstSeq - 1;
-  for (let slot = firstBlock * SLOTS_PER_BLOCK; slot < segment.usedSlots; slot += SLOTS_PER_READ) {
-    const records = await readRecords(source.files, source.place, segment, slot, SLOTS_PER_READ);
-    for (const record of records.filter(isNumbered)) {
+  const start = startOf(source, segment, next);
+  let previous = start.seq;
+  let { slot } = start;
+  while (slot < segment.usedSlots) {
+    const slotsToRead = Math.min(Math.max(limit - entries.length, MIN_SLOTS_PER_READ), MAX_SLOTS_PER_READ);
+    for (const record of await readRecords(source.files, source.place, segment, slot, slotsToRead)) {
+      if (!isNumbered(record)) continue;
       lost.push(...missingBetween(segment, previous + 1, record.seq - 1));
       previous = record.seq;
+      source.cursor = { segment, slot: record.slotIndex + 1, seq: record.seq };
       if (record.seq <= afterSeq || !segment.unreleased.has(record.seq)) continue;
       const entry = decodeEntry(source, record);
       if (entry !== undefined) entries.push(entry);
       if (entries.length >= limit) return;
     }
+    slot += slotsToRead;
   }
   lost.push(...missingBetween(segment, previous + 1, segment.lastSeq));
+}
+
+/** A slot behind which all records lie whose numbers are not below `next`, and the highest number before it. */
+function startOf({ cursor }: EntrySource, segment: Segment, next: number): { slot: number; seq: number } {
+  const block = blockAfter(segment, next - 1);
+  const start = { slot: block * SLOTS_PER_BLOCK, seq: segment.seqBeforeBlock[block] ?? segment.firstSeq - 1 };
+  const isNearer = cursor?.segment === segment && cursor.seq < next && cursor.slot > start.slot;
+  return isNearer ? cursor : start;
 }
 
 /** The entry with its final time; undefined for a reading that has none yet. */

@@ -6,6 +6,7 @@ import type { Segment } from './segment.ts';
 /** A whole record of a segment. */
 export interface StoredRecord {
   readonly slot: Buffer;
+  readonly slotIndex: number;
   readonly kind: RecordKind;
   /** Its number; of a settlement and an end, the highest one before it. */
   readonly seq: number;
@@ -23,7 +24,9 @@ export async function readRecords(
   const slots = await files.readSlots(segment, fromSlot, count);
   return slots.flatMap((slot, at) => {
     const kind = recordKind(slot, seed, fromSlot + at);
-    return kind === 'empty' || kind === 'damaged' ? [] : [{ slot, kind, seq: recordSeq(slot) }];
+    return kind === 'empty' || kind === 'damaged'
+      ? []
+      : [{ slot, slotIndex: fromSlot + at, kind, seq: recordSeq(slot) }];
   });
 }
 

@@ -211,23 +211,40 @@ describe('a journal that was damaged', { timeout: 600_000 }, () => {
   });
 
   it('tells of the same damage once, however often it is opened', async () => {
+    const damages: readonly ((content: Buffer) => Buffer)[] = [
+      (content) => content.fill(0xa5, HEADER_BYTES + RECORD_BYTES, HEADER_BYTES + 2 * RECORD_BYTES),
+      (content) => content.subarray(0, HEADER_BYTES + RECORD_BYTES),
+      (content) => content.subarray(0, 0),
+    ];
     const sample = await createSample();
-    const [first] = sample.fs.files().filter((path) => path.endsWith('.seg'));
-    const fs = damaged(sample, first ?? '', (content) =>
-      content.fill(0xa5, HEADER_BYTES + 4 * RECORD_BYTES, HEADER_BYTES + 5 * RECORD_BYTES),
-    );
-    for (let round = 0; round < 3; round += 1) {
-      const { set } = await openTestSet(fs, { section: { maxReadings: 500 } });
-      const gaps = (await readSet(set)).filter(({ entry }) => entry.kind === 'gap' && entry.gap.ofEpoch === EPOCH);
-      expect(gaps.map(({ entry }) => entry)).toMatchObject([{ gap: { from: 5, to: 5, count: 1, reason: 'damaged' } }]);
-      if (round === 1)
-        for (const journal of set.journals()) journal.release(gaps.map(({ entry: { seq } }) => [seq, seq]));
-      await set.close();
-      if (round === 1) break;
+    let toldInAll = 0;
+    for (const path of sample.fs.files().filter((name) => name.endsWith('.seg'))) {
+      for (const damage of damages) {
+        const fs = damaged(sample, path, damage);
+        const told: Gap[] = [];
+        for (let round = 0; round < 4; round += 1) {
+          const { set } = await openTestSet(fs, { section: { maxReadings: 500 } });
+          // What was released before may come again, here or not: it counts once.
+          for (const { epoch, entry } of await readSet(set)) {
+            if (entry.kind !== 'gap' || entry.gap.ofEpoch !== EPOCH) continue;
+            if (!told.some((gap) => JSON.stringify(gap) === JSON.stringify(entry.gap))) told.push(entry.gap);
+            if (round >= 1) {
+              const journal = set.journals().find((candidate) => candidate.epoch === epoch);
+              journal?.release([[entry.seq, entry.seq]]);
+              await journal?.read(0, 1);
+            }
+          }
+          await set.append(testReading(50 + round));
+          await set.close();
+        }
+        const numbers = told.flatMap(({ from, to = from }) =>
+          Array.from({ length: to - from + 1 }, (_, at) => from + at),
+        );
+        expect(new Set(numbers).size, `${path}: ${JSON.stringify(told)}`).toBe(numbers.length);
+        toldInAll += told.length;
+      }
     }
-    const { set } = await openTestSet(fs, { section: { maxReadings: 500 } });
-    expect((await readSet(set)).filter(({ entry }) => entry.kind === 'gap' && entry.gap.ofEpoch === EPOCH)).toEqual([]);
-    await set.close();
+    expect(toldInAll).toBeGreaterThanOrEqual(6);
   });
 
   it('loses no record with both of its headers unreadable, and gives no more numbers in the last one', async () => {

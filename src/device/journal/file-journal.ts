@@ -10,7 +10,7 @@ import { JournalError } from './journal.ts';
 import type { JournalFs } from './journal-fs.ts';
 import { type EntrySource, readEntries } from './read-entries.ts';
 import { encodeGap, encodeReading, encodeSettlement, type StoredSettlement } from './record.ts';
-import { planDrop, planThinning, type Removal, shrink, thin } from './removal.ts';
+import { planDrop, planThinning, type Removal, shrink } from './removal.ts';
 import { countPending, forget, markReleased, releasedRangesOf, type Segment, slotOffset } from './segment.ts';
 import { SeqSet } from './seq-set.ts';
 
@@ -217,26 +217,37 @@ export class FileJournal implements Journal {
     return this.#mutex.runExclusive(() => this.#addSegment());
   }
 
-  planThinning(segment: Segment): Promise<Removal> {
-    return this.#mutex.runExclusive(() => planThinning(this.#source, segment));
+  /** Undefined when the segment cannot be read; it is not tried again then. */
+  planThinning(segment: Segment): Promise<Removal | undefined> {
+    return this.#mutex.runExclusive(async () => {
+      try {
+        return await planThinning(this.#source, segment);
+      } catch (error) {
+        segment.level = Infinity;
+        this.#options.onFault(error);
+        return undefined;
+      }
+    });
   }
 
   planDrop(segment: Segment): Promise<Removal> {
     return this.#mutex.runExclusive(() => planDrop(this.#source, segment));
   }
 
-  /** Takes every second reading of the segment; a gap record that tells of it is on disk. */
-  thin(segment: Segment, level: number, count: number): Promise<void> {
+  /** Gives up what was planned; a gap record that tells of it is on disk. Where the file cannot follow, the next opening sees to it. */
+  thin(segment: Segment, level: number, { readings }: Removal): Promise<void> {
     return this.#mutex.runExclusive(async () => {
-      this.#dropped += count;
-      await this.#tolerate(() => thin(this.#source, segment, level));
+      this.#dropped += readings.length;
+      for (const seq of readings) forget(segment, seq, seq);
+      segment.level = level;
+      await this.#tolerate(() => shrink(this.#source, segment));
     });
   }
 
-  /** Takes everything up to the end of the segment; a gap record that tells of it is on disk. */
-  drop(segment: Segment, count: number): Promise<void> {
+  /** Gives up everything up to the end of the segment; a gap record that tells of it is on disk. */
+  drop(segment: Segment, { readings }: Removal): Promise<void> {
     return this.#mutex.runExclusive(async () => {
-      this.#dropped += count;
+      this.#dropped += readings.length;
       this.#losses = this.#losses.filter(({ to }) => to === undefined || to > segment.lastSeq);
       this.#forget(1, segment.lastSeq);
       await this.#tidy();

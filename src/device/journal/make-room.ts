@@ -40,16 +40,17 @@ export async function makeRoom(
 
 async function thin({ journal, segment }: Candidate, tell: TellGap): Promise<void> {
   const level = segment.level + 1;
-  const { gap, readings } = await journal.planThinning(segment);
-  if (gap !== undefined) await tell(gap, level);
-  await journal.thin(segment, level, readings);
+  const removal = await journal.planThinning(segment);
+  if (removal === undefined) return;
+  if (removal.gap !== undefined) await tell(removal.gap, level);
+  await journal.thin(segment, level, removal);
 }
 
 async function drop({ journal, segment }: Candidate, tell: TellGap): Promise<void> {
-  const { gap, readings, carried } = await journal.planDrop(segment);
-  for (const entry of carried) await tell(entry.gap, 0);
-  if (gap !== undefined) await tell(gap, 0);
-  await journal.drop(segment, readings);
+  const removal = await journal.planDrop(segment);
+  for (const entry of removal.carried) await tell(entry.gap, 0);
+  if (removal.gap !== undefined) await tell(removal.gap, 0);
+  await journal.drop(segment, removal);
 }
 
 function leastThinned(journals: readonly FileJournal[]): Candidate | undefined {

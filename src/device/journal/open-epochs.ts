@@ -49,6 +49,8 @@ async function finishThinning(journal: FileJournal, gaps: readonly StoredGap[]):
   for (const { gap, level } of thinnings) {
     const segment = journal.segments().find(({ firstSeq, lastSeq }) => firstSeq <= gap.from && gap.from <= lastSeq);
     // Without a header nobody can say how often it was thinned; then its readings stay.
-    if (segment?.header !== undefined && segment.level < level) await journal.thin(segment, level, 0);
+    if (segment?.header === undefined || segment.level >= level) continue;
+    const removal = await journal.planThinning(segment);
+    if (removal !== undefined) await journal.thin(segment, level, removal);
   }
 }

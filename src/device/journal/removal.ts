@@ -2,7 +2,7 @@ import type { Gap } from '../../contract/reading.ts';
 import { withFinalTime } from './entries.ts';
 import type { EntrySource } from './read-entries.ts';
 import { decodeReading, type StoredGap } from './record.ts';
-import { forget, type Segment, SLOTS_PER_BLOCK } from './segment.ts';
+import { type Segment, SLOTS_PER_BLOCK } from './segment.ts';
 import { SeqSet } from './seq-set.ts';
 import { isNumbered, readRecords, type StoredRecord } from './stored-records.ts';
 
@@ -11,16 +11,23 @@ export interface Removal {
   /** Absent when everything that goes has been released already. */
   readonly gap: Gap | undefined;
   /** Readings among it that were waiting. */
-  readonly readings: number;
+  readonly readings: readonly number[];
   /** Gap records that would go with the rest and speak of other epochs: to be told again. */
   readonly carried: readonly StoredGap[];
 }
 
-/** Every second reading of the segment, counted in the file, so that it is the same ones again after a crash. */
+/**
+ * Every second reading of the segment, counted in the file, so that it is the same ones again after a crash.
+ * @throws what the file system says
+ */
 export async function planThinning(source: EntrySource, segment: Segment): Promise<Removal> {
   const records = await readRecords(source.files, source.place, segment);
   const victims = everySecondReading(records).filter(({ seq }) => segment.unreleased.has(seq));
-  return { gap: gapOf(source, victims, 'thinned', victims.length), readings: victims.length, carried: [] };
+  return {
+    gap: gapOf(source, victims, 'thinned', victims.length),
+    readings: victims.map(({ seq }) => seq),
+    carried: [],
+  };
 }
 
 /**
@@ -28,7 +35,8 @@ export async function planThinning(source: EntrySource, segment: Segment): Promi
  * theirs in; so an outage of years leaves one record, not thousands.
  */
 export async function planDrop(source: EntrySource, segment: Segment): Promise<Removal> {
-  const records = await readRecords(source.files, source.place, segment);
+  // What cannot be read any more can still be dropped; only its times are not known then.
+  const records = await readRecords(source.files, source.place, segment).catch(() => []);
   const waiting = [...segment.unreleased];
   const victims = records.filter(({ kind, seq }) => kind === 'reading' && segment.unreleased.has(seq));
   const gaps = segment.gaps.filter(({ seq }) => segment.unreleased.has(seq));
@@ -39,31 +47,15 @@ export async function planDrop(source: EntrySource, segment: Segment): Promise<R
   const fromTsMs = folded.reduce((ts, entry) => Math.min(ts, entry.gap.fromTsMs ?? ts), gap?.fromTsMs ?? Infinity);
   return {
     gap: gap && { ...gap, from, ...(Number.isFinite(fromTsMs) && { fromTsMs }) },
-    readings: victims.length,
+    readings: waiting.filter((seq) => !gaps.some((entry) => entry.seq === seq)),
     carried: gaps.filter((entry) => !folded.includes(entry)),
   };
 }
 
-/** Takes every second reading from a segment; the file follows at once. @throws JournalError when only the file did not */
-export async function thin(source: EntrySource, segment: Segment, level: number): Promise<void> {
-  const records = await readRecords(source.files, source.place, segment);
-  const victims = new Set(everySecondReading(records));
-  for (const { seq } of victims) forget(segment, seq, seq);
-  segment.level = level;
-  await rewrite(
-    source,
-    segment,
-    records.filter((record) => !victims.has(record)),
-  );
-}
-
-/** Leaves out of a segment's file what has been released. @throws JournalError */
+/** Leaves out of a segment's file what is not waiting any more: released, or told by a gap record. @throws JournalError */
 export async function shrink(source: EntrySource, segment: Segment): Promise<void> {
-  await rewrite(source, segment, await readRecords(source.files, source.place, segment));
-}
-
-async function rewrite(source: EntrySource, segment: Segment, records: readonly StoredRecord[]): Promise<void> {
   const { place, files } = source;
+  const records = await readRecords(files, place, segment);
   const kept = records.filter(({ kind, seq }) => kind !== 'end' && (kind !== 'reading' || segment.unreleased.has(seq)));
   const next = files.segments[files.segments.indexOf(segment) + 1];
   const replaced = await files.replace(segment, {

@@ -367,6 +367,25 @@ describe('a journal that is full', () => {
   });
 });
 
+describe('a journal that is full and has a segment that cannot be read', () => {
+  it.each(['thin', 'drop-oldest'] as const)('takes readings all the same: %s', async (whenFull) => {
+    const fs = await createStateFs();
+    const rig = await openTestSet(fs, { section: { maxReadings: 200, whenFull } });
+    await appendMany(rig, 1, 150);
+    const bad = fs.files().find((path) => path.endsWith('.seg'));
+    fs.onOperation = ({ kind, path }) => {
+      if (path === bad && kind === 'read') throw errnoError('EIO', path);
+    };
+    await appendMany(rig, 151, 900);
+    expect(rig.set.stats()).toMatchObject({ durable: true });
+    expect(rig.set.stats().unreleased).toBeLessThanOrEqual(200);
+    const entries = await readSet(rig.set);
+    const counted = entries.reduce((sum, { entry }) => sum + (entry.kind === 'gap' ? (entry.gap.count ?? 0) : 0), 0);
+    expect(entries.length + counted).toBe(rig.set.journals()[0]?.stats().lastSeq);
+    expect(rig.events.length).toBeLessThan(100);
+  });
+});
+
 describe('a change of settings', () => {
   it('of the device goes on in another directory and drains the old one, then removes it', async () => {
     const fs = await createStateFs();

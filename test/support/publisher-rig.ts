@@ -111,7 +111,7 @@ export class PublisherRig {
 
   async dispose(): Promise<void> {
     await this.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   /** A reading as the sampler would make it now; number n has its own values. */

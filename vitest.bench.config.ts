@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 // `npm run bench [-- NAME]`: one after the other, on a machine that does nothing else; each prints its rows as they come.
 export default defineConfig({
   test: {
-    include: ['test/bench/*.bench.ts'],
+    // Bytes and flushes a reading are bounded by a test; here it tells its figures.
+    include: ['test/bench/*.bench.ts', 'test/integration/journal-wear.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 900_000,
     hookTimeout: 120_000,

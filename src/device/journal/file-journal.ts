@@ -11,15 +11,21 @@ import type { JournalFs } from './journal-fs.ts';
 import { type EntrySource, readEntries } from './read-entries.ts';
 import { encodeGap, encodeReading, encodeSettlement, type StoredSettlement } from './record.ts';
 import { planDrop, planThinning, type Removal, shrink } from './removal.ts';
-import { countPending, forget, markReleased, releasedRangesOf, type Segment, slotOffset } from './segment.ts';
-import { SeqSet } from './seq-set.ts';
+import {
+  addPending,
+  countPending,
+  forget,
+  markReleased,
+  releasedRangesOf,
+  type Segment,
+  slotOffset,
+} from './segment.ts';
+import { releasedTo, removableSegments, shrinkableSegments } from './segment-list.ts';
 
 /** Numbers released between two notes that nobody waits for: 4 KiB for a thousand readings, whenever the system writes it. */
 const RELEASES_PER_NOTE = 1024;
 /** Room kept behind the readings for gap records and settlements, for when the disk has no space for another segment. */
 const RESERVED_SLOTS = 8;
-/** Released segments behind one that waits are cut down to what must stay of them when that frees as many records. */
-const MIN_SHRINK_SLOTS = 64;
 
 export interface FileJournalOptions {
   readonly fs: JournalFs;
@@ -302,14 +308,9 @@ export class FileJournal implements Journal {
     this.#tailIsSound = true;
   }
 
-  /** Everything up to this number has been released or is told by a gap record. */
   #releasedTo(): number {
     const untold = Math.min(this.#lastSeq + 1, ...this.#losses.map(({ from }) => from));
-    for (const { unreleased } of this.#files.segments) {
-      const lowest = unreleased.min();
-      if (lowest !== undefined) return Math.min(lowest, untold) - 1;
-    }
-    return untold - 1;
+    return releasedTo(this.#files.segments, untold - 1);
   }
 
   #forget(from: number, to: number): void {
@@ -329,32 +330,14 @@ export class FileJournal implements Journal {
   /** Removes segments from the old end whose entries are all released, and cuts others down; notes releases now and then. */
   async #tidy(): Promise<void> {
     await this.#tolerate(async () => {
-      const removable = this.#removable();
+      const removable = removableSegments(this.#files.segments, (segment) => this.#isHeld(segment));
       if (removable.length > 0) await this.#note('durable');
       for (const segment of removable) await this.#files.removeSegment(segment);
-      for (const segment of this.#shrinkable()) await shrink(this.#source, segment);
+      // A rewritten file does not show any more which of its records were damaged, so that is told first.
+      const shrinkable = this.#losses.length > 0 ? [] : shrinkableSegments(this.#files.segments);
+      for (const segment of shrinkable) await shrink(this.#source, segment);
       if (this.#releasesToNote >= RELEASES_PER_NOTE) await this.#note('lazy');
     });
-  }
-
-  /** Only from the old end: a file that is missing between two others is damage, and is told as such. */
-  #removable(): readonly Segment[] {
-    const { segments, tail } = this.#files;
-    const firstToStay = segments.findIndex(
-      (segment) => segment === tail || segment.unreleased.size > 0 || this.#isHeld(segment),
-    );
-    return segments.slice(0, Math.max(0, firstToStay));
-  }
-
-  #shrinkable(): readonly Segment[] {
-    // A rewritten file does not show any more which of its records were damaged, so that is told first.
-    if (this.#losses.length > 0) return [];
-    return this.#files.segments
-      .filter(({ unreleased, usedSlots, gaps, settlements }) => {
-        const removableSlots = usedSlots - gaps.length - settlements.length;
-        return unreleased.size === 0 && removableSlots > MIN_SHRINK_SLOTS;
-      })
-      .filter((segment) => segment !== this.#files.tail);
   }
 
   #isHeld({ gaps }: Segment): boolean {
@@ -362,13 +345,13 @@ export class FileJournal implements Journal {
   }
 
   async #note(durability: 'durable' | 'lazy'): Promise<void> {
-    const releasedTo = this.#releasedTo();
+    const upTo = this.#releasedTo();
     // Where nothing waits, something may be lost: as long as that is untold it must not pass for released.
     const segments = this.#losses.length > 0 ? [] : this.#files.segments;
-    const ranges = segments.flatMap((segment) => releasedRangesOf(segment)).filter(([, to]) => to > releasedTo);
+    const ranges = segments.flatMap((segment) => releasedRangesOf(segment)).filter(([, to]) => to > upTo);
     const oldest = this.#files.segments[0]?.firstSeq ?? 0;
     const settlements = this.#settlements.filter(({ uptoSeq }) => uptoSeq >= oldest);
-    await this.#files.writeNote({ releasedTo, ranges, lastSeq: this.#lastSeq, settlements }, durability);
+    await this.#files.writeNote({ releasedTo: upTo, ranges, lastSeq: this.#lastSeq, settlements }, durability);
     this.#releasesToNote = 0;
     if (durability === 'durable') this.#noteIsStale = false;
   }
@@ -381,13 +364,4 @@ export class FileJournal implements Journal {
       this.#options.onFault(error);
     }
   }
-}
-
-function addPending(segment: Segment, bootKey: string, seq: number): void {
-  let seqs = segment.pending.get(bootKey);
-  if (seqs === undefined) {
-    seqs = new SeqSet(segment.firstSeq, segment.slots);
-    segment.pending.set(bootKey, seqs);
-  }
-  seqs.add(seq);
 }

@@ -10,19 +10,12 @@ import { JournalError } from './journal.ts';
 import type { OnJournalEvent } from './journal-event.ts';
 import { createNodeJournalFs, type JournalFs } from './journal-fs.ts';
 import { JournalHomes } from './journal-homes.ts';
-import { makeRoom } from './make-room.ts';
+import { JournalLimits, slotsPerSegment } from './journal-limits.ts';
 import { StandIns } from './stand-ins.ts';
 
 /** A disk that refused is tried again with the next reading after this long, doubling up to the limit. */
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
-/** A segment holds an eighth of what the journal may: that much is thinned or dropped at a time. */
-const SEGMENTS_PER_JOURNAL = 8;
-const MIN_SLOTS = 64;
-/** 260 KiB: makes a new segment rare enough to vanish beside the appends (performance goal: 1.15 times them). */
-const MAX_SLOTS = 4096;
-/** Each round makes room for dozens of readings at least; one is what it takes, more follow a limit that was lowered. */
-const MAX_ROUNDS = 10_000;
 const EPOCH_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const EPOCH_LENGTH = 8;
 
@@ -62,6 +55,7 @@ class DiskJournalSet implements JournalSet {
   readonly #fs: JournalFs;
   readonly #homes: JournalHomes;
   readonly #standIns: StandIns;
+  readonly #limits: JournalLimits;
   readonly #mutex = new Mutex();
   /** The journal on disk that is written to unless there is a fault; its path and device are those of the settings. */
   #active: FileJournal | undefined;
@@ -87,6 +81,13 @@ class DiskJournalSet implements JournalSet {
     };
     const parts = { fs: this.#fs, lock: options.lock ?? lockDirectory, journal };
     this.#homes = new JournalHomes(parts, options.onEvent);
+    this.#limits = new JournalLimits({
+      settings: options.settings,
+      fs: this.#fs,
+      clock: options.clock,
+      journals: () => this.#homes.journals().filter((journal) => !this.#standIns.isCopy(journal)),
+      onEvent: options.onEvent,
+    });
   }
 
   async open(): Promise<void> {
@@ -195,7 +196,7 @@ class DiskJournalSet implements JournalSet {
       if (!(error instanceof JournalError)) throw error;
       if (error.code === 'JOURNAL_NO_SPACE') {
         // Appending needs no space, only another segment does: the oldest makes way for it.
-        if (!(await this.#makeRoomOnce(journal, 'drop-oldest'))) throw error;
+        if (!(await this.#limits.makeRoomOnce(journal, 'drop-oldest'))) throw error;
         return await work(journal);
       }
       if (error.code !== 'JOURNAL_IO') throw error;
@@ -208,7 +209,7 @@ class DiskJournalSet implements JournalSet {
 
   async #withRoom<T>(journal: FileJournal, work: (journal: FileJournal) => Promise<T>): Promise<T> {
     await this.#tellLosses(journal);
-    await this.#keepWithinLimits(journal);
+    await this.#limits.keep(journal, this.#activePath);
     return await work(journal);
   }
 
@@ -238,37 +239,6 @@ class DiskJournalSet implements JournalSet {
         this.#options.onEvent({ level: 'warn', message, path: damaged.place.directory });
       }
     }
-  }
-
-  async #keepWithinLimits(journal: FileJournal): Promise<void> {
-    const { maxReadings, whenFull } = this.#options.settings.current;
-    for (let round = 0; round < MAX_ROUNDS && this.#unreleasedOnDisk() >= maxReadings; round += 1) {
-      if (!(await this.#makeRoomOnce(journal, whenFull))) break;
-    }
-    const grows = journal.bytesToGrow();
-    if (grows > 0) await this.#keepDiskFree(journal, grows);
-  }
-
-  /** When little is free the journal does not grow any more: each new segment takes the place of older readings. */
-  async #keepDiskFree(journal: FileJournal, grows: number): Promise<void> {
-    const { minFreeBytes, whenFull } = this.#options.settings.current;
-    const bytesBefore = this.#bytesOnDisk();
-    for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const freeBytes = await this.#fs.freeBytes(this.#activePath).catch(() => Infinity);
-      const hasMadeRoom = bytesBefore - this.#bytesOnDisk() >= grows;
-      if (freeBytes - grows >= minFreeBytes || hasMadeRoom) return;
-      // Thinning writes the thinner file beside the old one first.
-      if (!(await this.#makeRoomOnce(journal, freeBytes < 2 * grows ? 'drop-oldest' : whenFull))) return;
-    }
-  }
-
-  async #makeRoomOnce(journal: FileJournal, whenFull: 'thin' | 'drop-oldest'): Promise<boolean> {
-    const others = this.#homes.journals().filter((other) => other !== journal && !this.#standIns.isCopy(other));
-    return await makeRoom([...others, journal], whenFull, async (gap, level) => {
-      await journal.tellGap(gap, this.#options.clock.nowMs(), level);
-      const message = `the journal is full: ${gap.count ?? 0} of the readings ${gap.from} to ${gap.to ?? ''} ${gap.reason}`;
-      this.#options.onEvent({ level: 'warn', message, path: journal.place.directory });
-    });
   }
 
   async #clearAway(written: Journal): Promise<void> {
@@ -337,18 +307,4 @@ class DiskJournalSet implements JournalSet {
     const { path } = this.#options.settings.current;
     return path === '' ? this.#options.defaultPath : path;
   }
-
-  #unreleasedOnDisk(): number {
-    const journals = this.#homes.journals().filter((journal) => !this.#standIns.isCopy(journal));
-    return journals.reduce((sum, journal) => sum + journal.stats().unreleased, 0);
-  }
-
-  #bytesOnDisk(): number {
-    return this.#homes.journals().reduce((sum, journal) => sum + journal.stats().bytesOnDisk, 0);
-  }
-}
-
-function slotsPerSegment(maxReadings: number): number {
-  const share = Math.ceil(maxReadings / SEGMENTS_PER_JOURNAL / MIN_SLOTS) * MIN_SLOTS;
-  return Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, share));
 }

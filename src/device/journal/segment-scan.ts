@@ -12,7 +12,7 @@ import {
   type StoredSettlement,
   segmentSeed,
 } from './record.ts';
-import { type Segment, SLOTS_PER_BLOCK } from './segment.ts';
+import { addPending, type Segment, SLOTS_PER_BLOCK } from './segment.ts';
 import { decodeHeader, HEADER_BYTES, type SegmentHeader } from './segment-header.ts';
 import { SeqSet } from './seq-set.ts';
 
@@ -243,10 +243,6 @@ function notePending(found: Findings, slot: Buffer): void {
   const bootKey = pendingBootKey(slot);
   if (bootKey === undefined) return;
   const seq = recordSeq(slot);
-  let seqs = found.pending.get(bootKey);
-  if (seqs === undefined) {
-    seqs = new SeqSet(found.firstSeqInHeader ?? found.firstSeq ?? seq, found.slots);
-    found.pending.set(bootKey, seqs);
-  }
-  seqs.add(seq);
+  const { pending, slots } = found;
+  addPending({ pending, slots, firstSeq: found.firstSeqInHeader ?? found.firstSeq ?? seq }, bootKey, seq);
 }

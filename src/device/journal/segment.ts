@@ -2,7 +2,7 @@ import type { SeqRange } from '../../contract/seq-ranges.ts';
 import type { StoredGap, StoredSettlement } from './record.ts';
 import { SLOT_BYTES } from './record.ts';
 import { HEADER_BYTES, type SegmentHeader } from './segment-header.ts';
-import type { SeqSet } from './seq-set.ts';
+import { SeqSet } from './seq-set.ts';
 
 /** Records in one block of the disk. */
 export const SLOTS_PER_BLOCK = 4096 / SLOT_BYTES;
@@ -102,4 +102,18 @@ export function releasedRangesOf(segment: Segment): readonly SeqRange[] {
   }
   if (from <= end) ranges.push([from, end]);
   return ranges;
+}
+
+/** A reading of that boot waits for its time. */
+export function addPending(
+  segment: Pick<Segment, 'pending' | 'firstSeq' | 'slots'>,
+  bootKey: string,
+  seq: number,
+): void {
+  let seqs = segment.pending.get(bootKey);
+  if (seqs === undefined) {
+    seqs = new SeqSet(segment.firstSeq, segment.slots);
+    segment.pending.set(bootKey, seqs);
+  }
+  seqs.add(seq);
 }

@@ -18,7 +18,8 @@ import { until } from '../support/until.ts';
 const AGENT = resolve(import.meta.dirname, '../../src/device/main.ts');
 const UID = 'aht20-f49c53';
 const EDITS = 1_000;
-const INTERVAL_MS = 100;
+/** Far above the chip's 80 ms: a reading that is late on a busy machine must not make the next one late too. */
+const INTERVAL_MS = 250;
 const SEED = 20_150_204;
 
 const missing = emulatorMissing ?? (mosquittoInstalled ? undefined : 'Mosquitto is not installed');
@@ -116,7 +117,7 @@ describe.skipIf(missing !== undefined)(
         else await sleep(random() * 20);
       }
       const atEnd = server.stored.size;
-      await until('sampling goes on', () => server.stored.size > atEnd + 100);
+      await until('sampling goes on', () => server.stored.size > atEnd + 60);
       const end = await inForce(EDITS + 2);
       const ended = once(agent, 'exit');
       agent.kill('SIGTERM');
@@ -131,7 +132,7 @@ describe.skipIf(missing !== undefined)(
       const due = Math.round((end.ts! - begin.ts!) / INTERVAL_MS);
       const taken = readings.filter(({ tsMs }) => tsMs > begin.ts! && tsMs <= end.ts!).length;
       const missed = end.sensor!.missed - begin.sensor!.missed;
-      const movedMs = moved(startsMs.slice(5, 105), startsMs.slice(-100));
+      const movedMs = moved(startsMs.slice(5, 65), startsMs.slice(-60));
       console.log(
         `${EDITS} edits (seed ${SEED}): ${due} times due, ${taken} taken, ${missed} missed, ${countOf(/in force: a new/g)} applied, schedule moved by ${movedMs.toFixed(1)} ms`,
       );

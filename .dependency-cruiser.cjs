@@ -46,6 +46,24 @@ module.exports = {
       to: { path: '(^|/)sd-notify($|/)' },
     },
     {
+      name: 'only-the-sqlite-store-imports-better-sqlite3',
+      severity: 'error',
+      from: { path: '^(drivers|src)/', pathNot: '^src/server/store/sqlite/' },
+      to: { path: '(^|/)better-sqlite3($|/)' },
+    },
+    {
+      name: 'only-http-imports-fastify',
+      severity: 'error',
+      from: { path: '^(drivers|src)/', pathNot: '^src/server/http/' },
+      to: { path: 'node_modules/(@fastify/|fastify($|/))' },
+    },
+    {
+      name: 'only-the-session-imports-mqtt-packet',
+      severity: 'error',
+      from: { path: '^(drivers|src)/', pathNot: '^src/server/mqtt/' },
+      to: { path: 'node_modules/mqtt-packet/' },
+    },
+    {
       name: 'programs-do-not-import-tests',
       severity: 'error',
       from: { path: '^(drivers|src)/' },

@@ -24,6 +24,10 @@ const packages = [
   ['src/device/settings.ts', 'convict', 'only-the-schema-imports-convict'],
   ['src/device/wire.ts', 'i2c-bus', 'only-the-bus-imports-i2c-bus'],
   ['src/device/daemon.ts', 'sd-notify', 'only-notify-imports-sd-notify'],
+  ['src/server/http/file.ts', 'better-sqlite3', 'only-the-sqlite-store-imports-better-sqlite3'],
+  ['src/server/ingest/web.ts', 'fastify', 'only-http-imports-fastify'],
+  ['src/server/ingest/files.ts', '@fastify/static', 'only-http-imports-fastify'],
+  ['src/server/ingest/frames.ts', 'mqtt-packet', 'only-the-session-imports-mqtt-packet'],
   ['src/contract/file.ts', 'node:fs', 'contract-does-no-io'],
 ] as const;
 const allowed = [

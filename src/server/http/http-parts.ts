@@ -1,0 +1,21 @@
+import type { Clock, Random } from '../../common/clock.ts';
+import type { Live } from '../../common/live.ts';
+import type { Log } from '../../common/log.ts';
+import type { HouseSection, HttpSection, StoreSection } from '../config/server-config.ts';
+import type { IngestState } from '../ingest/ingest.ts';
+import type { LiveFeed } from '../live/live-feed.ts';
+import type { Store } from '../store/store.ts';
+
+/** Everything that the HTTP side is made of; the composition root gives it, tests too. */
+export interface HttpParts {
+  readonly store: Store;
+  readonly feed: LiveFeed;
+  readonly ingest: () => IngestState;
+  readonly http: Live<HttpSection>;
+  readonly house: Live<HouseSection>;
+  readonly storeSettings: Live<StoreSection>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly version: string;
+}

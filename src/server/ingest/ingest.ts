@@ -1,0 +1,36 @@
+import type { CommitCounts, StoreChange } from '../store/ingest-store.ts';
+
+/** What ingest says of itself, for health, readiness and the commands. */
+export interface IngestState {
+  readonly link: 'connecting' | 'connected' | 'stopped';
+  /** Monotonic time since which the link is as it is. */
+  readonly linkSinceMs: number;
+  /** Why there is no connection, for people. */
+  readonly linkProblem?: string;
+  /** `host:port`. */
+  readonly broker: string;
+  /** Messages read from the socket and not yet on disk. */
+  readonly waiting: number;
+  /** Whether the socket is not being read because too much waits. */
+  readonly isHeldBack: boolean;
+  /** Wall clock of the last commit that succeeded. */
+  readonly lastCommitMs: number | null;
+  /** Why the last commit failed; absent when it succeeded. */
+  readonly storeProblem?: string;
+  /** What the broker says it dropped for subscribers that were slow or away ($SYS); null where it does not say. */
+  readonly brokerDropped: number | null;
+}
+
+/** Told of the work as it is done; must not throw. src/server/metrics turns it into figures. */
+export interface IngestObserver {
+  received(messages: number, bytes: number): void;
+  committed(counts: CommitCounts, tookMs: number): void;
+  commitFailed(code: string): void;
+  /** Receipts handed to the broker; `latencyMs` from the reading of the message to that. */
+  receipted(numbers: number, latencyMs: number): void;
+}
+
+/** Where the changes of each commit go, in order; must not throw. */
+export interface ChangeSink {
+  publish(changes: readonly StoreChange[], nowMs: number): void;
+}

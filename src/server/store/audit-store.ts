@@ -1,0 +1,50 @@
+import type { SeqRange } from '../../contract/seq-ranges.ts';
+import type { Rejected, RejectReason, StoredGap } from './stored.ts';
+
+/** What is needed to say "there is no hole in this record, and if there is, here it is and why". */
+export interface AuditStore {
+  /** Newest first; one page, `next` where there is more. */
+  rejected(query: RejectedQuery): Promise<{ readonly rejected: readonly Rejected[]; readonly next?: string }>;
+  /** Newest first; one page, `next` where there is more. */
+  gaps(query: GapQuery): Promise<{ readonly gaps: readonly StoredGap[]; readonly next?: string }>;
+  /** Every number of a device that came, by epoch, oldest epoch first. Reads all its readings: for `verify`, not for a page. */
+  numbers(deviceUid: string): Promise<DeviceNumbers>;
+}
+
+export interface RejectedQuery {
+  readonly deviceUid?: string;
+  readonly reason?: RejectReason;
+  readonly limit: number;
+  readonly after?: string;
+}
+
+export interface GapQuery {
+  readonly deviceUid?: string;
+  /** Gaps that touch this stretch of time; those whose time nobody knows always count. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  readonly limit: number;
+  readonly after?: string;
+}
+
+export interface DeviceNumbers {
+  readonly epochs: readonly EpochNumbers[];
+  /** Readings of older agents. */
+  readonly unnumbered: number;
+}
+
+export interface EpochNumbers {
+  readonly epoch: string;
+  /** Normalised; numbers of readings. */
+  readonly readings: readonly SeqRange[];
+  /** Normalised; numbers of gap records. */
+  readonly gapRecords: readonly SeqRange[];
+  /** Normalised; numbers that came and could not be stored as readings (see Rejected). */
+  readonly rejected: readonly SeqRange[];
+  /** Numbers that are stored more than once, with different times. */
+  readonly doubled: readonly SeqRange[];
+  readonly fromMs: number | null;
+  readonly toMs: number | null;
+  /** What gap records say about this epoch, wherever they stood. */
+  readonly gaps: readonly StoredGap[];
+}

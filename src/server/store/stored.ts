@@ -1,0 +1,131 @@
+import type { GapReason } from '../../contract/reading.ts';
+import type { DeviceStatus } from '../../contract/status.ts';
+
+/** What the store holds, as the rest of the server sees it: names and uids, never internal numbers. All times epoch ms UTC. */
+
+/** A reading in the store, with the room in which its device stood at that time. */
+export interface StoredReading {
+  readonly deviceUid: string;
+  /** By the placement at `tsMs`; null where the device stood nowhere that is known. */
+  readonly roomUid: string | null;
+  readonly tsMs: number;
+  readonly temperatureCelsius: number;
+  readonly humidityPercent: number;
+  /** Null for readings of older agents, which carry no numbers. */
+  readonly epoch: string | null;
+  readonly seq: number | null;
+  /** The time came from a clock that was never synchronised. */
+  readonly isUnsynced: boolean;
+  /** Somebody asked for it. */
+  readonly isOnDemand: boolean;
+}
+
+export interface RoomName {
+  readonly uid: string;
+  readonly name: string;
+}
+
+export interface Room extends RoomName {
+  readonly homeUid: string | null;
+  readonly floor: string | null;
+  readonly side: string | null;
+  /** Its values are those of the weather, not of the house. */
+  readonly isOutdoors: boolean;
+}
+
+/**
+ * `active`: registered. `pending`: waits for somebody's yes; its readings are kept meanwhile. `refused`: somebody said no.
+ * `removed`: taken out of service; what it measured stays, and it is registered anew when it speaks again.
+ */
+export const DEVICE_STATES = ['active', 'pending', 'refused', 'removed'] as const;
+export type DeviceState = (typeof DEVICE_STATES)[number];
+
+export interface Device {
+  readonly uid: string;
+  /** The home of its topic; null until it has spoken. */
+  readonly homeUid: string | null;
+  /** What people called it, else what it calls itself. */
+  readonly label: string | null;
+  readonly model: string | null;
+  readonly state: DeviceState;
+  /** Where it stands now. */
+  readonly room: RoomName | null;
+  readonly createdMs: number;
+  /** Time of its newest reading, at most the time at which that came; never goes back. */
+  readonly lastSeenMs: number | null;
+  readonly presence: 'online' | 'offline' | 'unknown';
+  /** When the presence last changed. */
+  readonly presenceMs: number | null;
+  /** Its newest own word, and when that came. An `offline` will changes the presence and leaves this. */
+  readonly status: DeviceStatus | null;
+  readonly statusMs: number | null;
+  readonly latest: StoredReading | null;
+}
+
+/** A device in a room from..to. */
+export interface Placement {
+  readonly deviceUid: string;
+  readonly room: RoomName;
+  /** 0: from the beginning. */
+  readonly fromMs: number;
+  /** Null: until now. */
+  readonly toMs: number | null;
+}
+
+export interface StoredGap {
+  readonly deviceUid: string;
+  /** The epoch whose numbers are gone. */
+  readonly ofEpoch: string;
+  readonly fromSeq: number;
+  /** Null: the end is not known. */
+  readonly toSeq: number | null;
+  /** Null: nobody knows how many. */
+  readonly count: number | null;
+  readonly reason: GapReason;
+  readonly fromTsMs: number | null;
+  readonly toTsMs: number | null;
+  /** The record's own place and time. */
+  readonly epoch: string;
+  readonly seq: number;
+  readonly tsMs: number;
+}
+
+/** Why a message, or an item of one, is not among the readings. Codes are for ever: retired, never given another meaning. */
+export const REJECT_REASONS = [
+  /** The topic is none of ours, or an id in it breaks the rule. */
+  'bad-topic',
+  /** Larger than `ingest.max_payload_kb`, or more items than one message may hold. */
+  'too-large',
+  /** Bytes that are not UTF-8. */
+  'not-utf8',
+  'not-json',
+  /** JSON that does not say what the contract says: wrong type, missing field, a value that cannot be. */
+  'bad-shape',
+  /** Before 2000, or more than a day ahead of a clock that is right. */
+  'bad-time',
+  /** A number and time that are stored already, with other values. The stored ones stay. */
+  'conflict',
+  /** `registration = reject` and nobody provisioned this device. Not receipted: the device keeps its readings. */
+  'unknown-device',
+  /** Somebody refused this device. Not receipted. */
+  'refused-device',
+] as const;
+export type RejectReason = (typeof REJECT_REASONS)[number];
+
+export interface Rejected {
+  /** Public number, ascending; for paging. */
+  readonly id: number;
+  readonly topic: string;
+  readonly deviceUid: string | null;
+  readonly reason: RejectReason;
+  /** For people: the field and what was found. */
+  readonly detail: string;
+  /** The first bytes, as text; bytes that are not UTF-8 are replaced. */
+  readonly payload: string;
+  /** Size before it was cut. */
+  readonly payloadBytes: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  /** How often the same came (same topic, reason and payload; of unknown devices: same topic and reason). */
+  readonly count: number;
+}

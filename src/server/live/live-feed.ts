@@ -10,6 +10,8 @@ export interface LiveFeed extends ChangeSink {
   subscribe(lastEventId: string | undefined, signal: AbortSignal): AsyncIterable<LiveEvent>;
   /** How many watch now. */
   readonly watchers: number;
+  /** The id to resume from for somebody who has seen everything until now. */
+  readonly lastId: string;
 }
 
 export interface LiveEvent {

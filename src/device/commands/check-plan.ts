@@ -4,26 +4,30 @@ import type { I2cBus, OpenI2cBus } from '../../../drivers/bus.ts';
 import { createI2cBusOpener } from '../../../drivers/i2c-bus.ts';
 import { createSensorLock } from '../../../drivers/sensor-lock.ts';
 import { environmentVariable } from '../../common/config/schema.ts';
+import type { Examination } from '../../common/doctor/examination.ts';
+import { clockExamination, type Evidence } from '../../common/doctor/examinations/clock.ts';
+import { nodeExamination, notifyPackageExamination } from '../../common/doctor/examinations/runtime.ts';
+import { unitExamination } from '../../common/doctor/examinations/unit.ts';
+import type { Machine } from '../../common/doctor/machine.ts';
 import { createNotifier } from '../../common/notify.ts';
 import { probeTimeSync } from '../../common/time-sync.ts';
 import type { LoadedDeviceConfig } from '../config/open-config.ts';
-import type { Examination } from '../doctor/examination.ts';
 import { brokerExamination } from '../doctor/examinations/broker.ts';
-import { clockExamination, type Evidence } from '../doctor/examinations/clock.ts';
 import { type ConfigOutcome, configExamination } from '../doctor/examinations/config.ts';
 import { i2cExamination } from '../doctor/examinations/i2c.ts';
 import { journalExamination } from '../doctor/examinations/journal.ts';
+import { olderUnit } from '../doctor/examinations/older-unit.ts';
 import { powerExamination } from '../doctor/examinations/power.ts';
 import { olderAgentExamination } from '../doctor/examinations/processes.ts';
-import { nodeExamination, notifyPackageExamination } from '../doctor/examinations/runtime.ts';
 import { stateFolderExamination } from '../doctor/examinations/state-folder.ts';
-import { unitExamination } from '../doctor/examinations/unit.ts';
+import { synchronisationFinding } from '../doctor/examinations/synchronisation.ts';
 import { report } from '../doctor/finding.ts';
 import { type JournalLook, lastWriteMs, lookAtJournals } from '../doctor/journal-look.ts';
-import type { Machine } from '../doctor/machine.ts';
 import { createOpenLink } from '../mqtt/link.ts';
 import { type ConfigOptions, journalFolder, SERVICE_STATE_DIRECTORY, serviceEnvironment } from './command-config.ts';
 import type { CommandIo } from './command-io.ts';
+
+const UNIT = 'techtemp-device.service';
 
 export interface CheckSetting {
   readonly options: ConfigOptions;
@@ -74,12 +78,17 @@ export async function planExaminations(setting: CheckSetting): Promise<CheckPlan
     powerExamination(machine),
     clockExamination({
       clock,
-      probe: probeTimeSync,
-      settings,
-      configFile: options.configPath,
+      synchronisation: (time) =>
+        synchronisationFinding(time, { probe: probeTimeSync, settings, configFile: options.configPath }),
       evidence: () => evidenceOf(options.configPath, look),
     }),
-    unitExamination(machine, systemdRuns, clock),
+    unitExamination({
+      unit: UNIT,
+      machine,
+      systemdRuns,
+      clock,
+      impostor: (properties) => olderUnit(UNIT, properties, machine.root),
+    }),
     notifyPackageExamination({ canNotify, systemdRuns, folder }),
     olderAgentExamination(machine),
   ];

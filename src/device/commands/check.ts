@@ -1,8 +1,8 @@
 import { ConfigError } from '../../common/config/config-problem.ts';
-import { type Diagnosis, examine, type Summary, summarise } from '../doctor/doctor.ts';
+import { type Diagnosis, examine, type Summary, summarise } from '../../common/doctor/doctor.ts';
+import { createMachine, type Machine } from '../../common/doctor/machine.ts';
+import { printDiagnosis, printSummary } from '../../common/doctor/print.ts';
 import type { ConfigOutcome } from '../doctor/examinations/config.ts';
-import { createMachine, type Machine } from '../doctor/machine.ts';
-import { printDiagnosis, printSummary } from '../doctor/print.ts';
 import { planExaminations } from './check-plan.ts';
 import { type ConfigOptions, loadConfigOrDefaults } from './command-config.ts';
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from './command-io.ts';

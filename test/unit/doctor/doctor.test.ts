@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type Diagnosis, examine, summarise } from '../../../src/device/doctor/doctor.ts';
-import type { Examination } from '../../../src/device/doctor/examination.ts';
+import { type Diagnosis, examine, summarise } from '../../../src/common/doctor/doctor.ts';
+import type { Examination } from '../../../src/common/doctor/examination.ts';
+import { printDiagnosis, printSummary } from '../../../src/common/doctor/print.ts';
 import { report } from '../../../src/device/doctor/finding.ts';
-import { printDiagnosis, printSummary } from '../../../src/device/doctor/print.ts';
 
 const examination = (run: Examination['run']): Examination => ({ id: 'organ', title: 'Organ', run });
 const neverAborted = new AbortController().signal;

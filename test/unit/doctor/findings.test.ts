@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { FindingCatalogue } from '../../../src/common/doctor/finding.ts';
 import { report } from '../../../src/device/doctor/finding.ts';
-import { FINDINGS, type FindingCatalogue } from '../../../src/device/doctor/findings/catalogue.ts';
+import { FINDINGS } from '../../../src/device/doctor/findings/catalogue.ts';
 
 const catalogue: FindingCatalogue = FINDINGS;
 const ids = Object.keys(catalogue);
@@ -31,7 +32,9 @@ describe('the findings of the doctor', () => {
     const code =
       textOf('src/device/doctor/examinations') +
       textOf('src/device/commands') +
-      readFileSync('src/device/doctor/doctor.ts', 'utf8');
+      textOf('src/common/doctor/examinations') +
+      readFileSync('src/common/doctor/connection-faults.ts', 'utf8') +
+      readFileSync('src/common/doctor/doctor.ts', 'utf8');
     expect(ids.filter((id) => !code.includes(`'${id}'`))).toEqual([]);
   });
 

@@ -13,21 +13,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { I2cBus } from '../../../drivers/bus.ts';
-import type { TimeSync } from '../../../src/common/time-sync.ts';
-import type { Examination } from '../../../src/device/doctor/examination.ts';
-import { clockExamination, type Evidence } from '../../../src/device/doctor/examinations/clock.ts';
-import { i2cExamination } from '../../../src/device/doctor/examinations/i2c.ts';
-import { powerExamination } from '../../../src/device/doctor/examinations/power.ts';
-import { holdersOf, olderAgentExamination } from '../../../src/device/doctor/examinations/processes.ts';
+import type { Clock } from '../../../src/common/clock.ts';
+import type { Examination } from '../../../src/common/doctor/examination.ts';
+import { clockExamination, type Evidence } from '../../../src/common/doctor/examinations/clock.ts';
 import {
   nodeExamination,
   notifyPackageExamination,
   OLDEST_NODE,
-} from '../../../src/device/doctor/examinations/runtime.ts';
+} from '../../../src/common/doctor/examinations/runtime.ts';
+import { type UnitProperties, unitExamination } from '../../../src/common/doctor/examinations/unit.ts';
+import type { Finding } from '../../../src/common/doctor/finding.ts';
+import { createMachine, type Machine } from '../../../src/common/doctor/machine.ts';
+import type { TimeSync } from '../../../src/common/time-sync.ts';
+import { i2cExamination } from '../../../src/device/doctor/examinations/i2c.ts';
+import { olderUnit } from '../../../src/device/doctor/examinations/older-unit.ts';
+import { powerExamination } from '../../../src/device/doctor/examinations/power.ts';
+import { holdersOf, olderAgentExamination } from '../../../src/device/doctor/examinations/processes.ts';
 import { stateFolderExamination } from '../../../src/device/doctor/examinations/state-folder.ts';
-import { unitExamination } from '../../../src/device/doctor/examinations/unit.ts';
-import type { Finding } from '../../../src/device/doctor/finding.ts';
-import { createMachine } from '../../../src/device/doctor/machine.ts';
+import { synchronisationFinding } from '../../../src/device/doctor/examinations/synchronisation.ts';
 import { sensorSection } from '../../support/device-sections.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { until } from '../../support/until.ts';
@@ -66,6 +69,14 @@ function machineWith(program: string, output: string, exitCode = 0): ReturnType<
     mode: 0o755,
   });
   return createMachine({ ...process.env, PATH: `${folder}:${process.env['PATH'] ?? ''}` });
+}
+
+/** As the agent's check plans it. */
+function deviceUnit(machine: Machine, isSystemd: boolean, clock: Pick<Clock, 'monotonicMs'>): Examination {
+  const unit = 'techtemp-device.service';
+  const systemdRuns = (): Promise<boolean> => Promise.resolve(isSystemd);
+  const impostor = (properties: UnitProperties) => olderUnit(unit, properties, machine.root);
+  return unitExamination({ unit, machine, systemdRuns, clock, impostor });
 }
 
 describe('the Node.js examination', () => {
@@ -128,9 +139,12 @@ describe('the examination of the clock', () => {
     const clock = new FakeClock({ nowMs: options.nowMs ?? now });
     const examination = clockExamination({
       clock,
-      probe: () => Promise.resolve(options.sync ?? 'synced'),
-      settings: { source: options.source ?? 'auto', clockWaitMs: 60_000 },
-      configFile: '/etc/techtemp/device.conf',
+      synchronisation: (time) =>
+        synchronisationFinding(time, {
+          probe: () => Promise.resolve(options.sync ?? 'synced'),
+          settings: { source: options.source ?? 'auto', clockWaitMs: 60_000 },
+          configFile: '/etc/techtemp/device.conf',
+        }),
       evidence: () => Promise.resolve(options.evidence ?? []),
     });
     const result = examination.run(neverAborted);
@@ -185,9 +199,7 @@ describe('the examination of the service', () => {
   ): Promise<readonly Finding[]> {
     const output = Object.entries({ ...running, ...changes }).map(([key, value]) => `${key}=${value}\n`);
     const machine = machineWith('systemctl', output.join(''));
-    return await findings(
-      unitExamination(machine, () => Promise.resolve(true), new FakeClock({ monotonicMs: 2_000_000 })),
-    );
+    return await findings(deviceUnit(machine, true, new FakeClock({ monotonicMs: 2_000_000 })));
   }
 
   it('is content with a unit that runs, and repeats its own words', async () => {
@@ -199,9 +211,9 @@ describe('the examination of the service', () => {
   it('says nothing where systemd does not run', async () => {
     const machine = machineWith('systemctl', '');
     const clock = new FakeClock();
-    expect(await ids(unitExamination(machine, () => Promise.resolve(false), clock))).toEqual(['unit.no-systemd']);
+    expect(await ids(deviceUnit(machine, false, clock))).toEqual(['unit.no-systemd']);
     const broken = machineWith('systemctl', 'System has not been booted with systemd', 1);
-    expect(await ids(unitExamination(broken, () => Promise.resolve(true), clock))).toEqual(['unit.no-systemd']);
+    expect(await ids(deviceUnit(broken, true, clock))).toEqual(['unit.no-systemd']);
   });
 
   it.each([

@@ -1,10 +1,11 @@
+import type { Finding } from '../../../common/doctor/finding.ts';
 import { type Announcement, decodeAnnouncement } from '../../../contract/announcement.ts';
 import { asRecord, parseJson, WireError } from '../../../contract/json.ts';
 import { encodeReading } from '../../../contract/reading.ts';
 import { parseServerTopic, SERVER_TOPIC_FILTER, sensorTopic } from '../../../contract/topics.ts';
 import { LinkError, type LinkSession } from '../../mqtt/link-session.ts';
 import { publishPacketSize } from '../../mqtt/packet-size.ts';
-import { type Finding, report } from '../finding.ts';
+import { report } from '../finding.ts';
 import { type BrokerParts, userOf } from './broker-parts.ts';
 
 /** A message that came while we looked. */

@@ -1,11 +1,12 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Examination } from '../../../common/doctor/examination.ts';
+import type { Finding } from '../../../common/doctor/finding.ts';
 import { sensorTopic } from '../../../contract/topics.ts';
 import type { MqttSection } from '../../config/device-config.ts';
 import { type LinkIdentity, readLinkIdentity } from '../../mqtt/link-options.ts';
 import { LinkError, type LinkSession } from '../../mqtt/link-session.ts';
-import type { Examination } from '../examination.ts';
-import { type Finding, report } from '../finding.ts';
+import { report } from '../finding.ts';
 import type { BrokerParts } from './broker-parts.ts';
 import { examineSession, type Heard, PROBE_PAYLOAD } from './broker-session.ts';
 import { connectionFinding } from './connection-faults.ts';
@@ -26,7 +27,8 @@ export function brokerExamination(parts: BrokerParts): Examination {
     title: 'MQTT broker',
     run: async (signal) => {
       const mqtt = await withCredstore(parts);
-      if (typeof mqtt === 'string') return [report('connection.password-private', { file: mqtt })];
+      if (typeof mqtt === 'string')
+        return [report('connection.password-private', { file: mqtt, program: 'techtemp-device' })];
       try {
         return await examine({ ...parts, mqtt }, signal);
       } catch (error) {

@@ -1,8 +1,9 @@
 import type { OpenI2cBus } from '../../../../drivers/bus.ts';
 import type { Delay, I2cError } from '../../../../drivers/sensor.ts';
 import type { SensorLock } from '../../../../drivers/sensor-lock.ts';
+import type { Finding } from '../../../common/doctor/finding.ts';
 import type { SensorSection } from '../../config/device-config.ts';
-import { type Finding, report } from '../finding.ts';
+import { report } from '../finding.ts';
 
 export interface I2cParts {
   readonly sensor: SensorSection;

@@ -1,8 +1,9 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { I2cError } from '../../../../drivers/sensor.ts';
-import type { Examination } from '../examination.ts';
-import { type Finding, report } from '../finding.ts';
+import type { Examination } from '../../../common/doctor/examination.ts';
+import type { Finding } from '../../../common/doctor/finding.ts';
+import { report } from '../finding.ts';
 import { busFile, busFinding, hexAddress, type I2cParts } from './i2c-faults.ts';
 import { busesThatAnswer, existingBuses, scanBus } from './i2c-scan.ts';
 import { holdersOf } from './processes.ts';

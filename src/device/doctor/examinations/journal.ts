@@ -1,7 +1,8 @@
+import type { Examination } from '../../../common/doctor/examination.ts';
+import type { Finding } from '../../../common/doctor/finding.ts';
 import type { Gap } from '../../../contract/reading.ts';
 import type { JournalReport } from '../../journal/inspect.ts';
-import type { Examination } from '../examination.ts';
-import { type Finding, report } from '../finding.ts';
+import { report } from '../finding.ts';
 import type { JournalLook } from '../journal-look.ts';
 
 /** Half full is early enough to do something, and late enough not to cry wolf after a weekend without network. */

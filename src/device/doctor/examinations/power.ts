@@ -1,6 +1,6 @@
-import type { Examination } from '../examination.ts';
+import type { Examination } from '../../../common/doctor/examination.ts';
+import type { Machine } from '../../../common/doctor/machine.ts';
 import { report } from '../finding.ts';
-import type { Machine } from '../machine.ts';
 
 /** Bits of `vcgencmd get_throttled` (Raspberry Pi documentation, "vcgencmd"). */
 const UNDER_VOLTAGE_NOW = 1 << 0;

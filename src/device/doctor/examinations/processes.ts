@@ -1,8 +1,8 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Examination } from '../examination.ts';
+import type { Examination } from '../../../common/doctor/examination.ts';
+import type { Machine } from '../../../common/doctor/machine.ts';
 import { report } from '../finding.ts';
-import type { Machine } from '../machine.ts';
 
 /** Name of the older agent's binary. Ours is a script, and runs under the name of node. */
 const OLDER_AGENT = 'techtemp-device';

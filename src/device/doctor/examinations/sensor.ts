@@ -1,7 +1,8 @@
 import { createAht20 } from '../../../../drivers/aht20.ts';
 import { FRAME_LENGTH, hasValidCrc } from '../../../../drivers/aht20-frame.ts';
 import { I2cError, type Measurement, type Sensor, SensorError } from '../../../../drivers/sensor.ts';
-import { type Finding, report } from '../finding.ts';
+import type { Finding } from '../../../common/doctor/finding.ts';
+import { report } from '../finding.ts';
 import { busFile, busFinding, hexAddress, type I2cParts } from './i2c-faults.ts';
 
 /** Enough to see noise, few enough not to warm the chip. */

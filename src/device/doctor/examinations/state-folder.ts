@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Examination } from '../examination.ts';
-import { type Finding, report } from '../finding.ts';
+import type { Examination } from '../../../common/doctor/examination.ts';
+import type { Finding } from '../../../common/doctor/finding.ts';
+import { report } from '../finding.ts';
 
 /** Magic numbers of statfs(2): what is stored there is gone with the power. */
 const VOLATILE_FILE_SYSTEMS: Readonly<Record<number, string>> = {

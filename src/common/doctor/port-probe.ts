@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Clock } from '../../common/clock.ts';
-import { withDeadline } from '../../common/deadline.ts';
+import type { Clock } from '../clock.ts';
+import { withDeadline } from '../deadline.ts';
 
 /** What a port turned out to speak. `silent`: it takes the connection, but says nothing that could be recognised. */
 export type Speech = 'mqtt' | 'tls' | 'http' | 'ssh' | 'mail' | 'silent' | 'unknown';

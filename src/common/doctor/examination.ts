@@ -1,7 +1,7 @@
 import type { Finding } from './finding.ts';
 
 /**
- * One thing that the doctor looks at. Small, independent of the others, harmless to a running agent, bounded in time.
+ * One thing that the doctor looks at. Small, independent of the others, harmless to a running service, bounded in time.
  * What it needs of the machine is passed to the factory that makes it.
  */
 export interface Examination {

@@ -1,5 +1,5 @@
 import type { Examination } from '../examination.ts';
-import { report } from '../finding.ts';
+import { report } from '../findings/catalogue.ts';
 import type { Machine } from '../machine.ts';
 
 /** `engines` of package.json; a test keeps them equal. */

@@ -1,5 +1,6 @@
 import type { Examination } from './examination.ts';
-import { type Finding, report } from './finding.ts';
+import type { Finding } from './finding.ts';
+import { report } from './findings/catalogue.ts';
 import type { Verdict } from './verdict.ts';
 
 export interface Diagnosis {

@@ -1,8 +1,7 @@
-import type { Clock } from '../../../common/clock.ts';
-import type { ProbeTimeSync } from '../../../common/time-sync.ts';
-import type { ClockSection } from '../../config/device-config.ts';
+import type { Clock } from '../../clock.ts';
 import type { Examination } from '../examination.ts';
-import { type Finding, report } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import { report } from '../findings/catalogue.ts';
 
 /** No true clock says a time before this program was written. */
 const WRITTEN: Evidence = { tsMs: Date.UTC(2026, 10, 1), what: 'TechTemp was written later than that' };
@@ -15,21 +14,20 @@ const TOLERANCE_MS = 60_000;
 /** Something that has certainly happened, and when: a clock that says less is in the past. */
 export interface Evidence {
   readonly tsMs: number;
-  /** For people: `device.conf was changed on …`. */
+  /** For people: `server.conf was changed on …`. */
   readonly what: string;
 }
 
 export interface ClockParts {
   readonly clock: Clock;
-  readonly probe: ProbeTimeSync;
-  readonly settings: ClockSection | undefined;
-  readonly configFile: string;
+  /** Whether somebody vouches for the time, and what it means to this program when nobody does. */
+  readonly synchronisation: (time: string) => Promise<Finding>;
   /** What the machine's files prove about the time. */
   readonly evidence: () => Promise<readonly Evidence[]>;
 }
 
-/** The wall clock: synchronised, plausible, and standing still against the monotonic clock. */
-export function clockExamination({ clock, probe, settings, configFile, evidence }: ClockParts): Examination {
+/** The wall clock: standing still against the monotonic clock, plausible, synchronised. */
+export function clockExamination({ clock, synchronisation, evidence }: ClockParts): Examination {
   return {
     id: 'clock',
     title: 'Clock',
@@ -46,16 +44,4 @@ export function clockExamination({ clock, probe, settings, configFile, evidence 
       return [await synchronisation(time)];
     },
   };
-
-  async function synchronisation(time: string): Promise<Finding> {
-    if (settings?.source === 'trust') return report('clock.trusted', { time });
-    switch (await probe()) {
-      case 'synced':
-        return report('clock.ok', { time });
-      case 'unsynced':
-        return report('clock.unsynchronised', { time });
-      case 'unknown':
-        return report('clock.unknown', { time, file: configFile });
-    }
-  }
 }

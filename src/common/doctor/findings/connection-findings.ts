@@ -109,8 +109,8 @@ export const CONNECTION_FINDINGS = {
   'connection.password-private': {
     verdict: 'skipped',
     found: 'not examined: the password is in {file}, which only root may read',
-    cause: 'systemd hands it to the agent and to nobody else',
-    remedy: ['$ sudo techtemp-device check'],
+    cause: 'systemd hands it to the service and to nobody else',
+    remedy: ['$ sudo {program} check'],
   },
   'connection.lost': {
     verdict: 'fail',

@@ -1,0 +1,14 @@
+import { type FindingCatalogue, reporterOf } from '../finding.ts';
+import { CONNECTION_FINDINGS } from './connection-findings.ts';
+import { RUNTIME_FINDINGS } from './runtime-findings.ts';
+import { UNIT_FINDINGS } from './unit-findings.ts';
+
+/** What the doctors of all our programs can find; part of the catalogue of each. */
+export const COMMON_FINDINGS = {
+  ...RUNTIME_FINDINGS,
+  ...CONNECTION_FINDINGS,
+  ...UNIT_FINDINGS,
+} as const satisfies FindingCatalogue;
+
+/** Reports a finding that every doctor knows. */
+export const report = reporterOf(COMMON_FINDINGS);

@@ -1,19 +1,16 @@
 import { Command, CommanderError } from 'commander';
+import { EXIT_USAGE } from '../common/command-io.ts';
+import { configOptions, type GivenOptions } from '../common/config-options.ts';
 import type { ProcessSignals } from '../common/signals.ts';
 import { createSystemClock, systemRandom } from '../common/system-clock.ts';
 import type { CommandIo } from './commands/command-io.ts';
 import {
-  configOptions,
-  type GivenOptions,
   registerCheck,
   registerConfig,
   registerJournal,
   registerRead,
   withConfigOptions,
 } from './commands/register.ts';
-
-/** A command line that can't be understood: EX_USAGE of sysexits.h. */
-const EXIT_USAGE = 64;
 
 /** What the command line came to. */
 export interface CommandLineEnd {

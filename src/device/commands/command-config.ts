@@ -1,17 +1,13 @@
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ConfigOptions } from '../../common/config-options.ts';
+import { stateDirectory } from '../../common/state-directory.ts';
 import { isId } from '../../contract/ids.ts';
 import { deriveDeviceUid, readNetworkInterfaces } from '../config/device-uid.ts';
 import { type LoadedDeviceConfig, loadDeviceConfig } from '../config/open-config.ts';
-import { stateDirectory } from '../config/state-directory.ts';
 import type { CommandIo } from './command-io.ts';
 
-/** Which config a command works with. */
-export interface ConfigOptions {
-  readonly configPath: string;
-  /** `section.key` -> text, stronger than file and environment. */
-  readonly flags: Readonly<Record<string, string>>;
-}
+export type { ConfigOptions } from '../../common/config-options.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/techtemp/device.conf';
 /** Where the unit's StateDirectory= is. */

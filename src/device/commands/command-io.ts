@@ -1,27 +1,9 @@
-import type { Clock, Random } from '../../common/clock.ts';
+import type { CommandIo as PlainIo } from '../../common/command-io.ts';
 
-/** What a command has of the outside world. main.ts passes the process's own; tests pass theirs. */
-export interface CommandIo {
-  readonly stdout: TextOutput;
-  readonly stderr: TextOutput;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Aborted by SIGINT and SIGTERM. */
-  readonly signal: AbortSignal;
+export { EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
+
+/** What a command of the agent has of the outside world. */
+export interface CommandIo extends PlainIo {
   /** Told that a transfer hangs in the kernel: the process waits for its thread, and cannot end in the ordinary way. */
   readonly onHungTransfer: () => void;
 }
-
-interface TextOutput {
-  write(text: string): unknown;
-}
-
-export type ExitCode = 0 | 1 | 78;
-
-/** Done, and nothing is wrong. */
-export const EXIT_OK = 0;
-/** It could not be done, or the doctor found a failure. */
-export const EXIT_FAILED = 1;
-/** The config cannot be used: EX_CONFIG of sysexits.h, as `run` ends with it. */
-export const EXIT_CONFIG = 78;

@@ -1,5 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type ConfigOptions, DEFAULT_CONFIG_PATH } from './command-config.ts';
+import {
+  withConfigOptions as addConfigOptions,
+  configOptions,
+  type GivenOptions,
+} from '../../common/config-options.ts';
+import { DEFAULT_CONFIG_PATH } from './command-config.ts';
 import type { CommandIo, ExitCode } from './command-io.ts';
 
 /** What a registered command works with. */
@@ -89,12 +94,6 @@ export function registerConfig(program: Command, { io, finish }: CommandContext)
     });
 }
 
-/** What `withConfigOptions` gives to an action. */
-export interface GivenOptions {
-  readonly config: string;
-  readonly set: Readonly<Record<string, string>>;
-}
-
 interface GivenExportOptions {
   readonly format: 'csv' | 'jsonl';
   readonly output?: string;
@@ -110,25 +109,7 @@ interface GivenReadOptions {
 
 /** The two options that every command has; also for `run`. */
 export function withConfigOptions(command: Command): Command {
-  return command
-    .option('-c, --config <file>', 'the config file', DEFAULT_CONFIG_PATH)
-    .addOption(
-      new Option('--set <section.key=value>', 'override a key of the config; may be repeated')
-        .default({}, 'none')
-        .argParser(collectAssignment),
-    );
-}
-
-export function configOptions({ config, set }: GivenOptions): ConfigOptions {
-  return { configPath: config, flags: set };
-}
-
-function collectAssignment(text: string, earlier: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const equals = text.indexOf('=');
-  const key = text.slice(0, Math.max(0, equals)).trim();
-  if (!/^\w+\.\w+$/.test(key))
-    throw new InvalidArgumentError('expected section.key=value, such as mqtt.broker_port=1883.');
-  return { ...earlier, [key]: text.slice(equals + 1).trim() };
+  return addConfigOptions(command, DEFAULT_CONFIG_PATH);
 }
 
 function parseCount(text: string): number {

@@ -8,12 +8,12 @@ import { oneAtATime } from '../../common/one-at-a-time.ts';
 import { createLog } from '../../common/pino-log.ts';
 import { createReloadAnswers, type ReloadAnswers } from '../../common/reload-answer.ts';
 import type { ProcessSignals } from '../../common/signals.ts';
+import { stateDirectory } from '../../common/state-directory.ts';
 import { createSystemClock, systemRandom } from '../../common/system-clock.ts';
 import { probeTimeSync } from '../../common/time-sync.ts';
 import { logSettings, runAgent } from '../agent.ts';
 import { openDeviceUid, readNetworkInterfaces } from '../config/device-uid.ts';
 import { openDeviceConfig } from '../config/open-config.ts';
-import { stateDirectory } from '../config/state-directory.ts';
 import type { ReadingEntry } from '../journal/journal.ts';
 import { EXIT_CONFIG, EXIT_OK, type ExitCode } from './command-io.ts';
 

@@ -1,16 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type BrokerIdentity, readBrokerIdentity } from '../../common/mqtt/broker-identity.ts';
 import type { MqttSection } from '../config/device-config.ts';
-import { LinkError, type LinkOptions, type LinkTls } from './link-session.ts';
 
-/** Name under which systemd (`LoadCredential=mqtt-password:…`) hands over the password. */
-export const PASSWORD_CREDENTIAL = 'mqtt-password';
-
-/** What the config says about the connection; the rest of LinkOptions is the publisher's. */
-export type LinkIdentity = Pick<
-  LinkOptions,
-  'host' | 'port' | 'clientId' | 'username' | 'password' | 'keepaliveMs' | 'tls'
->;
+export type LinkIdentity = BrokerIdentity;
 
 export interface LinkSources {
   readonly mqtt: MqttSection;
@@ -19,88 +10,7 @@ export interface LinkSources {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/**
- * Options of one attempt. Files are read anew each time, so that a renewed certificate or password needs no restart.
- *
- * The password is the first that is given of: `password`, the content of `password_file`, the systemd credential
- * `mqtt-password`. A newline at a file's end does not belong to it. Without a username there is no password either.
- * @throws LinkError LINK_FILE, naming the file and its key, never its content
- */
+/** What the config says about the agent's connection. @throws LinkError LINK_FILE */
 export async function readLinkIdentity({ mqtt, deviceUid, env }: LinkSources): Promise<LinkIdentity> {
-  const login = mqtt.username === '' ? undefined : await readLogin(mqtt, env);
-  const tls = mqtt.tls ? await readTls(mqtt) : undefined;
-  return {
-    host: mqtt.brokerHost,
-    port: mqtt.brokerPort,
-    clientId: mqtt.clientId === '' ? `techtemp-${deviceUid}` : mqtt.clientId,
-    keepaliveMs: mqtt.keepaliveMs,
-    ...login,
-    ...(tls !== undefined && { tls }),
-  };
-}
-
-async function readLogin(
-  mqtt: MqttSection,
-  env: LinkSources['env'],
-): Promise<{ readonly username: string; readonly password?: string }> {
-  const password = await readPassword(mqtt, env);
-  return { username: mqtt.username, ...(password !== undefined && { password }) };
-}
-
-async function readPassword(mqtt: MqttSection, env: LinkSources['env']): Promise<string | undefined> {
-  if (mqtt.password !== '') return mqtt.password;
-  if (mqtt.passwordFile !== '') return withoutNewline(await readKeyFile('password_file', mqtt.passwordFile));
-  const directory = env['CREDENTIALS_DIRECTORY'];
-  if (directory === undefined || directory === '') return undefined;
-  const path = join(directory, PASSWORD_CREDENTIAL);
-  try {
-    return withoutNewline(await readFile(path));
-  } catch (error) {
-    // The unit may pass other credentials, or none for a broker without passwords.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw fileError('systemd credential', path, error as NodeJS.ErrnoException);
-  }
-}
-
-async function readTls(mqtt: MqttSection): Promise<LinkTls> {
-  if ((mqtt.tlsCertFile === '') !== (mqtt.tlsKeyFile === '')) {
-    const [given, missing] =
-      mqtt.tlsCertFile === '' ? ['tls_key_file', 'tls_cert_file'] : ['tls_cert_file', 'tls_key_file'];
-    throw new LinkError('LINK_FILE', `${given} is set but ${missing} is not; a client certificate needs both`);
-  }
-  const read = async (key: string, path: string): Promise<Buffer | undefined> =>
-    path === '' ? undefined : await readKeyFile(key, path);
-  const [ca, cert, key] = await Promise.all([
-    read('tls_ca_file', mqtt.tlsCaFile),
-    read('tls_cert_file', mqtt.tlsCertFile),
-    read('tls_key_file', mqtt.tlsKeyFile),
-  ]);
-  return {
-    ...(ca !== undefined && { ca }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-    ...(mqtt.tlsServerName !== '' && { serverName: mqtt.tlsServerName }),
-  };
-}
-
-async function readKeyFile(key: string, path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw fileError(key, path, error as NodeJS.ErrnoException);
-  }
-}
-
-function fileError(key: string, path: string, error: NodeJS.ErrnoException): LinkError {
-  const remedies: Readonly<Record<string, string>> = {
-    ENOENT: 'it does not exist',
-    EACCES: 'it may not be read by this user; check owner and permissions',
-    EISDIR: 'it is a directory',
-  };
-  const why = remedies[error.code ?? ''] ?? error.code ?? error.message;
-  return new LinkError('LINK_FILE', `cannot read ${key} ${path}: ${why}`, { cause: error });
-}
-
-function withoutNewline(content: Buffer): string {
-  return content.toString('utf8').replace(/\r?\n$/, '');
+  return await readBrokerIdentity({ mqtt, defaultClientId: `techtemp-${deviceUid}`, env });
 }

@@ -1,3 +1,8 @@
+import type { BrokerTls } from '../../common/mqtt/broker-identity.ts';
+import type { LinkError } from '../../common/mqtt/link-error.ts';
+
+export { LinkError, type LinkErrorCode } from '../../common/mqtt/link-error.ts';
+
 /** One connection to the broker, as the publisher sees it. src/device/mqtt/link.ts makes them with mqtt.js. */
 export interface LinkSession {
   readonly protocolVersion: 4 | 5;
@@ -36,7 +41,7 @@ export interface LinkOptions {
   readonly password?: string;
   readonly keepaliveMs: number;
   readonly protocolVersion: 4 | 5;
-  readonly tls?: LinkTls;
+  readonly tls?: BrokerTls;
   readonly will: LinkMessage;
   readonly connectTimeoutMs: number;
   readonly publishTimeoutMs: number;
@@ -47,51 +52,5 @@ export interface LinkOptions {
   readonly onMessage: (topic: string, payload: string, retained: boolean) => void;
 }
 
-/** PEM contents, not paths; all optional. */
-export interface LinkTls {
-  readonly ca?: Buffer;
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-  /** Name to expect in the broker's certificate; absent: the host. */
-  readonly serverName?: string;
-}
-
 /** One attempt: resolves after CONNACK. @throws LinkError, or the signal's reason */
 export type OpenLink = (options: LinkOptions, signal: AbortSignal) => Promise<LinkSession>;
-
-/**
- * LINK_OFFLINE: no way to the host, or the connection broke. LINK_CLOSED_EARLY: the host accepted and hung up before CONNACK, as
- * brokers do with a protocol version they do not know. LINK_FILE: a file of ours (certificate, key, password) is at fault.
- */
-export type LinkErrorCode =
-  | 'LINK_OFFLINE'
-  | 'LINK_CLOSED_EARLY'
-  | 'LINK_DNS'
-  | 'LINK_CONNECTION_REFUSED'
-  | 'LINK_TLS'
-  | 'LINK_TIMEOUT'
-  | 'LINK_CREDENTIALS'
-  | 'LINK_NOT_AUTHORIZED'
-  | 'LINK_PROTOCOL_VERSION'
-  | 'LINK_REFUSED'
-  | 'LINK_TOO_LARGE'
-  | 'LINK_PUBLISH_REFUSED'
-  | 'LINK_SUBSCRIBE_REFUSED'
-  | 'LINK_FILE';
-
-/** Something between us and the broker. `reasonCode` is the broker's own where it gave one. */
-export class LinkError extends Error {
-  override readonly name = 'LinkError';
-  readonly code: LinkErrorCode;
-  readonly reasonCode: number | undefined;
-
-  constructor(
-    code: LinkErrorCode,
-    message: string,
-    options?: ErrorOptions & { readonly reasonCode?: number | undefined },
-  ) {
-    super(message, options);
-    this.code = code;
-    this.reasonCode = options?.reasonCode;
-  }
-}

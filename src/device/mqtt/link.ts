@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { IClientOptions, MqttClient, Packet } from 'mqtt';
 import type { Clock } from '../../common/clock.ts';
 import { DeadlineError, withDeadline } from '../../common/deadline.ts';
+import { openBrokerSocket } from '../../common/mqtt/broker-socket.ts';
 import {
   fromClose,
   fromConnackCode,
@@ -12,9 +13,8 @@ import {
   fromSubackCodes,
   type LinkPhase,
   linkError,
-} from './link-errors.ts';
+} from '../../common/mqtt/link-errors.ts';
 import type { LinkError, LinkMessage, LinkOptions, LinkSession, OpenLink } from './link-session.ts';
-import { openSocket } from './link-socket.ts';
 import { publishPacketSize } from './packet-size.ts';
 import { PendingRequests } from './pending-requests.ts';
 
@@ -41,7 +41,7 @@ export function createOpenLink(parts: { readonly clock: Clock }): OpenLink {
     signal.throwIfAborted();
     // Loaded at the first attempt, after the first reading is safe; 14 MB that a one-shot command never pays.
     const { MqttClient: Client } = await import('mqtt');
-    const line = new Line(options, parts.clock, openSocket(options));
+    const line = new Line(options, parts.clock, openBrokerSocket(options));
     const client = new Client(() => line.socket, clientOptions(options));
     try {
       const connack = await withDeadline(line.connected(client), {

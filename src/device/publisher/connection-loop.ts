@@ -1,6 +1,7 @@
 import { backOffMs } from '../../common/back-off.ts';
 import type { Random } from '../../common/clock.ts';
 import type { Log } from '../../common/log.ts';
+import { ProtocolChoice } from '../../common/mqtt/protocol-choice.ts';
 import { waitAny } from '../../common/wait-any.ts';
 import { encodeStatus, OFFLINE_STATUS } from '../../contract/status.ts';
 import { sensorTopic } from '../../contract/topics.ts';
@@ -9,7 +10,6 @@ import { readLinkIdentity } from '../mqtt/link-options.ts';
 import { LinkError, type LinkSession, type OpenLink } from '../mqtt/link-session.ts';
 import type { Incoming } from './incoming.ts';
 import { PUBLISH_TIMEOUT_MS } from './post.ts';
-import { ProtocolChoice } from './protocol-choice.ts';
 import { runSession, type SessionParts } from './session.ts';
 
 /** DNS, TCP, TLS on a slow Pi, CONNACK. */

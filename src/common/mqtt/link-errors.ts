@@ -1,6 +1,6 @@
-import { LinkError, type LinkErrorCode } from './link-session.ts';
+import { LinkError, type LinkErrorCode } from './link-error.ts';
 
-/** The one door through which errors of sockets, TLS, mqtt.js and the broker become LinkErrors. No credentials pass it. */
+/** The one door through which errors of sockets, TLS, an MQTT library and the broker become LinkErrors. No credentials pass it. */
 
 /** What the messages say of the place. */
 export interface Peer {
@@ -11,7 +11,7 @@ export interface Peer {
 /** How far an attempt got; a connection that ends means something else at each step. */
 export type LinkPhase = 'connecting' | 'tls' | 'mqtt' | 'established';
 
-/** An error of the socket or of mqtt.js. `now` is this machine's wall clock, for certificates that are not valid yet. */
+/** An error of the socket or of an MQTT library. `now` is this machine's wall clock, for certificates that are not valid yet. */
 export function fromSocketError(error: Error, peer: Peer, phase: LinkPhase, now: Date): LinkError {
   const code = errorCode(error);
   const certificate = CERTIFICATE_PROBLEMS[code];
@@ -142,7 +142,7 @@ const CONNACK_PROBLEMS: Readonly<Record<number, readonly [LinkErrorCode, string]
   0x8c: ['LINK_NOT_AUTHORIZED', `the broker wants another way to log in; ${CHECK_LOGIN}`],
   0x95: ['LINK_REFUSED', 'the broker calls our CONNECT too large'],
   0x97: ['LINK_REFUSED', 'a quota of the broker is exceeded'],
-  0x9a: ['LINK_REFUSED', 'the broker does not keep retained messages, which status needs'],
+  0x9a: ['LINK_REFUSED', 'the broker does not keep retained messages, which we need'],
   0x9b: ['LINK_REFUSED', 'the broker does not take QoS 1'],
   0x9c: ['LINK_REFUSED', 'the broker says to use another server'],
   0x9d: ['LINK_REFUSED', 'the broker has moved to another server'],
@@ -154,12 +154,12 @@ const DISCONNECT_PROBLEMS: Readonly<Record<number, string>> = {
   0x89: 'the broker is busy and ended the connection',
   0x8b: 'the broker is shutting down',
   0x8d: 'the broker heard nothing from us for too long',
-  0x8e: 'another client logged in with the same client id; give each agent its own client_id or device_uid',
+  0x8e: 'another client logged in with the same client id; give each its own client_id in section [mqtt]',
   0x93: 'the broker says that we sent too many messages at once (Receive Maximum)',
   0x95: 'the broker says that a packet was too large',
   0x97: 'a quota of the broker is exceeded',
   0x98: 'an administrator ended the connection',
-  0x9a: 'the broker does not keep retained messages, which status needs',
+  0x9a: 'the broker does not keep retained messages, which we need',
 };
 
 const PUBACK_PROBLEMS: Readonly<Record<number, string>> = {

@@ -1,5 +1,7 @@
-import type { MqttSection } from '../config/device-config.ts';
-import type { LinkError } from '../mqtt/link-session.ts';
+import type { LinkError } from './link-error.ts';
+
+/** `protocol` of an `[mqtt]` section. */
+export type ProtocolSetting = 'auto' | '5' | '3.1.1';
 
 /**
  * MQTT 5 first, 3.1.1 where the broker wants it. Brokers that know only 3.1.1 say so in CONNACK or just hang up; so a hang-up
@@ -8,7 +10,7 @@ import type { LinkError } from '../mqtt/link-session.ts';
 export class ProtocolChoice {
   #auto: 4 | 5 = 5;
 
-  next(setting: MqttSection['protocol']): 4 | 5 {
+  next(setting: ProtocolSetting): 4 | 5 {
     if (setting === 'auto') return this.#auto;
     return setting === '5' ? 5 : 4;
   }
@@ -19,7 +21,7 @@ export class ProtocolChoice {
   }
 
   /** An attempt has failed. @returns whether the other version is worth an attempt at once */
-  failed(setting: MqttSection['protocol'], error: LinkError): boolean {
+  failed(setting: ProtocolSetting, error: LinkError): boolean {
     if (setting !== 'auto') return false;
     if (error.code !== 'LINK_PROTOCOL_VERSION' && error.code !== 'LINK_CLOSED_EARLY') return false;
     this.#auto = this.#auto === 5 ? 4 : 5;

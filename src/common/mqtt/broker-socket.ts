@@ -1,7 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
+import type { BrokerTls } from './broker-identity.ts';
 import { linkError } from './link-errors.ts';
-import type { LinkOptions, LinkTls } from './link-session.ts';
 
 /**
  * Node tries a name's addresses one after the other and gives each 250 ms, which a far broker behind a slow uplink misses
@@ -9,9 +9,14 @@ import type { LinkOptions, LinkTls } from './link-session.ts';
  */
 const PER_ADDRESS_TIMEOUT_MS = 3_000;
 
+export interface BrokerPlace {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: BrokerTls;
+}
+
 /** Starts to connect; the caller listens for what becomes of it. @throws LinkError LINK_TLS when key or certificate are unusable */
-export function openSocket(options: LinkOptions): Socket {
-  const { host, port, tls } = options;
+export function openBrokerSocket({ host, port, tls }: BrokerPlace): Socket {
   const way = { host, port, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: PER_ADDRESS_TIMEOUT_MS };
   const socket = tls === undefined ? connectTcp(way) : secured(way, tls);
   // Without it Nagle's algorithm and delayed acknowledgements cost a message 40 ms (measured: 249 -> 312 messages/s at 50 ms).
@@ -19,7 +24,7 @@ export function openSocket(options: LinkOptions): Socket {
   return socket;
 }
 
-function secured(way: { readonly host: string; readonly port: number }, tls: LinkTls): TLSSocket {
+function secured(way: { readonly host: string; readonly port: number }, tls: BrokerTls): TLSSocket {
   const expectedName = tls.serverName ?? way.host;
   try {
     return connectTls({

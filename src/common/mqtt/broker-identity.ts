@@ -1,0 +1,137 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LinkError } from './link-error.ts';
+
+/** Name under which systemd (`LoadCredential=mqtt-password:…`) hands over the password. */
+const PASSWORD_CREDENTIAL = 'mqtt-password';
+
+/** The keys of an `[mqtt]` section that a connection is made of; the same in both programs. */
+export interface BrokerSettings {
+  readonly brokerHost: string;
+  readonly brokerPort: number;
+  readonly username: string;
+  /** From `password`, `password_file` or the systemd credential `mqtt-password`; the files are read anew per connection. */
+  readonly password: string;
+  readonly passwordFile: string;
+  readonly clientId: string;
+  readonly keepaliveMs: number;
+  readonly tls: boolean;
+  readonly tlsCaFile: string;
+  readonly tlsCertFile: string;
+  readonly tlsKeyFile: string;
+  readonly tlsServerName: string;
+}
+
+/** What the config says about the connection. */
+export interface BrokerIdentity {
+  readonly host: string;
+  readonly port: number;
+  readonly clientId: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly keepaliveMs: number;
+  readonly tls?: BrokerTls;
+}
+
+/** PEM contents, not paths; all optional. */
+export interface BrokerTls {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  /** Name to expect in the broker's certificate; absent: the host. */
+  readonly serverName?: string;
+}
+
+export interface BrokerSources {
+  readonly mqtt: BrokerSettings;
+  /** The client id where the config names none. */
+  readonly defaultClientId: string;
+  /** The environment; only CREDENTIALS_DIRECTORY is looked at. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Options of one attempt. Files are read anew each time, so that a renewed certificate or password needs no restart.
+ *
+ * The password is the first that is given of: `password`, the content of `password_file`, the systemd credential
+ * `mqtt-password`. A newline at a file's end does not belong to it. Without a username there is no password either.
+ * @throws LinkError LINK_FILE, naming the file and its key, never its content
+ */
+export async function readBrokerIdentity({ mqtt, defaultClientId, env }: BrokerSources): Promise<BrokerIdentity> {
+  const login = mqtt.username === '' ? undefined : await readLogin(mqtt, env);
+  const tls = mqtt.tls ? await readTls(mqtt) : undefined;
+  return {
+    host: mqtt.brokerHost,
+    port: mqtt.brokerPort,
+    clientId: mqtt.clientId === '' ? defaultClientId : mqtt.clientId,
+    keepaliveMs: mqtt.keepaliveMs,
+    ...login,
+    ...(tls !== undefined && { tls }),
+  };
+}
+
+async function readLogin(
+  mqtt: BrokerSettings,
+  env: BrokerSources['env'],
+): Promise<{ readonly username: string; readonly password?: string }> {
+  const password = await readPassword(mqtt, env);
+  return { username: mqtt.username, ...(password !== undefined && { password }) };
+}
+
+async function readPassword(mqtt: BrokerSettings, env: BrokerSources['env']): Promise<string | undefined> {
+  if (mqtt.password !== '') return mqtt.password;
+  if (mqtt.passwordFile !== '') return withoutNewline(await readKeyFile('password_file', mqtt.passwordFile));
+  const directory = env['CREDENTIALS_DIRECTORY'];
+  if (directory === undefined || directory === '') return undefined;
+  const path = join(directory, PASSWORD_CREDENTIAL);
+  try {
+    return withoutNewline(await readFile(path));
+  } catch (error) {
+    // The unit may pass other credentials, or none for a broker without passwords.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw fileError('systemd credential', path, error as NodeJS.ErrnoException);
+  }
+}
+
+async function readTls(mqtt: BrokerSettings): Promise<BrokerTls> {
+  if ((mqtt.tlsCertFile === '') !== (mqtt.tlsKeyFile === '')) {
+    const [given, missing] =
+      mqtt.tlsCertFile === '' ? ['tls_key_file', 'tls_cert_file'] : ['tls_cert_file', 'tls_key_file'];
+    throw new LinkError('LINK_FILE', `${given} is set but ${missing} is not; a client certificate needs both`);
+  }
+  const read = async (key: string, path: string): Promise<Buffer | undefined> =>
+    path === '' ? undefined : await readKeyFile(key, path);
+  const [ca, cert, key] = await Promise.all([
+    read('tls_ca_file', mqtt.tlsCaFile),
+    read('tls_cert_file', mqtt.tlsCertFile),
+    read('tls_key_file', mqtt.tlsKeyFile),
+  ]);
+  return {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(mqtt.tlsServerName !== '' && { serverName: mqtt.tlsServerName }),
+  };
+}
+
+async function readKeyFile(key: string, path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw fileError(key, path, error as NodeJS.ErrnoException);
+  }
+}
+
+function fileError(key: string, path: string, error: NodeJS.ErrnoException): LinkError {
+  const remedies: Readonly<Record<string, string>> = {
+    ENOENT: 'it does not exist',
+    EACCES: 'it may not be read by this user; check owner and permissions',
+    EISDIR: 'it is a directory',
+  };
+  const why = remedies[error.code ?? ''] ?? error.code ?? error.message;
+  return new LinkError('LINK_FILE', `cannot read ${key} ${path}: ${why}`, { cause: error });
+}
+
+function withoutNewline(content: Buffer): string {
+  return content.toString('utf8').replace(/\r?\n$/, '');
+}

@@ -1,0 +1,112 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../common/clock.ts';
+import { createFaultLog } from '../../common/fault-log.ts';
+import type { Log } from '../../common/log.ts';
+import { StoreError, type StoreErrorCode } from '../store/store.ts';
+import { ApiError } from './api-error.ts';
+import type { ErrorBody } from './schemas/common.ts';
+
+/** After this long a store that was busy, full or away may be asked again. */
+const RETRY_AFTER_S = 5;
+
+/** What the question did wrong; the other codes are the store's own trouble. */
+const STATUS_OF_STORE_CODE: Readonly<Partial<Record<StoreErrorCode, number>>> = {
+  NOT_FOUND: 404,
+  EXISTS: 409,
+  IN_USE: 409,
+  INVALID: 400,
+};
+
+/** Fastify's own complaints about requests, in our words. Those that are missing here are bugs of ours. */
+const REQUEST_FAULTS: Readonly<Record<string, readonly [status: number, code: string, message: string]>> = {
+  FST_ERR_BAD_URL: [400, 'BAD_URL', 'the path is not a valid URL path; percent-encode what is not a letter or digit'],
+  FST_ERR_MAX_PARAM_LENGTH: [414, 'URL_TOO_LONG', 'a part of the path is too long'],
+  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'BODY_TOO_LARGE', 'the body is too large; http.max_body_kb says what is allowed'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    415,
+    'UNSUPPORTED_MEDIA_TYPE',
+    'the body must be JSON: Content-Type: application/json',
+  ],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'BAD_BODY', 'the body is not as long as Content-Length says'],
+  FST_ERR_CTP_INVALID_JSON_BODY: [400, 'BAD_JSON', 'the body is not valid JSON'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: [400, 'BAD_JSON', 'the body is empty'],
+};
+
+export interface ErrorAnswers {
+  readonly answer: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+}
+
+/**
+ * Turns whatever was thrown into an answer of one shape. A failure of ours says nothing of its insides, only a reference that
+ * stands in the log beside them; a store that is ill is logged as a state, not once a request.
+ */
+export function createErrorAnswers({ log, clock }: { readonly log: Log; readonly clock: Clock }): ErrorAnswers {
+  const storeFaults = createFaultLog(log, clock);
+  return {
+    answer(error, request, reply) {
+      const known = asApiError(error);
+      if (known === undefined) {
+        log.error({ ...placeOf(request), reference: request.id, error }, 'a request failed');
+        const message = `the server failed to answer; its log says more beside the reference ${request.id}`;
+        sendError(reply, new ApiError(500, 'INTERNAL', message), request.id);
+        return;
+      }
+      if (error instanceof StoreError && known.status >= 500) {
+        storeFaults.failed(
+          error.code,
+          { ...placeOf(request), reference: request.id, error },
+          'the store does not answer requests',
+        );
+        sendError(reply, known, request.id);
+        return;
+      }
+      sendError(reply, known);
+    },
+  };
+}
+
+/** Sends an error as it is, without logging. */
+export function sendError(reply: FastifyReply, error: ApiError, reference?: string): void {
+  // What a route wanted to say about its answer (type, length, name of a file) is not about this one.
+  for (const name of ['content-type', 'content-length', 'content-disposition', 'etag', 'last-modified'])
+    reply.removeHeader(name);
+  void reply
+    .code(error.status)
+    .headers({ ...error.headers, 'cache-control': 'no-store' })
+    .type('application/json; charset=utf-8')
+    .serializer(JSON.stringify)
+    .send(errorBody(error, reference));
+}
+
+export function errorBody(error: ApiError, reference?: string): ErrorBody {
+  return {
+    error: error.message,
+    code: error.code,
+    ...(error.details !== undefined && { details: [...error.details] }),
+    ...(reference !== undefined && { reference }),
+  };
+}
+
+/** Undefined: nothing that a request can be blamed for, nor a store that is known to be ill. */
+function asApiError(error: unknown): ApiError | undefined {
+  if (error instanceof ApiError) return error;
+  if (error instanceof StoreError) return fromStore(error);
+  const code = (error as Partial<FastifyError> | null)?.code;
+  const fault = typeof code === 'string' ? REQUEST_FAULTS[code] : undefined;
+  return fault === undefined ? undefined : new ApiError(...fault, { cause: error });
+}
+
+function fromStore(error: StoreError): ApiError {
+  const status = STATUS_OF_STORE_CODE[error.code];
+  if (status !== undefined) return new ApiError(status, error.code, error.message, { cause: error });
+  // Its message may name files and values of the machine: that is for the log.
+  return new ApiError(503, error.code, 'the store cannot be used at the moment; nothing was changed', {
+    headers: { 'retry-after': String(RETRY_AFTER_S) },
+    cause: error,
+  });
+}
+
+/** Where it happened, without what might be secret: the route's pattern, no query, no headers. */
+function placeOf(request: FastifyRequest): object {
+  return { method: request.method, route: request.routeOptions.url ?? '(none)' };
+}

@@ -1,0 +1,34 @@
+import { invalidField } from './api-error.ts';
+
+/** `2026-01-31`, `2026-01-31T12:00Z`, `2026-01-31T12:00:00.123+05:30`; a `+` that a URL turned into a space is forgiven. */
+const ISO_TIME = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+ -]\d\d:?\d\d))?$/;
+
+/** Epoch milliseconds of a time in a question. @throws ApiError VALIDATION that names the field */
+export function parseTime(field: string, text: string): number {
+  const [, day, time = '00:00', zone = 'Z'] = ISO_TIME.exec(text) ?? [];
+  const offset = zone.replace(' ', '+').replace(/^([+-]\d\d)(\d\d)$/, '$1:$2');
+  const ms = day === undefined ? Number.NaN : Date.parse(`${day}T${time}${offset}`);
+  if (Number.isNaN(ms) || !dayExists(day)) {
+    throw invalidField(
+      field,
+      `must be a time such as 2026-01-31T12:00:00Z or 2026-01-31T12:00:00%2B01:00, found ${JSON.stringify(text)}`,
+    );
+  }
+  return ms;
+}
+
+/** ISO 8601, UTC, with milliseconds. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+export function isoTimeOrNull(ms: number | null): string | null {
+  return ms === null ? null : isoTime(ms);
+}
+
+/** Date.parse turns 30 February into 2 March. */
+function dayExists(day: string | undefined): boolean {
+  if (day === undefined) return false;
+  const ms = Date.parse(`${day}T00:00Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
+}

@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { comfortWord } from '../../../src/server/dashboard/comfort/comfort-range.ts';
+import { humidex, humidexOf } from '../../../src/server/dashboard/comfort/humidex.ts';
+import {
+  coldCornerCelsius,
+  mouldBelowCelsius,
+  mouldHint,
+  surfaceHumidityPercent,
+} from '../../../src/server/dashboard/comfort/mould.ts';
+import {
+  absoluteHumidityGramsPerCubicMetre,
+  dewPointCelsius,
+  saturationPressureHpa,
+} from '../../../src/server/dashboard/comfort/vapour.ts';
+
+const air = {
+  celsius: fc.double({ min: -40, max: 60, noNaN: true }),
+  percent: fc.double({ min: 1, max: 100, noNaN: true }),
+};
+
+describe('vapour', () => {
+  it.each([
+    [0, 6.112],
+    [20, 23.326],
+    [30, 42.337],
+  ])('at %d °C air holds vapour up to %d hPa', (celsius, hpa) => {
+    expect(saturationPressureHpa(celsius)).toBeCloseTo(hpa, 3);
+  });
+
+  // Exact: Sonntag 1990 in full, which IAPWS-IF97 confirms.
+  it.each([
+    [20, 50, 9.255, 9.274, 8.621],
+    [20, 60, 11.995, 12.008, 10.345],
+    [21, 45, 8.607, 8.628, 8.224],
+    [25, 60, 16.693, 16.702, 13.779],
+    [30, 70, 23.927, 23.928, 21.183],
+    [0, 80, -3.04, -3.033, 3.879],
+    [-10, 80, -12.797, -12.791, 1.891],
+    [35, 20, 8.688, 8.709, 7.893],
+    [22, 100, 22, 22, 19.362],
+  ])(
+    '%d °C and %d RH have their dew point at %d °C, within 0.05 K of %d, and %d g/m³',
+    (celsius, percent, dew, exact, grams) => {
+      expect(dewPointCelsius(celsius, percent)).toBeCloseTo(dew, 3);
+      expect(Math.abs(dewPointCelsius(celsius, percent)! - exact)).toBeLessThan(0.05);
+      expect(absoluteHumidityGramsPerCubicMetre(celsius, percent)).toBeCloseTo(grams, 3);
+    },
+  );
+
+  it('air without water has no dew point, and above 100 % it is the temperature', () => {
+    expect(dewPointCelsius(20, 0)).toBeNull();
+    expect(dewPointCelsius(20, -1)).toBeNull();
+    expect(dewPointCelsius(20, 104)).toBeCloseTo(20, 9);
+    expect(absoluteHumidityGramsPerCubicMetre(20, 0)).toBe(0);
+  });
+
+  it('the dew point is never above the temperature, and rises with both', () => {
+    fc.assert(
+      fc.property(air.celsius, air.percent, (celsius, percent) => {
+        const dew = dewPointCelsius(celsius, percent)!;
+        expect(dew).toBeLessThanOrEqual(celsius + 1e-9);
+        expect(dewPointCelsius(celsius + 1, percent)!).toBeGreaterThan(dew);
+        expect(dewPointCelsius(celsius, Math.min(100, percent + 1))!).toBeGreaterThanOrEqual(dew);
+      }),
+      { seed: 20, numRuns: 200 },
+    );
+  });
+});
+
+describe('humidex', () => {
+  // Environment Canada's table, by temperature and dew point.
+  it.each([
+    [30, 15, 33.969],
+    [30, 25, 42.338],
+    [35, 20, 42.57],
+    [28, 22, 37.321],
+    [33, 15, 36.969],
+  ])('%d °C with a dew point of %d °C feels like %d', (celsius, dewPoint, expected) => {
+    expect(humidexOf(celsius, dewPoint)).toBeCloseTo(expected, 2);
+  });
+
+  it.each([
+    [25, 50, 28, 'none'],
+    [30, 50, 36, 'some'],
+    [30, 70, 41, 'great'],
+    [22, 60, 25, 'none'],
+    [33, 55, 43, 'great'],
+    [36, 70, 54, 'dangerous'],
+  ] as const)('%d °C and %d RH feel like %d: %s discomfort', (celsius, percent, value, band) => {
+    expect(humidex(celsius, percent)).toEqual({ value, band });
+  });
+
+  it('says nothing below 20 °C, nor where the air feels no warmer than it is', () => {
+    expect(humidex(19.9, 90)).toBeNull();
+    expect(humidex(22, 20)).toBeNull();
+    expect(humidex(25, 0)).toBeNull();
+  });
+});
+
+describe('mould', () => {
+  it.each([
+    [20, 50, -5, 12.5, 80.62, 12.617, 'risk'],
+    [20, 60, -5, 12.5, 96.74, 15.431, 'risk'],
+    [20, 50, 0, 14, 73.11, 12.617, 'watch'],
+    [21, 60, 0, 14.7, 89.18, 16.397, 'risk'],
+    [20, 65, 5, 15.5, 86.29, 16.687, 'risk'],
+    [18, 70, 5, 14.1, 89.77, 15.892, 'risk'],
+    [20, 70, -5, 12.5, 112.87, 17.859, 'condensation'],
+    [20, 40, 0, 14, 58.49, 9.255, 'ok'],
+  ] as const)(
+    '%d °C and %d RH with %d °C outdoors: a corner at %d °C and %d RH',
+    (inside, percent, outside, wall, wallPercent, below, level) => {
+      expect(coldCornerCelsius(inside, outside)).toBeCloseTo(wall, 9);
+      expect(surfaceHumidityPercent(inside, percent, wall)).toBeCloseTo(wallPercent, 1);
+      expect(mouldBelowCelsius(inside, percent)).toBeCloseTo(below, 2);
+      expect(mouldHint(inside, percent, wall).level).toBe(level);
+    },
+  );
+
+  it('has no such surface in dry air', () => {
+    expect(mouldBelowCelsius(20, 0)).toBeNull();
+  });
+});
+
+describe('comfort', () => {
+  it.each([
+    [21, 45, 'usual'],
+    [19.9, 45, 'cool'],
+    [26.1, 80, 'warm'],
+    [21, 24, 'dry'],
+    [21, 61, 'humid'],
+  ] as const)('%d °C and %d RH are %s', (celsius, percent, word) => {
+    expect(comfortWord(celsius, percent)).toBe(word);
+  });
+});

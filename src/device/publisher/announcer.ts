@@ -1,10 +1,10 @@
 import { backOffMs } from '../../common/back-off.ts';
+import { Bell } from '../../common/bell.ts';
 import type { Random } from '../../common/clock.ts';
 import type { DeviceStatus } from '../../contract/status.ts';
 import { sensorTopic } from '../../contract/topics.ts';
 import type { DeviceSection } from '../config/device-config.ts';
 import type { LinkMessage } from '../mqtt/link-session.ts';
-import { Bell } from './bell.ts';
 import type { Desk } from './desk.ts';
 import { discoveryMessages } from './discovery.ts';
 import { isRefusal } from './faults.ts';

@@ -1,13 +1,13 @@
+import { Bell } from '../../common/bell.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Live } from '../../common/live.ts';
+import type { Pulse } from '../../common/pulse.ts';
 import { rangesOf } from '../../contract/seq-ranges.ts';
 import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config/device-config.ts';
 import type { Journal, JournalSet } from '../journal/journal.ts';
-import { Bell } from './bell.ts';
 import { Delivery, type DeliveryMode } from './delivery.ts';
 import type { Faults } from './faults.ts';
 import { InTransit, type Shipment } from './in-transit.ts';
-import type { Pulse } from './pulse.ts';
 
 /** However long receipts fail to come, they are asked for again after this at the latest. */
 const LONGEST_PATIENCE_MS = 3_600_000;

@@ -1,7 +1,7 @@
+import { Bell } from '../../common/bell.ts';
 import { encodeReading } from '../../contract/reading.ts';
 import { sensorTopic } from '../../contract/topics.ts';
 import type { Placed, ReadingEntry } from '../journal/journal.ts';
-import { Bell } from './bell.ts';
 import type { Crew } from './crew.ts';
 import type { Desk } from './desk.ts';
 import { entryMessage, wireItem } from './entry-message.ts';

@@ -1,6 +1,6 @@
+import type { Pulse } from '../../common/pulse.ts';
 import type { Faults } from './faults.ts';
 import { loadMemory, type PublisherMemory, saveMemory } from './memory-file.ts';
-import type { Pulse } from './pulse.ts';
 
 /** A file system that takes longer than this for a few hundred bytes hangs. */
 const SAVE_LIMIT_MS = 60_000;

@@ -1,6 +1,6 @@
+import type { Pulse } from '../../common/pulse.ts';
 import type { LinkMessage, LinkSession } from '../mqtt/link-session.ts';
 import { publishPacketSize } from '../mqtt/packet-size.ts';
-import type { Pulse } from './pulse.ts';
 import type { SendWindow, Urgency } from './send-window.ts';
 
 /** The link limits a publish by this; a place in the window is free after as long at the latest. */

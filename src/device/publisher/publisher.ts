@@ -2,6 +2,7 @@ import type { Clock, Random } from '../../common/clock.ts';
 import type { Live } from '../../common/live.ts';
 import type { Log } from '../../common/log.ts';
 import type { Progress } from '../../common/progress.ts';
+import { Pulse } from '../../common/pulse.ts';
 import type { Command } from '../../contract/command.ts';
 import type { DeviceStatus } from '../../contract/status.ts';
 import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config/device-config.ts';
@@ -16,7 +17,6 @@ import { Faults } from './faults.ts';
 import { Incoming } from './incoming.ts';
 import { LiveLane } from './live-lane.ts';
 import { Memory } from './memory.ts';
-import { Pulse } from './pulse.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 export interface PublisherParts {

@@ -1,6 +1,6 @@
+import { Bell } from '../../common/bell.ts';
 import { SERVER_TOPIC_FILTER, sensorTopic } from '../../contract/topics.ts';
 import type { LinkSession } from '../mqtt/link-session.ts';
-import { Bell } from './bell.ts';
 import type { Desk } from './desk.ts';
 import { homeAssistantStatusTopic } from './discovery.ts';
 import { isRefusal } from './faults.ts';

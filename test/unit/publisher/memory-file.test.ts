@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { Pulse } from '../../../src/common/pulse.ts';
 import { SOME_SERVER } from '../../../src/device/publisher/delivery.ts';
 import { Faults } from '../../../src/device/publisher/faults.ts';
 import { Memory } from '../../../src/device/publisher/memory.ts';
 import { loadMemory, saveMemory } from '../../../src/device/publisher/memory-file.ts';
-import { Pulse } from '../../../src/device/publisher/pulse.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordingLog, recordingProgress } from '../../support/recording.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Pulse } from '../../../src/device/publisher/pulse.ts';
+import { Pulse } from '../../../src/common/pulse.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { recordingProgress } from '../../support/recording.ts';
 

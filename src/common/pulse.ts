@@ -1,8 +1,8 @@
-import type { Clock } from '../../common/clock.ts';
-import type { Progress } from '../../common/progress.ts';
+import type { Clock } from './clock.ts';
+import type { Progress } from './progress.ts';
 
 /**
- * Says for all lanes of the publisher that they move. Waiting for a broker or for a reading is no fault, so an idle publisher
+ * Says for all lanes of a part that they move. Waiting for a broker or for a reading is no fault, so an idle one
  * beats too; but each piece of work names the longest time it may take, and nothing is said while one has outstayed it.
  */
 export class Pulse {

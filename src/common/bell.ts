@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Wakes the one loop that waits for it. A ring that nobody waits for is remembered, and several of them are one. */
 export class Bell {

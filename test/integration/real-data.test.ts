@@ -8,6 +8,7 @@ import type { Reading } from '../../src/contract/reading.ts';
 import { type Emulator, emulatorMissing, startEmulator } from '../support/emulator.ts';
 import { type PipedChild, startUnderEmulator } from '../support/emulator-child.ts';
 import { deliveredFrames, type FrameEntry } from '../support/emulator-log.ts';
+import { compareGivenAndStored } from '../support/given-and-stored.ts';
 import { Mosquitto, mosquittoInstalled } from '../support/mosquitto.ts';
 import { ReceiptServer } from '../support/receipt-server.ts';
 
@@ -20,10 +21,6 @@ const SPEED = 10;
 const LIMIT_MS = 600_000;
 /** Rows of the data that may be equal in a row: 36 at the most. */
 const SAME_ROWS = 40;
-/** Two decimals on the wire, and half a step of the chip's 20-bit scale. */
-const TEMPERATURE_TOLERANCE = 0.005 + 200 / 2 ** 20 / 2 + 1e-9;
-const HUMIDITY_TOLERANCE = 0.005 + 100 / 2 ** 20 / 2 + 1e-9;
-
 const missing = emulatorMissing ?? (mosquittoInstalled ? undefined : 'Mosquitto is not installed');
 
 describe.skipIf(missing !== undefined)(
@@ -140,7 +137,7 @@ describe.skipIf(missing !== undefined)(
 
         const stored = [...server.stored.values()];
         const readings = stored.filter((item): item is Reading => !('gap' in item)).sort((a, b) => a.seq! - b.seq!);
-        const { lost, foreign } = compare(await given(), readings);
+        const { lost, foreign } = compareGivenAndStored(await given(), readings);
         console.log(
           `real data: ${ROWS} rows, ${killedAt.length} kills of the agent (at rows ${killedAt.join(', ')}), ${readings.length} stored, ${lost.length} lost on the bus ` +
             `(rows ${lost.join(', ') || 'none'}), ${server.duplicates} repeats refused by the store`,
@@ -172,25 +169,3 @@ describe.skipIf(missing !== undefined)(
     });
   },
 );
-
-/** Walks both in order: what the sensor gave and what was stored. A row that was given and not stored was lost. */
-function compare(
-  given: readonly FrameEntry[],
-  stored: readonly Reading[],
-): { readonly lost: readonly number[]; readonly foreign: readonly Reading[] } {
-  const lost: number[] = [];
-  let next = 0;
-  for (const frame of given) {
-    const reading = stored[next];
-    if (reading !== undefined && isSame(frame, reading)) next += 1;
-    else lost.push(frame.row);
-  }
-  return { lost, foreign: stored.slice(next) };
-}
-
-function isSame(frame: FrameEntry, reading: Reading): boolean {
-  return (
-    Math.abs(frame.temperature - reading.temperatureCelsius) <= TEMPERATURE_TOLERANCE &&
-    Math.abs(frame.humidity - reading.humidityPercent) <= HUMIDITY_TOLERANCE
-  );
-}

@@ -1,0 +1,13 @@
+import { Type } from 'typebox';
+import { OneOf, Uid } from './common.ts';
+import { From, To } from './readings.ts';
+
+export const EXPORT_FORMATS = ['csv', 'jsonl'] as const;
+
+export const ExportQuery = Type.Object({
+  format: OneOf(EXPORT_FORMATS, { default: 'csv', description: '`csv`: with a header; `jsonl`: one reading a line' }),
+  device: Type.Optional(Uid),
+  room: Type.Optional(Uid),
+  from: Type.Optional({ ...From, description: `Absent: the beginning of the record. ${From.description}` }),
+  to: To,
+});

@@ -1,0 +1,49 @@
+import { type Static, Type } from 'typebox';
+import { After, Limit, Nullable, OneOf, TimeParameter, Uid } from './common.ts';
+
+const OptionalUid = Type.Optional(Uid);
+
+/** One reading, the same in every answer, in the live feed and in exported JSON Lines. */
+export const Reading = Type.Object({
+  device_id: Type.String({ description: "The device's uid" }),
+  room_id: Nullable(Type.String({ description: 'The uid of the room in which the device stood at `ts`' })),
+  ts: Type.String({ format: 'date-time', description: 'When the measurement ended: ISO 8601, UTC' }),
+  temperature: Type.Number({ description: '°C' }),
+  humidity: Type.Number({ description: '%RH' }),
+  epoch: Nullable(Type.String({ description: 'Names the journal that numbered it; null for older agents' })),
+  seq: Nullable(Type.Integer({ description: 'Counts from 1 within its epoch, without holes; null for older agents' })),
+  clock: Type.Optional(OneOf(['unsynced'], { description: 'The time came from a clock that was never synchronised' })),
+  trigger: Type.Optional(OneOf(['command'], { description: 'Somebody asked for this reading' })),
+});
+export type Reading = Static<typeof Reading>;
+
+export const LatestQuery = Type.Object({
+  deviceId: Type.Optional(
+    Type.String({ maxLength: 200, description: "A device's uid; an unknown one gives no reading" }),
+  ),
+  roomId: Type.Optional(Type.String({ maxLength: 200, description: "A room's uid; an unknown one gives no reading" })),
+});
+
+/** The largest page that can be asked for, as in the older API. */
+export const MAX_PAGE = 10_000;
+
+export const Order = OneOf(['asc', 'desc'], {
+  default: 'asc',
+  description: '`asc`: oldest first; `desc`: newest first',
+});
+
+export const From = Type.Optional({ ...TimeParameter, description: `Included. ${TimeParameter.description}` });
+export const To = Type.Optional({
+  ...TimeParameter,
+  description: `Not included; absent: now. ${TimeParameter.description}`,
+});
+
+export const ReadingsQuery = Type.Object({
+  device: OptionalUid,
+  room: OptionalUid,
+  from: From,
+  to: To,
+  order: Order,
+  limit: Limit(MAX_PAGE, 1000),
+  after: Type.Optional(After),
+});

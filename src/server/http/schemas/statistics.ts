@@ -1,0 +1,44 @@
+import { type Static, Type } from 'typebox';
+import { IsoTime, Nullable, Uid } from './common.ts';
+import { From, To } from './readings.ts';
+import { SourceKind, Spread } from './series.ts';
+import { TimeZone } from './time-zone.ts';
+
+const Sources = Type.Optional(Type.Array(Uid, { maxItems: 50, description: 'May be repeated' }));
+
+/** What one device or room gave on one day. */
+export const DayStatistics = Type.Object({
+  kind: SourceKind,
+  uid: Type.String(),
+  date: Type.String({ format: 'date', description: 'The day in the time zone' }),
+  from: IsoTime,
+  to: IsoTime,
+  received: Type.Integer({ description: 'Readings in the store' }),
+  expected: Nullable(
+    Type.Integer({
+      description: 'Readings that were due by the interval which the devices told, until now; null: nobody knows',
+    }),
+  ),
+  missing: Nullable(Type.Integer({ description: 'Expected and not there, 0 at least; null: nobody knows' })),
+  first: Nullable({ ...IsoTime, description: 'Time of the first reading of the day' }),
+  last: Nullable({ ...IsoTime, description: 'Time of the last reading of the day' }),
+  temperature: Nullable(Spread),
+  humidity: Nullable(Spread),
+});
+export type DayStatistics = Static<typeof DayStatistics>;
+
+export const Statistics = Type.Object({
+  from: IsoTime,
+  to: IsoTime,
+  tz: Type.String(),
+  days: Type.Array(DayStatistics, { description: 'By source as asked for (devices, then rooms), then by day' }),
+});
+export type Statistics = Static<typeof Statistics>;
+
+export const StatisticsQuery = Type.Object({
+  device: Sources,
+  room: Sources,
+  from: Type.Optional({ ...From, description: `Absent: 6 days before \`to\`. Whole days count. ${From.description}` }),
+  to: To,
+  tz: Type.Optional(TimeZone),
+});

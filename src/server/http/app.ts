@@ -11,8 +11,8 @@ import type { HttpParts } from './http-parts.ts';
 /** The server with the types of its schemas: what a handler is given has been checked against them. */
 export type App = FastifyInstance<
   Server,
-  RawRequestDefaultExpression<Server>,
-  RawReplyDefaultExpression<Server>,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
   FastifyBaseLogger,
   TypeBoxTypeProvider
 >;

@@ -54,7 +54,7 @@ export async function createHttpApp(parts: HttpParts): Promise<HttpApp> {
   for (const addRoutes of ROOT_ROUTES) addRoutes(app, parts);
   await app.register(
     (api, _options, done) => {
-      for (const addRoutes of API_ROUTES) addRoutes(api as App, parts);
+      for (const addRoutes of API_ROUTES) addRoutes(api, parts);
       done();
     },
     { prefix: '/api/v1' },

@@ -4,6 +4,7 @@ import type { Log } from '../../common/log.ts';
 import type { HouseSection, HttpSection, StoreSection } from '../config/server-config.ts';
 import type { IngestState } from '../ingest/ingest.ts';
 import type { LiveFeed } from '../live/live-feed.ts';
+import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { Store } from '../store/store.ts';
 
 /** Everything that the HTTP side is made of; the composition root gives it, tests too. */
@@ -11,6 +12,7 @@ export interface HttpParts {
   readonly store: Store;
   readonly feed: LiveFeed;
   readonly ingest: () => IngestState;
+  readonly metrics: ServerMetrics;
   readonly http: Live<HttpSection>;
   readonly house: Live<HouseSection>;
   readonly storeSettings: Live<StoreSection>;

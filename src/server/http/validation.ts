@@ -78,7 +78,7 @@ interface SchemaNode {
 
 /** The schema of what stands at a path of the value; undefined where it is not a plain property or item. */
 function schemaAt(schema: TSchema, path: readonly string[]): SchemaNode | undefined {
-  let node: SchemaNode | undefined = schema as SchemaNode;
+  let node: SchemaNode | undefined = schema;
   for (const step of path)
     node =
       node?.items ??

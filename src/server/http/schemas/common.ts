@@ -21,9 +21,9 @@ export const IsoTime = Type.String({
 
 /** A time in a question; `parseTime` reads it. */
 export const TimeParameter = Type.String({
-  minLength: 4,
+  minLength: 1,
   maxLength: 40,
-  description: 'ISO 8601 with a zone (`Z` or an offset); a date alone is its midnight UTC',
+  description: 'ISO 8601 with a zone (`Z` or an offset), a date alone being its midnight UTC; or epoch milliseconds',
   examples: ['2026-01-31T12:00:00Z'],
 });
 

@@ -2,6 +2,7 @@ import type { ConfigProblem, Origin } from './config-problem.ts';
 import { type ConfigText, lineOrigin, readConfigText } from './config-text.ts';
 import type { IniEntry } from './ini.ts';
 import { nearestName } from './nearest-name.ts';
+import type { OlderVariables } from './older-variables.ts';
 import { type ConfigSchema, environmentVariable, keyOf, retiredKeyOf, sectionOf } from './schema.ts';
 
 /** A known key with the text that somebody gave it. */
@@ -26,10 +27,13 @@ export interface ConfigSources {
   readonly env: NodeJS.ProcessEnv;
   /** `section.key` -> text, from `--set section.key=text`. */
   readonly flags: Readonly<Record<string, string>>;
+  /** Variables of `env` that an older version had. */
+  readonly older?: OlderVariables;
 }
 
 /** Collects what file, environment and flags assign to keys of the schema, and what they say beside it. Pure. */
-export function readAssignments(schema: ConfigSchema, { file, env, flags }: ConfigSources): Assignments {
+export function readAssignments(schema: ConfigSchema, sources: ConfigSources): Assignments {
+  const { file, env, flags, older = {} } = sources;
   const assignments: Assignment[] = [];
   const problems: ConfigProblem[] = [];
   const warnings: ConfigProblem[] = [];
@@ -69,14 +73,27 @@ export function readAssignments(schema: ConfigSchema, { file, env, flags }: Conf
       }
     }
   }
+  for (const [variable, meaning] of Object.entries(older)) {
+    const text = env[variable];
+    if (text === undefined || text === '') continue;
+    const origin: Origin = { kind: 'environment', variable };
+    const { sets = {}, error, warning } = meaning(text);
+    if (error !== undefined) problems.push({ origin, complaint: error });
+    if (warning !== undefined) warnings.push({ origin, complaint: warning });
+    for (const [name, value] of Object.entries(sets)) take(...sectionAndKey(name), value, origin);
+  }
   takeEnvironment(schema, env, take, warnings);
   for (const [flag, text] of Object.entries(flags)) {
-    const dot = flag.indexOf('.');
     const origin: Origin = { kind: 'flag', flag };
-    if (dot > 0) take(flag.slice(0, dot), flag.slice(dot + 1), text, origin);
+    if (flag.indexOf('.') > 0) take(...sectionAndKey(flag), text, origin);
     else problems.push({ origin, complaint: 'must be written section.key=value', ...nearest(flag, allNames(schema)) });
   }
   return { assignments, problems, warnings };
+}
+
+function sectionAndKey(name: string): [section: string, key: string] {
+  const dot = name.indexOf('.');
+  return [name.slice(0, dot), name.slice(dot + 1)];
 }
 
 /** Where a comment may have swallowed the end of a value. */

@@ -4,6 +4,7 @@ import { quoteIni } from './ini.ts';
 import type { ConfigSchema, ConfigValue, KeySpec } from './schema.ts';
 
 const COMMENT_WIDTH = 100;
+const RESTART_NOTE = 'A change waits for the next start.';
 const MASKED = '[secret]';
 /** Further right, origins are hard to see beside their values. */
 const MAX_VALUE_COLUMN = 60;
@@ -46,8 +47,14 @@ export function renderDefaultFile(schema: ConfigSchema, intro: string): string {
     blocks.push(`${comment(doc)}\n[${section}]`);
     for (const [key, spec] of Object.entries(keys)) {
       const allowed = allowedNote(spec);
-      const text = allowed === undefined ? spec.doc : `${spec.doc}\n${allowed}`;
-      blocks.push(`${comment(text)}\n${`#${key} = ${quoteIni(formatOf(spec).print(spec.default))}`.trimEnd()}`);
+      const notes = [
+        spec.doc,
+        ...(spec.restart === true ? [RESTART_NOTE] : []),
+        ...(allowed === undefined ? [] : [allowed]),
+      ];
+      blocks.push(
+        `${comment(notes.join('\n'))}\n${`#${key} = ${quoteIni(formatOf(spec).print(spec.default))}`.trimEnd()}`,
+      );
     }
   }
   return `${blocks.join('\n\n')}\n`;
@@ -72,7 +79,7 @@ function printValue(spec: KeySpec, value: ConfigValue): string {
 
 /** The limits that a person cannot guess; what a text may be, the doc says. */
 function allowedNote(spec: KeySpec): string | undefined {
-  const isText = ['text', 'path', 'host'].includes(spec.format);
+  const isText = ['text', 'path', 'host', 'time-zone', 'url-prefix'].includes(spec.format);
   return isText ? undefined : `Allowed: ${formatOf(spec).allowed(spec)}.`;
 }
 

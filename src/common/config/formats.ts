@@ -1,7 +1,18 @@
 import { isIP } from 'node:net';
 import { ID_RULE, isId } from '../../contract/ids.ts';
 import { LOG_LEVELS } from '../log.ts';
+import { isTimeZone, nearestTimeZone } from '../time-zone.ts';
 import type { ConfigValue, KeySpec } from './schema.ts';
+import {
+  badElement,
+  type ElementRule,
+  isUrlPrefix,
+  NETWORK_RULE,
+  ORIGIN_RULE,
+  readList,
+  readUrlPrefix,
+  URL_PREFIX_RULE,
+} from './web-formats.ts';
 
 type FormatName = KeySpec['format'];
 type SpecOf<F extends FormatName> = Extract<KeySpec, { readonly format: F }>;
@@ -25,6 +36,7 @@ const HEX_INTEGER = /^0[xX][0-9a-fA-F]+$/;
 const YES = new Set(['true', 'yes', 'on', '1']);
 const NO = new Set(['false', 'no', 'off', '0']);
 const TOPIC_RULE = 'a topic without + # and spaces, with no / at its ends';
+const TIME_ZONE_RULE = 'the name of a time zone, such as Europe/Paris';
 const HOST_RULE = 'a host name or an IP address';
 const YES_NO_RULE = 'yes or no (also true/false, on/off, 1/0)';
 /** Names that the older agent, syslog and Python give to levels. */
@@ -53,10 +65,24 @@ export const FORMATS: { readonly [F in FormatName]: Format<F> } = {
   id: {
     read: (text) => text,
     complain: (value, spec) =>
-      (isString(value) && isId(value)) || isOptional(value, spec) ? undefined : `must be ${ID_RULE}`,
-    allowed: () => ID_RULE,
+      (isString(value) && isId(value)) || isOptional(value, spec) || (spec.orAll === true && value === '+')
+        ? undefined
+        : `must be ${idRule(spec)}`,
+    allowed: idRule,
     print: String,
   },
+  'time-zone': { read: (text) => text, complain: timeZoneComplaint, allowed: () => TIME_ZONE_RULE, print: String },
+  'url-prefix': {
+    read: readUrlPrefix,
+    complain: (value, spec) =>
+      isString(value) && isUrlPrefix(value) && (value !== '' || isOptional(value, spec))
+        ? undefined
+        : `must be ${URL_PREFIX_RULE}`,
+    allowed: () => URL_PREFIX_RULE,
+    print: String,
+  },
+  'origin-list': listFormat(ORIGIN_RULE),
+  'network-list': listFormat(NETWORK_RULE),
   host: { read: hostOf, complain: hostComplaint, allowed: () => HOST_RULE, print: String },
   path: { read: (text) => text, complain: pathComplaint, allowed: () => 'the path of a file or folder', print: String },
   topic: {
@@ -126,6 +152,28 @@ function textComplaint(value: unknown, maxLength: number): string | undefined {
   if (value.length > maxLength) return `is longer than ${maxLength} characters`;
   // Only the environment and flags can bring them; a file is read line by line.
   return /\p{Cc}/u.test(value) ? 'holds control characters, such as a line break' : undefined;
+}
+
+function idRule({ orAll }: SpecOf<'id'>): string {
+  return orAll === true ? `${ID_RULE}, or + for all` : ID_RULE;
+}
+
+function listFormat<F extends 'origin-list' | 'network-list'>(rule: ElementRule): Format<F> {
+  return {
+    read: (text) => readList(text, rule),
+    complain: (value) => {
+      const bad = isString(value) ? badElement(value, rule) : String(value);
+      return bad === undefined ? undefined : `must be ${rule.allowed}; ${JSON.stringify(bad)} is none`;
+    },
+    allowed: () => rule.allowed,
+    print: String,
+  };
+}
+
+function timeZoneComplaint(value: unknown, spec: SpecOf<'time-zone'>): string | undefined {
+  if (isOptional(value, spec) || (isString(value) && isTimeZone(value))) return undefined;
+  const near = isString(value) ? nearestTimeZone(value) : undefined;
+  return `must be ${TIME_ZONE_RULE}${near === undefined ? '' : `; did you mean ${near}?`}`;
 }
 
 /** An IPv6 address may stand in the brackets that URLs want. */

@@ -49,6 +49,8 @@ export interface AcceptedReload extends ReloadBase {
   readonly outcome: 'applied' | 'unchanged';
   /** Names of the sections that changed. */
   readonly changed: readonly string[];
+  /** Keys (`section.key`) whose new value waits for the next start of the program. */
+  readonly needsRestart: readonly string[];
 }
 
 export interface RejectedReload extends ReloadBase {
@@ -77,6 +79,8 @@ export interface LiveConfigOptions<T extends object> extends ReloadHooks {
 export interface Interpreted<T> {
   readonly config: T;
   readonly warnings: readonly ConfigProblem[];
+  /** Keys (`section.key`) of the file that this configuration does not follow: their new value waits for the next start. */
+  readonly needsRestart?: readonly string[];
 }
 
 /** The look at a file that is watched: for file systems that tell nothing (network, overlay), and as the safety net. */
@@ -116,7 +120,7 @@ export async function openLiveConfig<T extends object>(options: LiveConfigOption
     return interpreted;
   };
 
-  const apply = ({ config, warnings }: Interpreted<T>, reason: string): AcceptedReload => {
+  const apply = ({ config, warnings, needsRestart = [] }: Interpreted<T>, reason: string): AcceptedReload => {
     const changed = (Object.keys(sections) as (keyof T & string)[]).filter(
       (name) => !isDeepStrictEqual(sections[name].current, config[name]),
     );
@@ -134,6 +138,7 @@ export async function openLiveConfig<T extends object>(options: LiveConfigOption
       warnings,
       problems: [],
       changed,
+      needsRestart,
     };
   };
   const currentOf = (name: string): [string, unknown] => [name, sections[name as keyof T].current];

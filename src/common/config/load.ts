@@ -1,7 +1,7 @@
 import { type Assignment, type ConfigSources, readAssignments } from './assignments.ts';
 import { ConfigError, type ConfigProblem, type Origin } from './config-problem.ts';
 import { type Layers, layValues, type RawValues } from './layers.ts';
-import { type ConfigSchema, type KeyName, keyOf, sectionOf, type ValuesOf } from './schema.ts';
+import { type ConfigSchema, environmentVariable, type KeyName, keyOf, sectionOf, type ValuesOf } from './schema.ts';
 
 export interface LoadedConfig<S extends ConfigSchema> {
   /** Deep-frozen. */
@@ -36,7 +36,7 @@ export function loadConfig<const S extends ConfigSchema>(
   for (const { section, key, text, origin } of assignments) {
     origins.set(`${section}.${key}`, origin);
     texts.set(`${section}.${key}`, text);
-    if (origin.kind === 'environment') variables[origin.variable] = text;
+    if (origin.kind === 'environment') variables[environmentVariable(section, key)] = text;
   }
 
   const describe = (name: string, complaint: string): ConfigProblem => {

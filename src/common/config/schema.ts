@@ -26,7 +26,11 @@ export interface RetiredKey {
 export type KeySpec = KeyDoc &
   (
     | TextSpec<'text'>
-    | TextSpec<'id'>
+    | IdSpec
+    | TextSpec<'time-zone'>
+    | TextSpec<'url-prefix'>
+    | TextSpec<'origin-list'>
+    | TextSpec<'network-list'>
     | TextSpec<'host'>
     | TextSpec<'path'>
     | TextSpec<'topic'>
@@ -44,15 +48,28 @@ interface KeyDoc {
   readonly doc: string;
   /** Never shown in messages or dumps. */
   readonly secret?: true;
+  /** Holds for as long as the program runs: a new value waits for the next start. */
+  readonly restart?: true;
 }
 
 /**
- * `text`: one line of anything. `id`: one level of a topic. `host`: a name or an IP address. `path`: a file or folder.
- * `topic`: one or more levels of a topic. Each may be empty only where its default is.
+ * `text`: one line of anything. `host`: a name or an IP address. `path`: a file or folder. `topic`: one or more levels of a
+ * topic. `time-zone`: an IANA name. `url-prefix`: the path below which a proxy shows something. Each may be empty only where
+ * its default is. `origin-list`, `network-list`: several with commas between them; may be empty.
  */
-interface TextSpec<F extends 'text' | 'id' | 'host' | 'path' | 'topic'> {
+interface TextSpec<
+  F extends 'text' | 'host' | 'path' | 'topic' | 'time-zone' | 'url-prefix' | 'origin-list' | 'network-list',
+> {
   readonly format: F;
   readonly default: string;
+}
+
+/** One level of a topic. */
+interface IdSpec {
+  readonly format: 'id';
+  readonly default: string;
+  /** Whether `+`, for all of them, is one too. */
+  readonly orAll?: true;
 }
 
 /** `number`: decimals allowed. `integer`: decimal digits. `address`: a whole number, decimal or 0x…, shown as 0x…. */
@@ -98,6 +115,10 @@ export type ValueOf<K extends KeySpec> = K extends { readonly values: readonly (
       readonly host: string;
       readonly path: string;
       readonly topic: string;
+      readonly 'time-zone': string;
+      readonly 'url-prefix': string;
+      readonly 'origin-list': string;
+      readonly 'network-list': string;
       readonly number: number;
       readonly integer: number;
       readonly address: number;

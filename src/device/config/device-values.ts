@@ -1,3 +1,4 @@
+import { checkBrokerKeys } from '../../common/config/broker-checks.ts';
 import type { CrossCheck } from '../../common/config/load.ts';
 import type { DeviceConfig } from './device-config.ts';
 import type { DeviceSchema, DeviceValues } from './schema.ts';
@@ -10,8 +11,6 @@ const SELF_HEATING_BELOW_SECONDS = 2;
 const AHT_ADDRESSES: readonly number[] = [0x38, 0x39];
 /** What `i2c_address = 38` means, written by someone who read 38 in the table of i2cdetect. */
 const ADDRESS_READ_AS_DECIMAL = 38;
-const PLAIN_PORT = 1883;
-const TLS_PORT = 8883;
 /** What the older agent calls itself when nobody has named it: the same everywhere. */
 const PLACEHOLDER_UID = 'aht20-unknown';
 
@@ -39,14 +38,7 @@ export const checkDeviceValues: CrossCheck<DeviceSchema> = ({ device, sensor, mq
   if (homeassistant.discovery && mqtt.publish_latest === 'no') {
     verdict.warning('mqtt.publish_latest', 'Home Assistant takes its values from there: with no it shows none');
   }
-  if (mqtt.reconnect_min_seconds > mqtt.reconnect_max_seconds) {
-    verdict.error(
-      'mqtt.reconnect_min_seconds',
-      `must not be above reconnect_max_seconds (${mqtt.reconnect_max_seconds})`,
-    );
-  }
-  checkCredentials(mqtt, verdict);
-  checkTls(mqtt, verdict);
+  checkBrokerKeys(mqtt, verdict);
 };
 
 /** Renames, converts units, and puts the uid in; everything else has been done by the schema. Frozen. */
@@ -100,42 +92,6 @@ export function toDeviceConfig(values: DeviceValues, deviceUid: string): DeviceC
     }),
     logging: Object.freeze({ logLevel: logging.log_level, logFormat: logging.log_format }),
   });
-}
-
-type MqttVerdict = Parameters<CrossCheck<DeviceSchema>>[1];
-
-function checkCredentials(mqtt: DeviceValues['mqtt'], verdict: MqttVerdict): void {
-  if (mqtt.password !== '' && mqtt.password_file !== '') {
-    verdict.error('mqtt.password_file', 'is set beside password; keep one of the two');
-  }
-  if (mqtt.username !== '') return;
-  // MQTT 3.1.1 forbids it (3.1.2.9), and no common broker knows what to do with it in MQTT 5.
-  const rule = 'is set without username; the broker needs both';
-  if (mqtt.password !== '') verdict.error('mqtt.password', rule);
-  else if (mqtt.password_file !== '') verdict.error('mqtt.password_file', rule);
-}
-
-function checkTls(mqtt: DeviceValues['mqtt'], verdict: MqttVerdict): void {
-  if (mqtt.tls_cert_file !== '' && mqtt.tls_key_file === '') {
-    verdict.error('mqtt.tls_cert_file', 'is set without tls_key_file; a certificate needs its key');
-  }
-  if (mqtt.tls_key_file !== '' && mqtt.tls_cert_file === '') {
-    verdict.error('mqtt.tls_key_file', 'is set without tls_cert_file; a key needs its certificate');
-  }
-  if (mqtt.tls && mqtt.broker_port === PLAIN_PORT) {
-    verdict.warning('mqtt.broker_port', 'is the usual port without TLS, but tls = yes; with TLS it is usually 8883');
-  }
-  if (mqtt.tls) return;
-  if (mqtt.broker_port === TLS_PORT) {
-    verdict.warning(
-      'mqtt.broker_port',
-      'is the usual port for TLS, but tls = no: a broker will not understand us there',
-    );
-  }
-  const unused = (['tls_ca_file', 'tls_cert_file', 'tls_key_file', 'tls_server_name'] as const).find(
-    (key) => mqtt[key] !== '',
-  );
-  if (unused !== undefined) verdict.warning(`mqtt.${unused}`, 'has no effect while tls = no: nothing is encrypted');
 }
 
 /** Whole milliseconds: 0.1 + 0.2 s is 300 ms, not 300.00000000000006. */

@@ -5,6 +5,7 @@ import { parseIni } from '../../../src/common/config/ini.ts';
 import { environmentVariable, type KeySpec } from '../../../src/common/config/schema.ts';
 import { loadDeviceConfig, renderDeviceConf } from '../../../src/device/config/open-config.ts';
 import { DEVICE_SCHEMA } from '../../../src/device/config/schema.ts';
+import { badValue } from '../../support/bad-value.ts';
 
 const SHIPPED = 'config/device.conf';
 const fallbackUid = async (): Promise<string> => Promise.resolve('aht20-1a2b3c');
@@ -125,33 +126,8 @@ describe('a device.conf of the older agent', () => {
 });
 
 describe('every key of device.conf', () => {
-  /** Something that no key of this format takes. */
-  function badValue(spec: KeySpec): string | undefined {
-    switch (spec.format) {
-      case 'text':
-        return 'line\nbreak';
-      case 'id':
-        return 'not an id';
-      case 'host':
-        return 'http://host';
-      case 'path':
-        return '~/file';
-      case 'topic':
-        return 'a/+/b';
-      case 'number':
-      case 'integer':
-      case 'address':
-        return '30s';
-      case 'yes-no':
-      case 'auto-yes-no':
-      case 'choice':
-      case 'log-level':
-        return 'perhaps';
-    }
-  }
-
   it.each(keys)('%s refuses nonsense, and says which key it was', async (name, spec) => {
-    const [problem, ...others] = await problemsOf({ [name]: badValue(spec) ?? '' });
+    const [problem, ...others] = await problemsOf({ [name]: badValue(spec) });
     expect(others).toEqual([]);
     expect(problem).toMatch(new RegExp(`^--set ${name}: ${name} = ".*": (must be|holds)`));
   });

@@ -1,0 +1,34 @@
+import type { KeySpec } from '../../src/common/config/schema.ts';
+
+/** Something that no key of this format takes. */
+export function badValue(spec: KeySpec): string {
+  switch (spec.format) {
+    case 'text':
+      return 'line\nbreak';
+    case 'id':
+      return 'not an id';
+    case 'host':
+      return 'http://host';
+    case 'path':
+      return '~/file';
+    case 'topic':
+      return 'a/+/b';
+    case 'time-zone':
+      return 'Europe/Atlantis';
+    case 'url-prefix':
+      return 'no slash';
+    case 'origin-list':
+      return 'https://one.example, two.example';
+    case 'network-list':
+      return '10.0.0.0/8, 10.0.0.0/33';
+    case 'number':
+    case 'integer':
+    case 'address':
+      return '30s';
+    case 'yes-no':
+    case 'auto-yes-no':
+    case 'choice':
+    case 'log-level':
+      return 'perhaps';
+  }
+}

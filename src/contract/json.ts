@@ -27,7 +27,7 @@ export function parseJson(text: string): unknown {
 /** A JSON object (not an array, not null). @throws WireError WIRE_SCHEMA */
 export function asRecord(value: unknown, what: string): JsonRecord {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new WireError('WIRE_SCHEMA', `${what} must be a JSON object, found ${shown(JSON.stringify(value))}`);
+    throw new WireError('WIRE_SCHEMA', `${what} must be a JSON object, found ${found(value)}`);
   }
   return value as JsonRecord;
 }
@@ -57,11 +57,14 @@ export function textField(record: JsonRecord, key: string, rule: string, accepts
   return value;
 }
 
+/** Structures are only named: writing out one that is nested deeply enough overflows the stack. */
 function found(value: unknown): string {
-  return value === undefined ? 'nothing' : shown(JSON.stringify(value));
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return shown(JSON.stringify(value));
 }
 
-function shown(text: string | undefined): string {
-  if (text === undefined) return 'nothing';
+function shown(text: string): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -1,3 +1,6 @@
+import { isId } from './ids.ts';
+import { asRecord, type JsonRecord, parseJson, WireError } from './json.ts';
+
 /** The retained word of a device about itself, on `status`. Additions are always allowed; readers ignore what they do not know. */
 export interface DeviceStatus {
   readonly state: 'online' | 'offline';
@@ -37,4 +40,93 @@ export const OFFLINE_STATUS: DeviceStatus = { state: 'offline' };
 
 export function encodeStatus(status: DeviceStatus): string {
   return JSON.stringify(status);
+}
+
+/** Texts of a status are for people; what is longer is cut. */
+const MAX_TEXT = 500;
+/** Half of a pair: legal in JSON, in no encoding. */
+const LONE_SURROGATE = /[\uD800-\uDFFF]/gu;
+/** Wide enough for any time and any count. */
+const MAX_NUMBER = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Reads what any agent says of itself. Only `state` must be right; every other field that is not what it should be is left out,
+ * unknown ones are ignored and texts are cut, so that one odd field does not hide the rest. @throws WireError
+ */
+export function decodeStatus(text: string): DeviceStatus {
+  const record = asRecord(parseJson(text), 'a status');
+  const state = oneOf(record['state'], ['online', 'offline'] as const);
+  if (state === undefined) throw new WireError('WIRE_SCHEMA', 'state must be "online" or "offline"');
+  return withoutAbsent({
+    state,
+    uid: textOf(record['uid']),
+    label: textOf(record['label']),
+    room: textOf(record['room']),
+    version: textOf(record['version']),
+    ts: numberOf(record['ts']),
+    interval_s: numberOf(record['interval_s']),
+    delivery: oneOf(record['delivery'], ['receipt', 'broker'] as const),
+    sensor: sensorOf(partOf(record['sensor'])),
+    journal: journalOf(partOf(record['journal'])),
+    clock: clockOf(partOf(record['clock'])),
+    config: configOf(partOf(record['config'])),
+    last_error: textOf(record['last_error']),
+  });
+}
+
+function sensorOf(part: JsonRecord): DeviceStatus['sensor'] {
+  const state = oneOf(part['state'], ['ok', 'fault', 'starting'] as const);
+  if (state === undefined) return undefined;
+  return withoutAbsent({
+    state,
+    description: textOf(part['description']) ?? '',
+    error: textOf(part['error']),
+    failures: numberOf(part['failures']) ?? 0,
+    crc_errors: numberOf(part['crc_errors']) ?? 0,
+    missed: numberOf(part['missed']) ?? 0,
+  });
+}
+
+function journalOf(part: JsonRecord): DeviceStatus['journal'] {
+  const state = oneOf(part['state'], ['ok', 'memory'] as const);
+  const epoch = part['epoch'];
+  if (state === undefined || typeof epoch !== 'string' || !isId(epoch)) return undefined;
+  return withoutAbsent({
+    epoch,
+    state,
+    buffered: numberOf(part['buffered']) ?? 0,
+    dropped: numberOf(part['dropped']) ?? 0,
+    error: textOf(part['error']),
+  });
+}
+
+function clockOf(part: JsonRecord): DeviceStatus['clock'] {
+  const state = oneOf(part['state'], ['synced', 'unsynced', 'waiting'] as const);
+  return state === undefined ? undefined : withoutAbsent({ state, last_step_ms: numberOf(part['last_step_ms']) });
+}
+
+function configOf(part: JsonRecord): DeviceStatus['config'] {
+  const state = oneOf(part['state'], ['ok', 'rejected'] as const);
+  return state === undefined ? undefined : withoutAbsent({ state, error: textOf(part['error']) });
+}
+
+function partOf(value: unknown): JsonRecord {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonRecord) : {};
+}
+
+function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T | undefined {
+  return allowed.find((candidate) => candidate === value);
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.slice(0, MAX_TEXT).replace(LONE_SURROGATE, '\u{FFFD}') : undefined;
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Math.abs(value) <= MAX_NUMBER ? value : undefined;
+}
+
+/** Absent, not undefined: a status is compared, stored and sent as JSON. */
+function withoutAbsent<T extends object>(record: { [Key in keyof T]: T[Key] | undefined }): T {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as T;
 }

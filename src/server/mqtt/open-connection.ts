@@ -1,0 +1,327 @@
+import type { Socket } from 'node:net';
+import type { IConnackPacket, Packet } from 'mqtt-packet';
+import type { Clock } from '../../common/clock.ts';
+import { DeadlineError, withDeadline } from '../../common/deadline.ts';
+import { openBrokerSocket } from '../../common/mqtt/broker-socket.ts';
+import type { LinkError } from '../../common/mqtt/link-error.ts';
+import {
+  fromClose,
+  fromConnackCode,
+  fromConnectTimeout,
+  fromDisconnectCode,
+  fromPubackCode,
+  fromSocketError,
+  type LinkPhase,
+  linkError,
+} from '../../common/mqtt/link-errors.ts';
+import type { ConnectionOptions, MqttConnection, OpenConnection, OutgoingMessage, Subscription } from './connection.ts';
+import { FrameReader, MalformedPacketError } from './frame-reader.ts';
+import { Liveness } from './liveness.ts';
+import { createPacketDecoder, encodePacket, encodePing, encodePubacks, encodePublish } from './packets.ts';
+import { Requests } from './requests.ts';
+
+/** Never (section 3.1.2.11.2 of MQTT 5); the broker may set a limit of its own. */
+const SESSION_NEVER_EXPIRES = 0xffff_ffff;
+/** Where the broker says nothing (section 3.2.2.3.3). */
+const DEFAULT_RECEIVE_MAXIMUM = 65_535;
+/** MQTT 3.1.1 has no such word; Mosquitto's own limit, and few brokers' is smaller. */
+const RECEIVE_MAXIMUM_OF_311 = 20;
+const QOS_NOT_SUPPORTED = 0x9b;
+const FIRST_FAILURE_CODE = 0x80;
+
+/**
+ * MQTT on a socket of our own. The usual client library has no public way to acknowledge a message once it has been committed
+ * together with others: it either acknowledges before, or takes one message at a time.
+ */
+export function createOpenConnection(parts: { readonly clock: Clock }): OpenConnection {
+  return async (options, signal) => {
+    signal.throwIfAborted();
+    const connection = new Connection(options, parts.clock, openBrokerSocket(options));
+    try {
+      await withDeadline(connection.connected(), {
+        clock: parts.clock,
+        limitMs: options.connectTimeoutMs,
+        what: 'connecting',
+        signal,
+      });
+      return connection;
+    } catch (error) {
+      const failure = error instanceof DeadlineError ? connection.connectTimeout() : error;
+      connection.over(linkError('LINK_OFFLINE', options, 'the attempt was called off'));
+      throw failure;
+    }
+  };
+}
+
+class Connection implements MqttConnection {
+  readonly closed: Promise<LinkError>;
+  readonly protocolVersion: 4 | 5;
+  readonly #options: ConnectionOptions;
+  readonly #clock: Clock;
+  readonly #socket: Socket;
+  readonly #reader: FrameReader;
+  readonly #decode: (frame: Buffer) => Packet;
+  readonly #requests = new Requests();
+  readonly #liveness: Liveness;
+  /** Aborted when the connection is over. */
+  readonly #life = new AbortController();
+  #phase: LinkPhase = 'connecting';
+  #reason: LinkError | undefined;
+  #resolveClosed!: (error: LinkError) => void;
+  #connack: IConnackPacket | undefined;
+  #onConnack: ((connack: IConnackPacket) => void) | undefined;
+  #outgoing: Buffer[] = [];
+  #ending: Promise<void> | undefined;
+
+  constructor(options: ConnectionOptions, clock: Clock, socket: Socket) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#socket = socket;
+    this.protocolVersion = options.protocolVersion;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    this.#decode = createPacketDecoder(options.protocolVersion);
+    this.#reader = new FrameReader(
+      options.protocolVersion,
+      { onMessage: options.onMessage, onPacket: (frame) => this.#take(frame) },
+      options.maxPayloadBytes,
+    );
+    this.#liveness = new Liveness({
+      clock,
+      keepaliveMs: () => this.#keepaliveMs(),
+      answerTimeoutMs: options.answerTimeoutMs,
+      oldestRequestMs: () => this.#requests.oldestMs(),
+      sendPing: () => this.#send(encodePing()),
+    });
+  }
+
+  get sessionPresent(): boolean {
+    return this.#connack?.sessionPresent ?? false;
+  }
+
+  get sessionExpirySeconds(): number | null {
+    if (this.protocolVersion === 4) return null;
+    return this.#connack?.properties?.sessionExpiryInterval ?? SESSION_NEVER_EXPIRES;
+  }
+
+  get receiveMaximum(): number {
+    if (this.protocolVersion === 4) return RECEIVE_MAXIMUM_OF_311;
+    return this.#connack?.properties?.receiveMaximum ?? DEFAULT_RECEIVE_MAXIMUM;
+  }
+
+  get maximumPacketSize(): number {
+    return this.#connack?.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Resolves with CONNACK. @throws LinkError */
+  async connected(): Promise<void> {
+    const socket = this.#socket;
+    const secure = this.#options.tls !== undefined;
+    socket.once('connect', () => {
+      this.#phase = secure ? 'tls' : 'mqtt';
+      if (!secure) this.#sendConnect();
+    });
+    socket.once('secureConnect', () => {
+      this.#phase = 'mqtt';
+      this.#sendConnect();
+    });
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('error', (error) => this.over(this.#translate(error)));
+    socket.once('close', () => this.over(fromClose(this.#options, this.#phase)));
+    await new Promise<void>((resolve, reject) => {
+      this.#onConnack = (connack) => {
+        this.#connack = connack;
+        this.#phase = 'established';
+        this.#watch();
+        resolve();
+      };
+      void this.closed.then(reject);
+    });
+  }
+
+  acknowledge(packetIds: readonly number[]): void {
+    if (packetIds.length > 0) this.#send(encodePubacks(packetIds));
+  }
+
+  async publish(message: OutgoingMessage): Promise<void> {
+    this.#throwIfOver();
+    let tooLarge: LinkError | undefined;
+    const code = await this.#requests.run<number>(this.#clock.monotonicMs(), (packetId) => {
+      const bytes = encodePublish(message, packetId, this.protocolVersion);
+      if (bytes.length <= this.maximumPacketSize) this.#send(bytes);
+      else {
+        const what = `message of ${bytes.length} bytes on ${message.topic}: the broker takes at most ${this.maximumPacketSize}`;
+        tooLarge = linkError('LINK_TOO_LARGE', this.#options, what);
+        this.#requests.answered(packetId, 0);
+      }
+    });
+    if (tooLarge !== undefined) throw tooLarge;
+    if (code >= FIRST_FAILURE_CODE) throw fromPubackCode(code, message.topic, this.#options);
+  }
+
+  async subscribe(subscriptions: readonly Subscription[]): Promise<readonly string[]> {
+    this.#throwIfOver();
+    const codes = await this.#requests.run<readonly number[]>(this.#clock.monotonicMs(), (messageId) =>
+      this.#sendPacket({
+        cmd: 'subscribe',
+        messageId,
+        subscriptions: subscriptions.map(({ filter, qos }) => ({ topic: filter, qos })),
+      }),
+    );
+    return subscriptions.filter((_, index) => (codes[index] ?? 0) >= FIRST_FAILURE_CODE).map(({ filter }) => filter);
+  }
+
+  async unsubscribe(filters: readonly string[]): Promise<void> {
+    this.#throwIfOver();
+    await this.#requests.run(this.#clock.monotonicMs(), (messageId) =>
+      this.#sendPacket({ cmd: 'unsubscribe', messageId, unsubscriptions: [...filters] }),
+    );
+  }
+
+  holdBack(): void {
+    this.#liveness.reading(false);
+    this.#socket.pause();
+  }
+
+  letCome(): void {
+    this.#liveness.reading(true);
+    this.#socket.resume();
+  }
+
+  async end(limitMs: number): Promise<void> {
+    this.#ending ??= this.#end(limitMs);
+    await this.#ending;
+  }
+
+  async #end(limitMs: number): Promise<void> {
+    if (this.#reason !== undefined) return;
+    const reasonCode = this.protocolVersion === 5 ? { reasonCode: 0 } : {};
+    this.#sendPacket({ cmd: 'disconnect', ...reasonCode });
+    this.#flush();
+    this.#socket.end();
+    // What still comes is not for us any more, but the socket closes only once it has been read.
+    this.#socket.removeAllListeners('data').resume();
+    await withDeadline(this.closed, { clock: this.#clock, limitMs, what: 'closing' }).catch(() => undefined);
+    this.over(linkError('LINK_OFFLINE', this.#options, 'the connection was ended here'));
+  }
+
+  /** Ends the connection, with everything that waits for it. Only the first call counts. */
+  over(error: LinkError): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = error;
+    this.#socket.destroy();
+    this.#life.abort(error);
+    this.#requests.end(error);
+    this.#resolveClosed(error);
+  }
+
+  connectTimeout(): LinkError {
+    return fromConnectTimeout(this.#options, this.#phase, this.#options.connectTimeoutMs);
+  }
+
+  #sendConnect(): void {
+    const { clientId, username, password, keepaliveMs, will, receiveMaximum } = this.#options;
+    const isFive = this.protocolVersion === 5;
+    this.#sendPacket({
+      cmd: 'connect',
+      protocolId: 'MQTT',
+      protocolVersion: this.protocolVersion,
+      clientId,
+      clean: false,
+      keepalive: Math.max(1, Math.round(keepaliveMs / 1000)),
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password: Buffer.from(password) }),
+      will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: will.retain },
+      // No Maximum Packet Size: the broker would drop what is larger, and nobody would ever know that it came.
+      ...(isFive && { properties: { sessionExpiryInterval: SESSION_NEVER_EXPIRES, receiveMaximum } }),
+    });
+  }
+
+  #read(chunk: Buffer): void {
+    this.#liveness.heard();
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      if (!(error instanceof MalformedPacketError)) throw error;
+      this.over(this.#malformed(error));
+      return;
+    }
+    if (this.#phase === 'established') this.#options.onRead(chunk.length);
+  }
+
+  #take(frame: Buffer): void {
+    const packet = this.#decode(frame);
+    if (packet.cmd === 'puback') this.#requests.answered(packet.messageId, packet.reasonCode ?? 0);
+    else if (packet.cmd === 'suback') this.#requests.answered(packet.messageId, packet.granted);
+    else if (packet.cmd === 'unsuback') this.#requests.answered(packet.messageId, undefined);
+    else if (packet.cmd === 'connack') this.#answered(packet);
+    else if (packet.cmd === 'disconnect') this.over(fromDisconnectCode(packet.reasonCode ?? 0, this.#options));
+  }
+
+  #answered(connack: IConnackPacket): void {
+    const code = connack.reasonCode ?? connack.returnCode ?? 0;
+    if (code !== 0) this.over(fromConnackCode(code, this.#options));
+    else if (connack.properties?.maximumQoS === 0) this.over(fromConnackCode(QOS_NOT_SUPPORTED, this.#options));
+    else this.#onConnack?.(connack);
+  }
+
+  /** Runs for as long as the connection does. */
+  #watch(): void {
+    const { answerTimeoutMs } = this.#options;
+    // Ends with the connection, whose end is awaited.
+    void this.#liveness.untilSilent(this.#life.signal).then(
+      () =>
+        this.over(
+          linkError(
+            'LINK_TIMEOUT',
+            this.#options,
+            `no answer within ${answerTimeoutMs / 1000} s; is the network gone?`,
+          ),
+        ),
+      () => undefined,
+    );
+  }
+
+  #sendPacket(packet: Packet): void {
+    this.#send(encodePacket(packet, this.protocolVersion));
+  }
+
+  /** Collects what is sent in one turn of the event loop: a write for each PUBACK costs more than all the rest of the work. */
+  #send(bytes: Buffer): void {
+    if (this.#reason !== undefined) return;
+    this.#outgoing.push(bytes);
+    if (this.#outgoing.length === 1) process.nextTick(() => this.#flush());
+  }
+
+  #flush(): void {
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    if (outgoing.length > 0 && this.#reason === undefined) this.#socket.write(Buffer.concat(outgoing));
+  }
+
+  #keepaliveMs(): number {
+    const ofServer = this.#connack?.properties?.serverKeepAlive;
+    return ofServer === undefined || ofServer === 0 ? this.#options.keepaliveMs : ofServer * 1000;
+  }
+
+  #throwIfOver(): void {
+    if (this.#reason !== undefined) throw this.#reason;
+  }
+
+  #malformed(error: MalformedPacketError): LinkError {
+    if (this.#phase !== 'established') {
+      return linkError(
+        'LINK_CLOSED_EARLY',
+        this.#options,
+        `its answer is not MQTT (${error.message}); is this port a broker's?`,
+        error,
+      );
+    }
+    return linkError('LINK_OFFLINE', this.#options, `the broker sent ${error.message}`, error);
+  }
+
+  #translate(error: Error): LinkError {
+    return fromSocketError(error, this.#options, this.#phase, new Date(this.#clock.nowMs()));
+  }
+}

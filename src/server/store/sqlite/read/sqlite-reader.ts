@@ -1,0 +1,35 @@
+import type { Database } from 'better-sqlite3';
+import type { SqliteReader } from '../sync.ts';
+import { createBuckets } from './buckets.ts';
+import { createExpected } from './expected.ts';
+import { createExtent } from './extent.ts';
+import { createGapPages } from './gaps.ts';
+import { createLatest } from './latest.ts';
+import { createNumbers } from './numbers.ts';
+import { createReadingPages } from './readings.ts';
+import { createRejectedPages } from './rejected.ts';
+import { createScopes } from './scopes.ts';
+import { createTokenReader } from './token-reader.ts';
+
+/**
+ * Answers every question about the record on one connection, which may be read-only; the schema must be there. What takes
+ * several statements is one read transaction, so that a commit in between does not show in part.
+ */
+export function createSqliteReader(db: Database): SqliteReader {
+  const scopes = createScopes(db);
+  const snapshot = <A extends readonly unknown[], R>(ask: (...args: A) => R): ((...args: A) => R) => {
+    const inTransaction = db.transaction((args: A) => ask(...args));
+    return (...args) => inTransaction(args);
+  };
+  return {
+    latest: createLatest(db),
+    readings: snapshot(createReadingPages(db, scopes)),
+    buckets: snapshot(createBuckets(db, scopes)),
+    expected: createExpected(db),
+    extent: snapshot(createExtent(db, scopes)),
+    rejected: createRejectedPages(db),
+    gaps: createGapPages(db),
+    numbers: snapshot(createNumbers(db)),
+    ...createTokenReader(db),
+  };
+}

@@ -1,7 +1,18 @@
 import type { RouteFile } from './app.ts';
+import { addEventsRoutes } from './routes/events.ts';
+import { addExportRoutes } from './routes/export.ts';
+import { addGapsRoutes } from './routes/gaps.ts';
+import { addReadingsRoutes } from './routes/readings.ts';
+import { addRejectedRoutes } from './routes/rejected.ts';
 
 /** What the API is made of; the paths are relative to `/api/v1`. */
-export const API_ROUTES: readonly RouteFile[] = [];
+export const API_ROUTES: readonly RouteFile[] = [
+  addReadingsRoutes,
+  addGapsRoutes,
+  addRejectedRoutes,
+  addExportRoutes,
+  addEventsRoutes,
+];
 
 /** Beside the API: their paths begin at the server's root. */
 export const ROOT_ROUTES: readonly RouteFile[] = [];

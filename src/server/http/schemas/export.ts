@@ -8,6 +8,6 @@ export const ExportQuery = Type.Object({
   format: OneOf(EXPORT_FORMATS, { default: 'csv', description: '`csv`: with a header; `jsonl`: one reading a line' }),
   device: Type.Optional(Uid),
   room: Type.Optional(Uid),
-  from: Type.Optional({ ...From, description: `Absent: the beginning of the record. ${From.description}` }),
+  from: From,
   to: To,
 });

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { After, Limit, Nullable, OneOf, TimeParameter, Uid } from './common.ts';
+import { After, Limit, Nullable, OneOf, Uid } from './common.ts';
 
 const OptionalUid = Type.Optional(Uid);
 
@@ -32,11 +32,16 @@ export const Order = OneOf(['asc', 'desc'], {
   description: '`asc`: oldest first; `desc`: newest first',
 });
 
-export const From = Type.Optional({ ...TimeParameter, description: `Included. ${TimeParameter.description}` });
-export const To = Type.Optional({
-  ...TimeParameter,
-  description: `Not included; absent: now. ${TimeParameter.description}`,
-});
+/** A time in a query: `what` it is for, then how it is written. */
+export function TimeIn(what: string) {
+  const how = 'ISO 8601 with a zone (`Z` or an offset), a date alone being its midnight UTC; or epoch milliseconds';
+  return Type.Optional(
+    Type.String({ minLength: 1, maxLength: 40, description: `${what} ${how}.`, examples: ['2026-01-31T12:00:00Z'] }),
+  );
+}
+
+export const From = TimeIn('Included; absent: the beginning of the record.');
+export const To = TimeIn('Not included; absent: now.');
 
 export const ReadingsQuery = Type.Object({
   device: OptionalUid,

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { IsoTime, Nullable, OneOf, Uid } from './common.ts';
 import { Gap } from './gaps.ts';
-import { From, To } from './readings.ts';
+import { TimeIn, To } from './readings.ts';
 import { TimeZone } from './time-zone.ts';
 
 export const SERIES_BUCKETS = ['raw', '5m', '1h', '1d'] as const;
@@ -49,7 +49,7 @@ const Sources = Type.Optional(Type.Array(Uid, { maxItems: MAX_SOURCES, descripti
 export const SeriesQuery = Type.Object({
   device: Sources,
   room: Sources,
-  from: Type.Optional({ ...From, description: `Absent: 24 hours before \`to\`. ${From.description}` }),
+  from: TimeIn('Included; absent: 24 hours before `to`.'),
   to: To,
   bucket: OneOf([...SERIES_BUCKETS, 'auto'], {
     default: 'auto',

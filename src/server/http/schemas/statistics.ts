@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { IsoTime, Nullable, Uid } from './common.ts';
-import { From, To } from './readings.ts';
+import { TimeIn } from './readings.ts';
 import { SourceKind, Spread } from './series.ts';
 import { TimeZone } from './time-zone.ts';
 
@@ -38,7 +38,7 @@ export type Statistics = Static<typeof Statistics>;
 export const StatisticsQuery = Type.Object({
   device: Sources,
   room: Sources,
-  from: Type.Optional({ ...From, description: `Absent: 6 days before \`to\`. Whole days count. ${From.description}` }),
-  to: To,
+  from: TimeIn('Its day is the first; absent: six days before that of `to`.'),
+  to: TimeIn('The day before which it ends; within a day: that day is the last. Absent: now.'),
   tz: Type.Optional(TimeZone),
 });

@@ -1,0 +1,279 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { rangesOf, type SeqRange } from '../../../../src/contract/seq-ranges.ts';
+import type { DeviceStatus } from '../../../../src/contract/status.ts';
+import type { DeviceNumbers, EpochNumbers } from '../../../../src/server/store/audit-store.ts';
+import type { Device, StoredGap } from '../../../../src/server/store/stored.ts';
+import { type DeviceVerdict, verdictOf } from '../../../../src/server/verify/verdict.ts';
+import { MODEL_START_MS, modelTsMs, type RecordModel, recordModels } from '../../../support/record-model.ts';
+
+const LATER_MS = MODEL_START_MS + 3_600_000;
+
+function device(status: Partial<DeviceStatus> | null = null, changes: Partial<Device> = {}): Device {
+  return {
+    uid: 'aht20-0a1b2c',
+    homeUid: 'home-001',
+    label: null,
+    model: null,
+    state: 'active',
+    room: null,
+    createdMs: MODEL_START_MS,
+    lastSeenMs: null,
+    presence: 'online',
+    presenceMs: null,
+    status: status === null ? null : { state: 'online', ...status },
+    statusMs: status === null ? null : LATER_MS,
+    latest: null,
+    ...changes,
+  };
+}
+
+function epoch(changes: Partial<EpochNumbers>): EpochNumbers {
+  return {
+    epoch: 'k3v9x2',
+    readings: [],
+    gapRecords: [],
+    rejected: [],
+    doubled: [],
+    fromMs: MODEL_START_MS,
+    toMs: LATER_MS,
+    gaps: [],
+    ...changes,
+  };
+}
+
+function gap(changes: Partial<StoredGap>): StoredGap {
+  return {
+    deviceUid: 'aht20-0a1b2c',
+    ofEpoch: 'k3v9x2',
+    fromSeq: 1,
+    toSeq: 1,
+    count: null,
+    reason: 'dropped',
+    fromTsMs: null,
+    toTsMs: null,
+    epoch: 'k3v9x2',
+    seq: 1,
+    tsMs: LATER_MS,
+    ...changes,
+  };
+}
+
+function judge(
+  numbers: Partial<EpochNumbers>,
+  status: Partial<DeviceStatus> | null = null,
+  strict = false,
+): DeviceVerdict {
+  return verdictOf(device(status), { epochs: [epoch(numbers)], unnumbered: 0 }, { strict });
+}
+
+const waits = (buffered: number, dropped = 0): Partial<DeviceStatus> => ({
+  journal: { epoch: 'k3v9x2', state: 'ok', buffered, dropped },
+});
+const holesOf = ({ epochs }: DeviceVerdict): readonly SeqRange[] =>
+  epochs.flatMap(({ holes }) => holes.flatMap(({ missing }) => missing));
+
+describe('the verdict about a record', () => {
+  it('is content when every number came', () => {
+    const verdict = judge({ readings: [[1, 1042]] });
+    expect(verdict.isWhole).toBe(true);
+    expect(verdict.epochs[0]).toMatchObject({ last: 1042, readings: 1042, missing: 0, holes: [] });
+  });
+
+  it('counts gap records and rejected items as numbers that came', () => {
+    const verdict = judge({
+      readings: [
+        [1, 5],
+        [8, 9],
+      ],
+      gapRecords: [[10, 10]],
+      rejected: [[6, 7]],
+    });
+    expect(verdict.isWhole).toBe(true);
+    expect(verdict.epochs[0]).toMatchObject({ readings: 7, gapRecords: 1, rejected: [[6, 7]], missing: 0 });
+  });
+
+  it('names what is missing without a word', () => {
+    const readings: SeqRange[] = [
+      [1, 10],
+      [12, 20],
+      [31, 40],
+    ];
+    const verdict = judge({ readings });
+    expect(verdict.isWhole).toBe(false);
+    expect(verdict.epochs[0]?.holes).toEqual([
+      { missing: [[11, 11]], count: 1 },
+      { missing: [[21, 30]], count: 10 },
+    ]);
+  });
+
+  it('takes the word of a gap record whose end is not known for everything behind its beginning, and no more', () => {
+    const readings: SeqRange[] = [
+      [1, 10],
+      [12, 20],
+      [90, 95],
+    ];
+    const verdict = judge({ readings, gaps: [gap({ fromSeq: 21, toSeq: null, reason: 'damaged' })] });
+    expect(holesOf(verdict)).toEqual([[11, 11]]);
+    expect(verdict.epochs[0]?.explained).toEqual({ damaged: 69 });
+  });
+
+  it('believes a thinned stretch as many numbers as its record counts', () => {
+    const readings: SeqRange[] = [
+      [1, 1],
+      [3, 3],
+      [5, 5],
+      [7, 9],
+    ];
+    const thinned = gap({ fromSeq: 1, toSeq: 8, count: 3, reason: 'thinned' });
+    expect(judge({ readings, gaps: [thinned] }).isWhole).toBe(true);
+    const short = judge({ readings, gaps: [{ ...thinned, count: 2 }] });
+    expect(short.isWhole).toBe(false);
+    expect(short.epochs[0]?.holes).toEqual([
+      {
+        missing: [
+          [2, 2],
+          [4, 4],
+          [6, 6],
+        ],
+        count: 1,
+      },
+    ]);
+  });
+
+  it('gives each of two overlapping records what only it can account for', () => {
+    const gaps = [
+      gap({ fromSeq: 2, toSeq: 9, count: 2, reason: 'thinned' }),
+      gap({ fromSeq: 2, toSeq: 5, count: 2, reason: 'thinned' }),
+    ];
+    const readings: SeqRange[] = [
+      [1, 1],
+      [4, 5],
+      [8, 10],
+    ];
+    expect(judge({ readings, gaps }).isWhole).toBe(true);
+  });
+
+  it('counts what a gap record tells beyond the last number that came', () => {
+    const verdict = judge({
+      readings: [[1, 5]],
+      gaps: [gap({ fromSeq: 6, toSeq: 9, count: 4, reason: 'lost-in-memory' })],
+    });
+    expect(verdict.isWhole).toBe(true);
+    expect(verdict.epochs[0]).toMatchObject({ last: 9, missing: 4, explained: { 'lost-in-memory': 4 } });
+  });
+
+  it('does not hold against a device what it gave before this server knew it, unless it is asked to', () => {
+    const verdict = judge({ readings: [[500, 600]] });
+    expect(verdict.isWhole).toBe(true);
+    expect(verdict.epochs[0]?.beforeRecord).toEqual([[1, 499]]);
+    expect(holesOf(judge({ readings: [[500, 600]] }, null, true))).toEqual([[1, 499]]);
+  });
+
+  it('holds it against an epoch that began when the device had long been known', () => {
+    const later = LATER_MS + 86_400_000;
+    const numbers: DeviceNumbers = {
+      epochs: [
+        epoch({ epoch: 'first', readings: [[500, 600]] }),
+        epoch({ epoch: 'second', readings: [[3, 9]], fromMs: later }),
+      ],
+      unnumbered: 0,
+    };
+    expect(holesOf(verdictOf(device(), numbers, { strict: false }))).toEqual([[1, 2]]);
+  });
+
+  it('waits for what the device says that it still holds: the newest of what is missing', () => {
+    const readings: SeqRange[] = [
+      [1, 10],
+      [13, 50],
+      [71, 80],
+    ];
+    const verdict = judge({ readings }, waits(20));
+    expect(verdict.epochs[0]?.waiting).toBe(20);
+    expect(holesOf(verdict)).toEqual([[11, 12]]);
+    expect(holesOf(judge({ readings }, waits(0)))).toEqual([
+      [11, 12],
+      [51, 70],
+    ]);
+  });
+
+  it('waits for gap records that are still under way', () => {
+    const readings: SeqRange[] = [
+      [1, 10],
+      [71, 80],
+    ];
+    expect(judge({ readings }, waits(20, 40)).isWhole).toBe(true);
+    expect(judge({ readings }, waits(0, 40)).isWhole).toBe(false);
+  });
+
+  it('calls doubled numbers a fault', () => {
+    expect(judge({ readings: [[1, 10]], doubled: [[4, 4]] }).isWhole).toBe(false);
+  });
+
+  it('says that readings without numbers are beyond proof', () => {
+    const verdict = verdictOf(device(), { epochs: [], unnumbered: 52 }, { strict: false });
+    expect(verdict).toMatchObject({ unnumbered: 52, isWhole: true, epochs: [] });
+  });
+
+  it('stays quick where thinning left a range for every reading', () => {
+    // Quadratic work on half a million ranges would not end within the test's time.
+    const odd = Array.from({ length: 500_000 }, (_, index): SeqRange => [2 * index + 1, 2 * index + 1]);
+    const gaps = Array.from({ length: 500 }, (_, index) =>
+      gap({ fromSeq: index * 2000 + 1, toSeq: (index + 1) * 2000, count: 1000, reason: 'thinned' }),
+    );
+    expect(judge({ readings: odd, gaps }).isWhole).toBe(true);
+  });
+
+  it('names exactly the numbers of which nobody said a word, whatever else happened', () => {
+    fc.assert(
+      fc.property(recordModels('k3v9x2'), fc.boolean(), (model, strict) => {
+        const verdict = verdictOf(device(waits(model.buffered)), numbersOf(model), { strict });
+        expectVerdict(verdict, model, strict);
+      }),
+      { seed: 20_261_121, numRuns: 2000 },
+    );
+  });
+});
+
+/** What the store would say, taken from the model by hand. */
+function numbersOf({ items, rejected }: RecordModel): DeviceNumbers {
+  const readings = items.flatMap((item) => ('gap' in item || item.seq === undefined ? [] : [item.seq]));
+  const records = items.flatMap((item) => ('gap' in item ? [item] : []));
+  const gaps = records.map(({ gap: { ofEpoch, from, to = null, count = null, reason }, seq }) =>
+    gap({ ofEpoch, fromSeq: from, toSeq: to, count, reason, seq }),
+  );
+  const times = readings.map(modelTsMs);
+  return {
+    epochs: [
+      epoch({
+        readings: rangesOf(readings),
+        gapRecords: rangesOf(records.map(({ seq }) => seq)),
+        rejected: rangesOf(rejected),
+        gaps,
+        fromMs: Math.min(...times),
+        toMs: Math.max(...times),
+      }),
+    ],
+    unnumbered: 0,
+  };
+}
+
+function expectVerdict(verdict: DeviceVerdict, model: RecordModel, strict: boolean): void {
+  const isBefore = ([from]: SeqRange): boolean => !strict && from < model.firstCame;
+  const { holes, beforeRecord, waiting, explained } = verdict.epochs[0]!;
+  const exact = holes.filter(({ missing }) => !model.silentInThinned.some(({ stretch }) => lies(missing, stretch)));
+  expect(rangesOf(exact.flatMap(({ missing }) => numbersIn(missing)))).toEqual(
+    model.silent.filter((range) => !isBefore(range)),
+  );
+  expect(beforeRecord).toEqual(model.silent.filter(isBefore));
+  expect(holes.filter((hole) => !exact.includes(hole)).map(({ count }) => count)).toEqual(
+    model.silentInThinned.map(({ count }) => count),
+  );
+  expect(waiting).toBe(model.buffered);
+  expect(Object.values(explained).reduce((sum, count) => sum + count, 0)).toBe(model.told);
+}
+
+const lies = (missing: readonly SeqRange[], [from, to]: SeqRange): boolean =>
+  missing.every(([first, last]) => first >= from && last <= to);
+const numbersIn = (ranges: readonly SeqRange[]): readonly number[] =>
+  ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, index) => from + index));

@@ -53,7 +53,9 @@ export function openEventStream({ feed, clock, lastEventId }: EventStreamOptions
     }
   };
   // They run until the stream ends: being told so is their order, and anything else is the stream's failure.
-  const failed = (error: unknown): void => void (end.signal.aborted || text.destroy(error as Error));
+  const failed = (error: unknown): void => {
+    if (!end.signal.aborted) text.destroy(error as Error);
+  };
   speak()
     .catch(failed)
     .finally(() => text.end());

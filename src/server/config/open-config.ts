@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+import { readConfigFile } from '../../common/config/config-file.ts';
+import type { ConfigProblem } from '../../common/config/config-problem.ts';
+import type { ConfigText } from '../../common/config/config-text.ts';
+import { describeConfig, renderDefaultFile } from '../../common/config/describe.ts';
+import { type LiveConfig, type LiveConfigOptions, openLiveConfig } from '../../common/config/live-config.ts';
+import { type LoadedConfig, loadConfig } from '../../common/config/load.ts';
+import { keepUntilRestart } from '../../common/config/restart-keys.ts';
+import { stateDirectory } from '../../common/state-directory.ts';
+import { machineTimeZone } from '../../common/time-zone.ts';
+import { OLDER_VARIABLES } from './older-variables.ts';
+import { SERVER_CONF_INTRO, SERVER_SCHEMA, type ServerSchema, type ServerValues } from './schema.ts';
+import type { ServerConfig, StoreSection } from './server-config.ts';
+import { checkServerValues, toServerConfig } from './server-values.ts';
+
+/** Where the server's configuration comes from. */
+export interface ServerConfigSources {
+  /** Absent: defaults, environment and flags alone. */
+  readonly path?: string | undefined;
+  readonly env: NodeJS.ProcessEnv;
+  /** `section.key` -> text, from `--set section.key=text`. */
+  readonly flags: Readonly<Record<string, string>>;
+}
+
+export type LiveServerConfigOptions = ServerConfigSources & Omit<LiveConfigOptions<ServerConfig>, 'interpret'>;
+
+export interface LoadedServerConfig {
+  readonly config: ServerConfig;
+  readonly warnings: readonly ConfigProblem[];
+  /** As an INI text with the origin of each value, secrets masked: what the command `config` prints. */
+  readonly description: string;
+}
+
+const STORE_FILE = 'techtemp.db';
+
+/**
+ * The configuration for a server that runs: it follows the file, but for the keys that wait for the next start.
+ * @throws ConfigError when it cannot be used at the start
+ */
+export async function openServerConfig(options: LiveServerConfigOptions): Promise<LiveConfig<ServerConfig>> {
+  const machineZone = machineTimeZone();
+  let running: ServerValues | undefined;
+  return await openLiveConfig<ServerConfig>({
+    ...options,
+    interpret: async (file) => {
+      const loaded = loadValues(file, options);
+      running ??= loaded.values;
+      const { values, needsRestart, warnings } = keepUntilRestart(SERVER_SCHEMA, running, loaded);
+      const config = toServerConfig(values, machineZone);
+      return Promise.resolve({ config, needsRestart, warnings: [...loaded.warnings, ...warnings] });
+    },
+  });
+}
+
+/** The configuration once, for commands that only look. @throws ConfigError */
+export async function loadServerConfig(sources: ServerConfigSources): Promise<LoadedServerConfig> {
+  const loaded = loadValues(sources.path === undefined ? undefined : await readConfigFile(sources.path), sources);
+  return {
+    config: toServerConfig(loaded.values, machineTimeZone()),
+    warnings: loaded.warnings,
+    description: describeConfig(SERVER_SCHEMA, loaded),
+  };
+}
+
+/** The annotated default file, config/server.conf: what `config --defaults` prints. */
+export function renderServerConf(): string {
+  return renderDefaultFile(SERVER_SCHEMA, SERVER_CONF_INTRO);
+}
+
+/** The database file: the one that is named, else the one in the state folder. */
+export function storePath({ path }: StoreSection, env: NodeJS.ProcessEnv): string {
+  return path === '' ? join(stateDirectory(env), STORE_FILE) : path;
+}
+
+function loadValues(file: ConfigText | undefined, { env, flags }: ServerConfigSources): LoadedConfig<ServerSchema> {
+  return loadConfig(
+    SERVER_SCHEMA,
+    { ...(file !== undefined && { file }), env, flags, older: OLDER_VARIABLES },
+    checkServerValues,
+  );
+}

@@ -1,23 +1,31 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyServerOptions } from 'fastify';
+import Fastify from 'fastify';
 import { DeadlineError, withDeadline } from '../../common/deadline.ts';
+import { ApiError } from './api-error.ts';
 import type { App } from './app.ts';
-import { createErrorAnswers } from './error-answers.ts';
+import { readJsonBodies } from './bodies.ts';
+import { addDocsPage, describeRoutes } from './docs.ts';
+import { createErrorAnswers, sendError } from './error-answers.ts';
 import type { HttpParts } from './http-parts.ts';
+import { createMethodTable, type MethodTable } from './method-table.ts';
 import { API_ROUTES, ROOT_ROUTES } from './routes.ts';
+import { guardAccess } from './security/access.ts';
+import { addSecurityHeaders } from './security/headers.ts';
+import { limitBodies, limitConnections, limitRate } from './security/limits.ts';
+import { guardOrigin } from './security/same-site.ts';
+import { serverOptions } from './server-options.ts';
 import { compileValidator } from './validation.ts';
 
 /** Answers under way get this long to end when the server closes; then their connections are cut. */
 const CLOSE_LIMIT_MS = 5_000;
-/** Random text that names a request in answers and log lines. */
-const REFERENCE_LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789';
-const REFERENCE_LENGTH = 10;
+/** Of a path that does not exist this much is repeated. */
+const PATH_SHOWN = 100;
 
 /** The server's HTTP side. */
 export interface HttpApp {
   /** For tests: `app.inject`. */
   readonly app: App;
-  /** Opens the port. @returns where it listens. @throws what the system says (EADDRINUSE, EACCES) with what to do */
+  /** Opens the port. @returns where it listens. @throws what the system says (EADDRINUSE, EACCES) */
   listen(): Promise<HttpAddress>;
   /** Undefined until it listens. */
   readonly address: HttpAddress | undefined;
@@ -32,34 +40,55 @@ export interface HttpAddress {
   readonly url: string;
 }
 
-/** Builds the whole HTTP side; nothing listens yet. */
+/** Builds the whole HTTP side; nothing listens yet. @throws TlsFileError */
 export async function createHttpApp(parts: HttpParts): Promise<HttpApp> {
-  const { clock, http, random } = parts;
+  const { clock, http, metrics } = parts;
   const settings = http.current;
-  const answers = createErrorAnswers(parts);
   const closing = new AbortController();
-  const options: FastifyServerOptions = {
-    logger: false,
-    genReqId: () => reference(random),
-    bodyLimit: settings.maxBodyBytes,
-  };
-  const app: App = Fastify(options).withTypeProvider<TypeBoxTypeProvider>();
+  const answers = createErrorAnswers(parts);
+  const methods = createMethodTable();
+  const app: App = Fastify({
+    ...(await serverOptions(settings, parts.random)),
+    frameworkErrors: (error, request, reply) => answers.answer(error, request, reply),
+  }).withTypeProvider<TypeBoxTypeProvider>();
   app.decorate('closing', closing.signal);
   app.setValidatorCompiler(compileValidator);
   app.setErrorHandler((error, request, reply) => answers.answer(error, request, reply));
+  app.addHook('onRoute', (route) => methods.add(route));
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    // A stream lasts as long as somebody watches: that is no latency.
+    const isStream = String(reply.getHeader('content-type')).startsWith('text/event-stream');
+    const route = request.is404 ? '(unknown)' : (request.routeOptions.url ?? '(unknown)');
+    if (!isStream) metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime);
+    done();
+  });
   app.addHook('preClose', (done) => {
     closing.abort(new Error('the server closes'));
     done();
   });
+  await guard(app, parts);
+  await describeRoutes(app, parts);
   for (const addRoutes of ROOT_ROUTES) addRoutes(app, parts);
   await app.register(
     (api, _options, done) => {
+      // What the record says now is not what it says after the next commit; and it may be for holders of a token only.
+      api.addHook('onRequest', (_request, reply, next) => {
+        reply.header('cache-control', 'no-store');
+        next();
+      });
       for (const addRoutes of API_ROUTES) addRoutes(api, parts);
       done();
     },
     { prefix: '/api/v1' },
   );
+  await addDocsPage(app, parts);
+  answerUnknown(app, methods);
   await app.ready();
+  limitConnections(app);
 
   let address: HttpAddress | undefined;
   return {
@@ -83,17 +112,40 @@ export async function createHttpApp(parts: HttpParts): Promise<HttpApp> {
   };
 }
 
+/** In the order in which a request meets them: the cheapest refusal first, the token's look-up last. */
+async function guard(app: App, parts: HttpParts): Promise<void> {
+  await addSecurityHeaders(app, parts);
+  guardOrigin(app, parts);
+  await limitRate(app, parts);
+  guardAccess(app, parts);
+  limitBodies(app, parts);
+  readJsonBodies(app, parts);
+}
+
+/** No such path, or another method of a path that there is. */
+function answerUnknown(app: App, methods: MethodTable): void {
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.replace(/\?.*$/s, '');
+    const allowed = methods.methodsOf(path);
+    const shown = `${request.method} ${path.length > PATH_SHOWN ? `${path.slice(0, PATH_SHOWN)}…` : path}`;
+    if (allowed.length === 0) {
+      sendError(reply, new ApiError(404, 'ROUTE_NOT_FOUND', `there is no ${shown}; /docs describes what there is`));
+      return;
+    }
+    const allow = [...allowed, 'OPTIONS'].join(', ');
+    if (request.method === 'OPTIONS') {
+      void reply.code(204).header('allow', allow).send();
+      return;
+    }
+    const message = `there is no ${shown}; this path has ${allowed.join(', ')}`;
+    sendError(reply, new ApiError(405, 'METHOD_NOT_ALLOWED', message, { headers: { allow } }));
+  });
+}
+
 function addressOf(app: App, basePath: string): HttpAddress {
   const bound = app.server.address();
   if (bound === null || typeof bound === 'string') throw new Error('the HTTP server listens on no port');
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
   const scheme = 'setSecureContext' in app.server ? 'https' : 'http';
   return { host: bound.address, port: bound.port, url: `${scheme}://${host}:${bound.port}${basePath}` };
-}
-
-function reference(random: () => number): string {
-  return Array.from(
-    { length: REFERENCE_LENGTH },
-    () => REFERENCE_LETTERS[Math.floor(random() * REFERENCE_LETTERS.length)],
-  ).join('');
 }

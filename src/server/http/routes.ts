@@ -1,12 +1,20 @@
 import type { RouteFile } from './app.ts';
+import { addDeviceRoutes } from './routes/devices.ts';
 import { addEventsRoutes } from './routes/events.ts';
 import { addExportRoutes } from './routes/export.ts';
 import { addGapsRoutes } from './routes/gaps.ts';
+import { addHealthRoutes } from './routes/health.ts';
+import { addMetricsRoutes } from './routes/metrics.ts';
 import { addReadingsRoutes } from './routes/readings.ts';
 import { addRejectedRoutes } from './routes/rejected.ts';
+import { addRoomRoutes } from './routes/rooms.ts';
+import { addServerRoutes } from './routes/server.ts';
 
 /** What the API is made of; the paths are relative to `/api/v1`. */
 export const API_ROUTES: readonly RouteFile[] = [
+  addServerRoutes,
+  addDeviceRoutes,
+  addRoomRoutes,
   addReadingsRoutes,
   addGapsRoutes,
   addRejectedRoutes,
@@ -15,4 +23,4 @@ export const API_ROUTES: readonly RouteFile[] = [
 ];
 
 /** Beside the API: their paths begin at the server's root. */
-export const ROOT_ROUTES: readonly RouteFile[] = [];
+export const ROOT_ROUTES: readonly RouteFile[] = [addHealthRoutes, addMetricsRoutes];

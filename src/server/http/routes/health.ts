@@ -1,0 +1,138 @@
+import type { FastifyRequest } from 'fastify';
+import type { IngestState } from '../../ingest/ingest.ts';
+import type { Store, StoreHealth } from '../../store/store.ts';
+import type { RouteFile } from '../app.ts';
+import type { HttpParts } from '../http-parts.ts';
+import { Health, Readiness } from '../schemas/server.ts';
+import { rightsOf } from '../security/access.ts';
+
+/** Whoever asks gives up after some seconds; the answer must come before. */
+const HEALTH_LIMIT_MS = 2_000;
+/** Messages that wait longer than this for a store that says nothing are stuck: a commit is due every second. */
+const STUCK_AFTER_MS = 60_000;
+
+const tags = ['server'];
+
+/**
+ * /health is liveness: it fails only where a restart may help or a person has to act on the store, because that is what its readers
+ * (Docker, a watchdog) do. A broker that is away is not cured by a restart: it is told here and fails readiness, which is what a
+ * monitor should watch.
+ */
+export const addHealthRoutes: RouteFile = (app, parts) => {
+  const { store, ingest } = parts;
+  app.get(
+    '/health',
+    {
+      config: { access: 'open' },
+      schema: {
+        tags,
+        operationId: 'getHealth',
+        summary: 'Liveness: whether a restart is needed',
+        response: { 200: Health, 500: Health },
+      },
+    },
+    async (_request, reply) => {
+      const { isOk } = await storeHealth(store);
+      const { link } = ingest();
+      reply.header('cache-control', 'no-store');
+      return reply.code(isOk ? 200 : 500).send({ status: isOk ? 'ok' : 'failed', broker: link });
+    },
+  );
+
+  app.get(
+    '/ready',
+    {
+      config: { access: 'open' },
+      schema: {
+        tags,
+        operationId: 'getReadiness',
+        summary: 'Readiness: whether readings arrive and are stored, part by part',
+        description: 'Without the right to read it says which part is not well, not why.',
+        response: { 200: Readiness, 503: Readiness },
+      },
+    },
+    async (request, reply) => {
+      const health = await storeHealth(store);
+      const full = readiness(ingest(), health, parts.storeSettings.current.minFreeBytes, parts.clock.nowMs());
+      reply.header('cache-control', 'no-store');
+      const answer = (await mayRead(request, parts)) ? full : terse(full);
+      return reply.code(full.status === 'ready' ? 200 : 503).send(answer);
+    },
+  );
+};
+
+/** What each part says; pure. */
+export function readiness(ingest: IngestState, store: StoreHealth, minFreeBytes: number, nowMs: number): Readiness {
+  const { lastCommitMs, waiting, isHeldBack } = ingest;
+  const ageMs = lastCommitMs === null ? null : Math.max(0, nowMs - lastCommitMs);
+  const parts = {
+    database: withProblem(store.isOk ? undefined : (store.problem ?? 'the store does not work')),
+    broker: withProblem(ingest.link === 'connected' ? undefined : brokerProblem(ingest)),
+    ingest: {
+      ...withProblem(
+        ingest.storeProblem ??
+          (waiting > 0 && ageMs !== null && ageMs > STUCK_AFTER_MS ? stuck(waiting, ageMs) : undefined),
+      ),
+      last_commit_age_s: ageMs === null ? null : Math.round(ageMs / 1000),
+      waiting,
+      held_back: isHeldBack,
+    },
+    disk: {
+      ...withProblem(
+        store.freeBytes !== null && store.freeBytes < minFreeBytes ? tooFull(store.freeBytes, minFreeBytes) : undefined,
+      ),
+      free_bytes: store.freeBytes,
+    },
+  };
+  const isReady = Object.values(parts).every(({ ok }) => ok);
+  return { status: isReady ? 'ready' : 'not-ready', parts };
+}
+
+function withProblem(problem: string | undefined): { ok: boolean; problem?: string } {
+  return problem === undefined ? { ok: true } : { ok: false, problem };
+}
+
+function brokerProblem({ broker, linkProblem, link }: IngestState): string {
+  const why = linkProblem ?? (link === 'stopped' ? 'stopped' : 'connecting');
+  return `no connection to the broker ${broker}: ${why}`;
+}
+
+function stuck(waiting: number, ageMs: number): string {
+  return `${waiting} messages wait and nothing was stored for ${Math.round(ageMs / 1000)} s`;
+}
+
+function tooFull(freeBytes: number, minFreeBytes: number): string {
+  return `${megabytes(freeBytes)} MB free on the store's disk, less than store.min_free_mb = ${megabytes(minFreeBytes)}`;
+}
+
+function megabytes(bytes: number): number {
+  return Math.floor(bytes / (1024 * 1024));
+}
+
+/** A store that throws or does not answer is as ill as one that says so. */
+async function storeHealth(store: Pick<Store, 'health'>): Promise<StoreHealth> {
+  try {
+    return await store.health(HEALTH_LIMIT_MS);
+  } catch (error) {
+    return { isOk: false, problem: (error as Error).message, schemaVersion: 0, sizeBytes: 0, freeBytes: null };
+  }
+}
+
+/** Never fails: a store that is too ill to know tokens must not keep its illness to itself. */
+async function mayRead(request: FastifyRequest, parts: HttpParts): Promise<boolean> {
+  const rights = await rightsOf(request, parts).catch(() => 'none' as const);
+  return rights === 'read' || rights === 'write';
+}
+
+function terse({ status, parts }: Readiness): Readiness {
+  const only = ({ ok }: { readonly ok: boolean }): { ok: boolean } => ({ ok });
+  return {
+    status,
+    parts: {
+      database: only(parts.database),
+      broker: only(parts.broker),
+      ingest: only(parts.ingest),
+      disk: only(parts.disk),
+    },
+  };
+}

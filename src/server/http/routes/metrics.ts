@@ -1,0 +1,29 @@
+import { Type } from 'typebox';
+import type { RouteFile } from '../app.ts';
+import { errors } from '../schemas/common.ts';
+
+/** A scraper waits ten seconds by default. */
+const HEALTH_LIMIT_MS = 2_000;
+
+/** Figures for Prometheus. Told also while the store is ill: what it does not say then is left out. */
+export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics }) => {
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        tags: ['server'],
+        operationId: 'getMetrics',
+        summary: 'Figures for Prometheus',
+        response: { 200: { content: { 'text/plain': { schema: Type.String() } } }, ...errors },
+      },
+    },
+    async (_request, reply) => {
+      const [storeHealth, devices] = await Promise.all([
+        store.health(HEALTH_LIMIT_MS).catch(() => undefined),
+        store.devices({ withRemoved: true }).catch(() => undefined),
+      ]);
+      const text = await metrics.exposition({ ingest: ingest(), storeHealth, devices, watchers: feed.watchers });
+      return reply.type(metrics.contentType).send(text);
+    },
+  );
+};

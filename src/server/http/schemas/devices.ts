@@ -1,0 +1,160 @@
+import { type Static, Type } from 'typebox';
+import { IsoTime, Nullable, OneOf, TimeParameter, Uid } from './common.ts';
+
+const Text = (maxLength: number, description: string, example: string) =>
+  Type.String({ maxLength, description, examples: [example] });
+
+/** What a device is called; not blank. */
+const Label = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  pattern: '\\S',
+  description: '1 to 100 characters, not all blank',
+  examples: ['Window'],
+});
+
+export const RoomNameField = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  pattern: '\\S',
+  description: '1 to 100 characters, not all blank; of any alphabet',
+  examples: ['Salle de réunion'],
+});
+
+export const RoomName = Type.Object({ uid: Uid, name: Type.String({ examples: ['Office'] }) });
+export type RoomName = Static<typeof RoomName>;
+
+export const DEVICE_STATES = ['active', 'pending', 'refused', 'removed'] as const;
+const DeviceState = OneOf(DEVICE_STATES, {
+  description:
+    '`pending` waits for somebody’s yes and is kept meanwhile; `removed` is out of service, its readings are still in the record',
+});
+
+/** The device's own newest word. */
+export const DeviceStatusSummary = Type.Object({
+  version: Type.Optional(Type.String()),
+  interval_s: Type.Optional(Type.Number({ description: 'It measures every so many seconds' })),
+  delivery: Type.Optional(OneOf(['receipt', 'broker'])),
+  sensor: Type.Optional(
+    Type.Object({
+      state: OneOf(['ok', 'fault', 'starting']),
+      description: Type.String(),
+      error: Type.Optional(Type.String()),
+      failures: Type.Number(),
+      crc_errors: Type.Number(),
+      missed: Type.Number(),
+    }),
+  ),
+  journal: Type.Optional(
+    Type.Object({
+      state: OneOf(['ok', 'memory']),
+      buffered: Type.Number({ description: 'Readings that wait to be delivered' }),
+      dropped: Type.Number(),
+      error: Type.Optional(Type.String()),
+    }),
+  ),
+  clock: Type.Optional(Type.Object({ state: OneOf(['synced', 'unsynced', 'waiting']) })),
+  config: Type.Optional(Type.Object({ state: OneOf(['ok', 'rejected']), error: Type.Optional(Type.String()) })),
+  last_error: Type.Optional(Type.String()),
+});
+export type DeviceStatusSummary = Static<typeof DeviceStatusSummary>;
+
+export const LatestOfDevice = Type.Object({
+  ts: IsoTime,
+  temperature: Type.Number({ description: '°C', examples: [21.02] }),
+  humidity: Type.Number({ description: '% relative', examples: [63.33] }),
+});
+
+export const Device = Type.Object({
+  uid: Uid,
+  room: Nullable(RoomName),
+  label: Nullable(Text(200, 'What people called it, else what it calls itself', 'Window')),
+  created_at: IsoTime,
+  last_seen_at: Nullable(IsoTime),
+  home_id: Nullable(Uid),
+  model: Nullable(Type.String({ examples: ['AHT20'] })),
+  state: DeviceState,
+  presence: OneOf(['online', 'offline', 'unknown'], { description: '`unknown`: an older agent, which does not say' }),
+  presence_at: Nullable(IsoTime),
+  latest: Nullable(LatestOfDevice),
+  status: Nullable(DeviceStatusSummary),
+  status_at: Nullable(IsoTime),
+});
+export type Device = Static<typeof Device>;
+
+export const DeviceParams = Type.Object({
+  uid: Type.String({ description: 'Uid of the device', examples: ['aht20-a1b2c3'] }),
+});
+
+export const DeviceListQuery = Type.Object({
+  removed: Type.Optional(Type.Boolean({ description: 'Also those that were taken out of service' })),
+});
+
+export const NewDevice = Type.Object(
+  {
+    device_uid: Uid,
+    room_name: Type.Optional(RoomNameField),
+    room_uid: Type.Optional(Uid),
+    label: Type.Optional(Label),
+    model: Type.Optional(Type.String({ minLength: 1, maxLength: 50, examples: ['AHT20'] })),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'A room that does not exist is made; `room_uid` names it then. One of `room_name` and `room_uid` is needed.',
+  },
+);
+export type NewDevice = Static<typeof NewDevice>;
+
+/** A school's worth; larger fleets come in several requests. */
+export const MAX_BATCH_DEVICES = 500;
+
+export const DeviceBatch = Type.Object(
+  { devices: Type.Array(NewDevice, { minItems: 1, maxItems: MAX_BATCH_DEVICES }) },
+  { additionalProperties: false },
+);
+
+export const DeviceChange = Type.Object(
+  {
+    label: Type.Optional(Nullable(Label)),
+    room_name: Type.Optional(Nullable(RoomNameField)),
+    room_uid: Type.Optional(Uid),
+    moved_at: Type.Optional(TimeParameter),
+    state: Type.Optional(OneOf(['active', 'refused'], { description: 'Yes or no to a device that is pending' })),
+  },
+  {
+    additionalProperties: false,
+    minProperties: 1,
+    description:
+      'What is absent stays. `label: null`: what it calls itself. `room_name: null`: it stands nowhere. `moved_at` says since when it stands in the room, and relabels what was measured since.',
+  },
+);
+export type DeviceChange = Static<typeof DeviceChange>;
+
+export const DeviceRemoval = Type.Object({
+  readings: Type.Optional(
+    OneOf(['keep', 'delete'], {
+      default: 'keep',
+      description: '`keep`: out of service, the record stays. `delete`: everything it ever said goes, for good.',
+    }),
+  ),
+});
+
+export const DeviceAndRoom = Type.Object({ device: Device, room: Nullable(RoomName) });
+
+export const DeviceSaved = Type.Object({ data: DeviceAndRoom, message: Type.String() });
+export const DevicesSaved = Type.Object({ data: Type.Array(DeviceAndRoom), message: Type.String() });
+
+export const DeviceRemoved = Type.Object({
+  message: Type.String(),
+  uid: Uid,
+  readings: OneOf(['kept', 'deleted'], { description: 'What happened to its readings' }),
+  reading_count: Type.Integer({ description: 'How many those were' }),
+});
+
+export const Placement = Type.Object({
+  room: RoomName,
+  from: Nullable(IsoTime),
+  to: Nullable(IsoTime),
+});
+export type Placement = Static<typeof Placement>;

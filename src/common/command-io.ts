@@ -15,12 +15,14 @@ interface TextOutput {
   write(text: string): unknown;
 }
 
-export type ExitCode = 0 | 1 | 78;
+export type ExitCode = 0 | 1 | 2 | 78;
 
 /** Done, and nothing is wrong. */
 export const EXIT_OK = 0;
 /** It could not be done, or something that was examined is not right. */
 export const EXIT_FAILED = 1;
+/** `verify` could not look: neither yes nor no. */
+export const EXIT_UNDECIDED = 2;
 /** A command line that can't be understood: EX_USAGE of sysexits.h. */
 export const EXIT_USAGE = 64;
 /** The config cannot be used: EX_CONFIG of sysexits.h, as `run` ends with it. */

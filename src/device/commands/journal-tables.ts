@@ -1,3 +1,4 @@
+import { textTable } from '../../common/text-table.ts';
 import { lossInWords } from '../doctor/examinations/journal.ts';
 import type { InspectedEntry, JournalReport } from '../journal/inspect.ts';
 import type { GapEntry, ReadingEntry } from '../journal/journal.ts';
@@ -23,7 +24,7 @@ export function reportLines(folder: string, reports: readonly JournalReport[], i
   const total = `${sum(({ unreleased }) => unreleased)} unreleased, ${kilobytes(sum(({ bytesOnDisk }) => bytesOnDisk))} on disk`;
   return [
     `${folder} (${isInUse ? 'an agent is writing to it' : 'no agent is writing to it'})`,
-    ...table([heading, ...rows]),
+    ...textTable([heading, ...rows]),
     ...reports.flatMap(remarks),
     total,
     '',
@@ -40,7 +41,7 @@ export function entryTable(entries: readonly InspectedEntry[]): string {
     entry.kind === 'gap' ? gapInWords(entry) : readingInWords(entry),
     released ? 'released' : 'waits',
   ]);
-  return `${table([['time (UTC)', 'device', 'epoch', 'number', 'what', 'delivery'], ...rows]).join('\n')}\n`;
+  return `${textTable([['time (UTC)', 'device', 'epoch', 'number', 'what', 'delivery'], ...rows]).join('\n')}\n`;
 }
 
 function remarks({ epoch, newerVersion, losses, uncertain }: JournalReport): readonly string[] {
@@ -62,14 +63,4 @@ function gapInWords({ gap }: GapEntry): string {
 
 function kilobytes(bytes: number): string {
   return `${Math.round(bytes / BYTES_PER_KB)} KB`;
-}
-
-function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

@@ -1,0 +1,62 @@
+import { type CommandIo, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
+import type { ConfigOptions } from '../../common/config-options.ts';
+import { textTable } from '../../common/text-table.ts';
+import type { StoredGap } from '../store/stored.ts';
+import { withStore } from './command-store.ts';
+import { isoOrNull, parseTimeOption, shownTime } from './command-times.ts';
+
+export interface GapsOptions extends ConfigOptions {
+  readonly device?: string;
+  readonly from?: string;
+  readonly to?: string;
+  /** How many, newest first. */
+  readonly limit: number;
+  readonly json: boolean;
+}
+
+/** Lists what devices say is missing from the record, and why. */
+export async function runGaps(options: GapsOptions, io: CommandIo): Promise<ExitCode> {
+  return await withStore(options, io, async ({ store, config }) => {
+    const { device, from, to, limit, json } = options;
+    const { timeZone } = config.house;
+    const { gaps, next } = await store.gaps({
+      limit,
+      ...(device !== undefined && { deviceUid: device }),
+      ...(from !== undefined && { fromMs: parseTimeOption('--from', from, timeZone) }),
+      ...(to !== undefined && { toMs: parseTimeOption('--to', to, timeZone) }),
+    });
+    if (json) {
+      io.stdout.write(`${JSON.stringify({ gaps: gaps.map(record), more: next !== undefined }, undefined, 2)}\n`);
+      return EXIT_OK;
+    }
+    const rows = gaps.map((gap) => [
+      gap.deviceUid,
+      gap.ofEpoch,
+      gap.toSeq === null ? `${gap.fromSeq} and on` : `${gap.fromSeq} to ${gap.toSeq}`,
+      String(gap.count ?? 'unknown'),
+      gap.reason,
+      shownTime(gap.fromTsMs),
+      shownTime(gap.toTsMs),
+    ]);
+    const heading = ['device', 'epoch', 'numbers', 'gone', 'reason', 'from', 'to'];
+    io.stdout.write(
+      gaps.length === 0 ? 'no device has told of a gap\n' : `${textTable([heading, ...rows]).join('\n')}\n`,
+    );
+    if (next !== undefined) io.stdout.write(`there are more; --limit ${limit * 10} shows them\n`);
+    return EXIT_OK;
+  });
+}
+
+function record(gap: StoredGap): object {
+  return {
+    device_id: gap.deviceUid,
+    epoch: gap.ofEpoch,
+    from_seq: gap.fromSeq,
+    to_seq: gap.toSeq,
+    count: gap.count,
+    reason: gap.reason,
+    from: isoOrNull(gap.fromTsMs),
+    to: isoOrNull(gap.toTsMs),
+    record: { epoch: gap.epoch, seq: gap.seq, ts: isoOrNull(gap.tsMs) },
+  };
+}

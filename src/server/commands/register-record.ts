@@ -1,0 +1,98 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { configOptions, type GivenOptions } from '../../common/config-options.ts';
+import type { CommandContext } from './command-context.ts';
+import { withConfigOptions } from './command-context.ts';
+
+/** The commands that look at the record: `verify`, `export`, `gaps`, `rejected`. */
+
+const DEFAULT_LIMIT = 20;
+
+/** `verify`: whether there is a hole, and where. */
+export function registerVerify(program: Command, { io, finish }: CommandContext): void {
+  withConfigOptions(program.command('verify'))
+    .description('prove the record: numbers received, missing, explained, doubled, of each device and epoch')
+    .option('-d, --device <uid>', 'only this device')
+    .option('--strict', 'count what was numbered before this server knew the device as a hole, too', false)
+    .option('--json', 'print it as JSON', false)
+    .addHelpText(
+      'after',
+      '\nExit code: 0 no unexplained hole, 1 there is one, 2 the record could not be examined, 78 the config cannot be used.',
+    )
+    .action(
+      async (given: GivenOptions & { readonly device?: string; readonly strict: boolean; readonly json: boolean }) => {
+        const { runVerify } = await import('./verify.ts');
+        const { device, strict, json } = given;
+        finish(await runVerify({ ...configOptions(given), strict, json, ...(device !== undefined && { device }) }, io));
+      },
+    );
+}
+
+interface GivenExport extends GivenOptions {
+  readonly format: 'csv' | 'jsonl';
+  readonly device?: string;
+  readonly room?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly output?: string;
+}
+
+/** `export`: readings as a file. */
+export function registerExport(program: Command, { io, finish }: CommandContext): void {
+  withConfigOptions(program.command('export'))
+    .description('write readings as CSV or JSON Lines, oldest first')
+    .addOption(new Option('-f, --format <format>', 'csv or jsonl').choices(['csv', 'jsonl']).default('csv'))
+    .option('-d, --device <uid>', 'only this device')
+    .addOption(new Option('-r, --room <uid>', 'only what was measured in this room').conflicts('device'))
+    .option('--from <time>', 'from this day or time on (default: the beginning)')
+    .option('--to <time>', 'up to this day or time, not included (default: now)')
+    .option('-o, --output <file>', 'write to this file instead of standard output')
+    .action(async (given: GivenExport) => {
+      const { runExport } = await import('./export.ts');
+      const { config: _path, set: _flags, ...options } = given;
+      finish(await runExport({ ...configOptions(given), ...options }, io));
+    });
+}
+
+interface GivenList extends GivenOptions {
+  readonly device?: string;
+  readonly limit: number;
+  readonly json: boolean;
+}
+
+/** `gaps`: what devices say is missing. */
+export function registerGaps(program: Command, { io, finish }: CommandContext): void {
+  withListOptions(program.command('gaps'))
+    .description('list what devices say is missing from the record, and why')
+    .option('--from <time>', 'gaps after this day or time')
+    .option('--to <time>', 'gaps before this day or time')
+    .action(async (given: GivenList & { readonly from?: string; readonly to?: string }) => {
+      const { runGaps } = await import('./gaps.ts');
+      const { config: _path, set: _flags, ...options } = given;
+      finish(await runGaps({ ...configOptions(given), ...options }, io));
+    });
+}
+
+/** `rejected`: what came and could not be stored. */
+export function registerRejected(program: Command, { io, finish }: CommandContext): void {
+  withListOptions(program.command('rejected'))
+    .description('list messages that could not be stored as readings: topic, reason, how often, how they began')
+    .option('--reason <code>', 'only those rejected for this reason')
+    .action(async (given: GivenList & { readonly reason?: string }) => {
+      const { runRejected } = await import('./rejected.ts');
+      const { config: _path, set: _flags, ...options } = given;
+      finish(await runRejected({ ...configOptions(given), ...options }, io));
+    });
+}
+
+function withListOptions(command: Command): Command {
+  return withConfigOptions(command)
+    .option('-d, --device <uid>', 'only of this device')
+    .option('-n, --limit <number>', 'how many, newest first', parseLimit, DEFAULT_LIMIT)
+    .option('--json', 'print it as JSON', false);
+}
+
+function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (!/^\d+$/.test(text) || limit < 1) throw new InvalidArgumentError('expected a whole number from 1.');
+  return limit;
+}

@@ -1,0 +1,64 @@
+import { type CommandIo, EXIT_FAILED, EXIT_OK, EXIT_UNDECIDED, type ExitCode } from '../../common/command-io.ts';
+import type { ConfigOptions } from '../../common/config-options.ts';
+import type { Store } from '../store/store.ts';
+import type { Device } from '../store/stored.ts';
+import { neighboursOf, timesOf } from '../verify/neighbours.ts';
+import { verdictOf } from '../verify/verdict.ts';
+import { CommandError, withStore } from './command-store.ts';
+import { deviceReport, emptySum, type Sum, summaryLine, verdictRecord, withVerdict } from './verify-report.ts';
+
+export interface VerifyOptions extends ConfigOptions {
+  /** Absent: every device, those that were removed too. */
+  readonly device?: string;
+  /** Numbers before the first one that came are holes, too. */
+  readonly strict: boolean;
+  readonly json: boolean;
+}
+
+/** Holes of an epoch that are shown; all are counted. */
+const MAX_SHOWN_HOLES = 20;
+
+/**
+ * Proves the record: every number that the devices gave is in the store, or a gap record says what became of it, or it is named as
+ * missing. Changes nothing, works beside a running server, one device at a time.
+ *
+ * Exit code: 0 no unexplained hole, 1 there is one (or a number that is doubled), 2 the record could not be examined, 78 the config
+ * cannot be used. @throws the signal's reason
+ */
+export async function runVerify(options: VerifyOptions, io: CommandIo): Promise<ExitCode> {
+  return await withStore(
+    options,
+    io,
+    async ({ store, path }) => {
+      const devices = await devicesOf(store, options.device);
+      if (!options.json) io.stdout.write(`techtemp-server verify, store ${path}\n\n`);
+      const records: object[] = [];
+      let sum = emptySum(io.clock.nowMs());
+      for (const device of devices) {
+        io.signal.throwIfAborted();
+        const verdict = verdictOf(device, await store.numbers(device.uid), { strict: options.strict });
+        sum = withVerdict(sum, verdict);
+        const times = await timesOf(store, verdict, neighboursOf(verdict, MAX_SHOWN_HOLES), io.signal);
+        if (options.json) records.push(verdictRecord(verdict, times));
+        else io.stdout.write(deviceReport(device, verdict, times, MAX_SHOWN_HOLES));
+      }
+      io.stdout.write(options.json ? asJson(path, records, sum) : `${summaryLine(sum)}\n`);
+      return sum.faulty > 0 ? EXIT_FAILED : EXIT_OK;
+    },
+    EXIT_UNDECIDED,
+  );
+}
+
+async function devicesOf(store: Store, uid: string | undefined): Promise<readonly Device[]> {
+  if (uid === undefined) return await store.devices({ withRemoved: true });
+  const device = await store.device(uid);
+  if (device === undefined) throw new CommandError(`There is no device ${uid}; techtemp-server devices lists them.`);
+  return [device];
+}
+
+function asJson(store: string, devices: readonly object[], sum: Sum): string {
+  const { holes, doubled, waiting, faulty } = sum;
+  const summary = { devices: sum.devices, readings: sum.readings, unnumbered: sum.unnumbered, missing: sum.missing };
+  const verdict = { ...summary, explained: sum.explained, before_record: sum.before, waiting, holes, doubled, faulty };
+  return `${JSON.stringify({ store, devices, summary: verdict, is_whole: faulty === 0 }, undefined, 2)}\n`;
+}

@@ -1,0 +1,139 @@
+import type { Bucket, Device, House, Reading, Room } from './model.ts';
+
+/** Everything that the page shows of now. Plain data: it is also what is kept for times without a connection. */
+export interface HouseState {
+  readonly house: House | null;
+  readonly rooms: readonly Room[];
+  readonly devices: readonly Device[];
+  /** By device. */
+  readonly latest: Readonly<Record<string, Reading>>;
+  /** The last day of each device, oldest first: the server's hours, then what came live. */
+  readonly recent: Readonly<Record<string, readonly Bucket[]>>;
+  /** When all of it was last asked for, by the server's clock. */
+  readonly loadedMs: number | null;
+}
+
+export const NOTHING_KNOWN: HouseState = {
+  house: null,
+  rooms: [],
+  devices: [],
+  latest: {},
+  recent: {},
+  loadedMs: null,
+};
+
+/** What the live stream tells. */
+export type LiveChange =
+  | { readonly kind: 'reading'; readonly reading: Reading }
+  | { readonly kind: 'history'; readonly deviceUid: string; readonly fromMs: number; readonly toMs: number }
+  | { readonly kind: 'device'; readonly deviceUid: string }
+  | { readonly kind: 'gap'; readonly deviceUid: string }
+  | { readonly kind: 'rejected' }
+  | { readonly kind: 'resync' };
+
+/** What has to be asked for because of it. */
+export type Question = 'everything' | 'devices' | 'recent';
+
+/** What comes live is gathered in buckets of this width. */
+const LIVE_BUCKET_MS = 300_000;
+export const RECENT_MS = 86_400_000;
+
+/** The same change twice changes nothing; the order of readings of one device doesn't matter. */
+export function reduce(state: HouseState, change: LiveChange): { readonly state: HouseState; readonly ask?: Question } {
+  switch (change.kind) {
+    case 'reading': {
+      const next = withReading(state, change.reading);
+      const isKnown = state.devices.some(({ uid }) => uid === change.reading.deviceUid);
+      return isKnown ? { state: next } : { state: next, ask: 'devices' };
+    }
+    case 'history': {
+      const isRecent = state.loadedMs !== null && change.toMs > state.loadedMs - RECENT_MS;
+      return isRecent ? { state, ask: 'recent' } : { state };
+    }
+    case 'device':
+      return { state, ask: 'devices' };
+    case 'resync':
+      return { state, ask: 'everything' };
+    case 'gap':
+    case 'rejected':
+      return { state };
+  }
+}
+
+/** Their newest readings count, unless the stream has told newer ones meanwhile. */
+export function withDevices(state: HouseState, devices: readonly Device[]): HouseState {
+  const latest = devices.flatMap(({ uid, latest: told }) => {
+    const known = state.latest[uid];
+    const newest = told === null || (known !== undefined && known.tsMs > told.tsMs) ? known : told;
+    return newest === undefined ? [] : [[uid, newest] as const];
+  });
+  return { ...state, devices, latest: Object.fromEntries(latest) };
+}
+
+function withReading(state: HouseState, reading: Reading): HouseState {
+  const { deviceUid } = reading;
+  const known = state.latest[deviceUid];
+  if (known !== undefined && known.tsMs >= reading.tsMs) {
+    return state;
+  }
+  return {
+    ...state,
+    latest: { ...state.latest, [deviceUid]: reading },
+    recent: { ...state.recent, [deviceUid]: withLive(state.recent[deviceUid] ?? [], reading) },
+  };
+}
+
+function withLive(buckets: readonly Bucket[], { tsMs, celsius, percent }: Reading): Bucket[] {
+  const fromMs = Math.floor(tsMs / LIVE_BUCKET_MS) * LIVE_BUCKET_MS;
+  const kept = buckets.filter((bucket) => bucket.toMs > tsMs - RECENT_MS);
+  const last = kept.at(-1);
+  const merges = last?.fromMs === fromMs && last.toMs === fromMs + LIVE_BUCKET_MS;
+  const before = merges ? last : undefined;
+  const count = before?.count ?? 0;
+  const merged: Bucket = {
+    fromMs,
+    toMs: fromMs + LIVE_BUCKET_MS,
+    count: count + 1,
+    temperature: spread(before?.temperature ?? null, count, celsius),
+    humidity: spread(before?.humidity ?? null, count, percent),
+  };
+  return [...(merges ? kept.slice(0, -1) : kept), merged];
+}
+
+function spread(before: Bucket['temperature'], count: number, value: number): Bucket['temperature'] {
+  if (before === null) {
+    return { min: value, avg: value, max: value };
+  }
+  return {
+    min: Math.min(before.min, value),
+    avg: (before.avg * count + value) / (count + 1),
+    max: Math.max(before.max, value),
+  };
+}
+
+/** Least and most since the local day began, and the mean of the last 24 hours. Null where nothing was measured. */
+export interface DaySummary {
+  readonly today: { readonly min: number; readonly max: number } | null;
+  readonly mean: { readonly celsius: number; readonly percent: number } | null;
+}
+
+export function summaryOf(buckets: readonly Bucket[], startOfDayMs: number): DaySummary {
+  let [min, max] = [Infinity, -Infinity];
+  let [weight, celsius, percent] = [0, 0, 0];
+  for (const { fromMs, toMs, count, temperature, humidity } of buckets) {
+    if (temperature === null || humidity === null) continue;
+    if (fromMs >= startOfDayMs) {
+      min = Math.min(min, temperature.min);
+      max = Math.max(max, temperature.max);
+    }
+    // By time, not by count: an hour with few readings is still an hour.
+    const span = count === 0 ? 0 : toMs - fromMs;
+    weight += span;
+    celsius += span * temperature.avg;
+    percent += span * humidity.avg;
+  }
+  return {
+    today: min <= max ? { min, max } : null,
+    mean: weight === 0 ? null : { celsius: celsius / weight, percent: percent / weight },
+  };
+}

@@ -1,0 +1,47 @@
+import type { ComponentChildren, JSX } from 'preact';
+
+/** Drawn by hand on a grid of 24, in the colour of the text; what they mean is said in words beside them. */
+function Icon({ children }: { readonly children: ComponentChildren }): JSX.Element {
+  return (
+    <svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" focusable="false">
+      {children}
+    </svg>
+  );
+}
+
+const line = {
+  fill: 'none',
+  stroke: 'currentColor',
+  'stroke-width': 2,
+  'stroke-linecap': 'round',
+  'stroke-linejoin': 'round',
+} as const;
+
+const PATHS = {
+  home: 'M4 11.5 12 5l8 6.5M6.5 10v9h11v-9M10.5 19v-5h3v5',
+  chart: 'M4 4v16h16M8 15l3.5-5 3 3L20 7',
+  devices: 'M5 6h14v8H5zM9 18h6M12 14v4',
+  wall: 'M3 5h18v12H3zM9 21h6',
+  settings: 'M4 7h9M17 7h3M4 17h3M11 17h9M15 4.5v5M9 14.5v5',
+  pause: 'M9 6v12M15 6v12',
+  play: 'M8 5.5v13l10-6.5z',
+  left: 'M14.5 6 8.5 12l6 6',
+  right: 'M9.5 6l6 6-6 6',
+  plus: 'M12 6v12M6 12h12',
+  minus: 'M6 12h12',
+  reset: 'M19 12a7 7 0 1 1-2.2-5.1M19 4v4h-4',
+  down: 'M12 5v10M7.5 11l4.5 4.5 4.5-4.5M5 19.5h14',
+  link: 'M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1',
+  table: 'M4 5h16v14H4zM4 10h16M4 14.5h16M10 5v14',
+  close: 'M6 6l12 12M18 6 6 18',
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+export function Glyph({ name }: { readonly name: IconName }): JSX.Element {
+  return (
+    <Icon>
+      <path d={PATHS[name]} {...line} />
+    </Icon>
+  );
+}

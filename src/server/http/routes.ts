@@ -1,4 +1,5 @@
 import type { RouteFile } from './app.ts';
+import { addDeviceReadingsRoutes } from './routes/device-readings.ts';
 import { addDeviceRoutes } from './routes/devices.ts';
 import { addEventsRoutes } from './routes/events.ts';
 import { addExportRoutes } from './routes/export.ts';
@@ -8,7 +9,9 @@ import { addMetricsRoutes } from './routes/metrics.ts';
 import { addReadingsRoutes } from './routes/readings.ts';
 import { addRejectedRoutes } from './routes/rejected.ts';
 import { addRoomRoutes } from './routes/rooms.ts';
+import { addSeriesRoutes } from './routes/series.ts';
 import { addServerRoutes } from './routes/server.ts';
+import { addStatisticsRoutes } from './routes/statistics.ts';
 
 /** What the API is made of; the paths are relative to `/api/v1`. */
 export const API_ROUTES: readonly RouteFile[] = [
@@ -16,6 +19,9 @@ export const API_ROUTES: readonly RouteFile[] = [
   addDeviceRoutes,
   addRoomRoutes,
   addReadingsRoutes,
+  addDeviceReadingsRoutes,
+  addSeriesRoutes,
+  addStatisticsRoutes,
   addGapsRoutes,
   addRejectedRoutes,
   addExportRoutes,

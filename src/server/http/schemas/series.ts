@@ -5,6 +5,7 @@ import { TimeIn, To } from './readings.ts';
 import { TimeZone } from './time-zone.ts';
 
 export const SERIES_BUCKETS = ['raw', '5m', '1h', '1d'] as const;
+/** The usual ones; any other number of minutes or hours that divides a day, days and weeks will do. */
 export type SeriesBucket = (typeof SERIES_BUCKETS)[number];
 
 /** How many devices and rooms one question may name. */
@@ -29,6 +30,7 @@ export const SeriesSource = Type.Object({
   kind: SourceKind,
   uid: Type.String(),
   name: Nullable(Type.String({ description: "The device's label or the room's name" })),
+  bucket: Type.String({ description: '`raw`, `2m`, `1h` …: never `auto`, but what that came to for this source' }),
   buckets: Type.Array(Bucket),
   gaps: Type.Array(Gap, { description: 'What devices say is missing in this time, and why; newest first' }),
   has_more_gaps: Type.Boolean({ description: 'There are more than these: GET /api/v1/gaps pages through all' }),
@@ -38,22 +40,28 @@ export type SeriesSource = Static<typeof SeriesSource>;
 export const Series = Type.Object({
   from: IsoTime,
   to: IsoTime,
-  tz: Type.String({ description: 'The time zone in which the buckets begin' }),
-  bucket: OneOf(SERIES_BUCKETS, { description: 'Never `auto`: what that came to' }),
+  tz: Type.String({ description: 'The time zone in whose local time the buckets begin' }),
   sources: Type.Array(SeriesSource, { description: 'As asked for: devices, then rooms' }),
 });
 export type Series = Static<typeof Series>;
 
-const Sources = Type.Optional(Type.Array(Uid, { maxItems: MAX_SOURCES, description: 'May be repeated' }));
+/** Which devices or rooms; none of either: all devices. */
+export const Sources = Type.Optional(
+  Type.Array(Uid, { maxItems: MAX_SOURCES, description: 'May be repeated. No device and no room: all devices' }),
+);
 
 export const SeriesQuery = Type.Object({
   device: Sources,
   room: Sources,
   from: TimeIn('Included; absent: 24 hours before `to`.'),
   to: To,
-  bucket: OneOf([...SERIES_BUCKETS, 'auto'], {
+  bucket: Type.String({
+    pattern: '^(auto|raw|[1-9][0-9]{0,3}[mhdw])$',
     default: 'auto',
-    description: '`auto`: whatever comes nearest to `points`. Buckets begin at whole steps of local time in `tz`',
+    description:
+      'raw, auto, or a number of minutes or hours that divides a day, of days or of weeks: 5m, 1h, 1d. Buckets begin at whole steps of ' +
+      'local time in `tz`. auto: what comes nearest to `points`; the readings themselves where there are not more of them',
+    examples: ['1h'],
   }),
   points: Type.Integer({
     minimum: 10,

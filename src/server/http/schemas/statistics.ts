@@ -1,10 +1,8 @@
 import { type Static, Type } from 'typebox';
-import { IsoTime, Nullable, Uid } from './common.ts';
+import { IsoTime, Nullable } from './common.ts';
 import { TimeIn } from './readings.ts';
-import { SourceKind, Spread } from './series.ts';
+import { SourceKind, Sources, Spread } from './series.ts';
 import { TimeZone } from './time-zone.ts';
-
-const Sources = Type.Optional(Type.Array(Uid, { maxItems: 50, description: 'May be repeated' }));
 
 /** What one device or room gave on one day. */
 export const DayStatistics = Type.Object({

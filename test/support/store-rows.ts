@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import { MIGRATIONS } from '../../src/server/store/sqlite/migrations/all.ts';
+import type { StoredGap } from '../../src/server/store/stored.ts';
 
 /** The newest schema, in memory or in a file, with nothing in it. */
 export function emptyDatabase(path = ':memory:'): Database.Database {
@@ -65,6 +66,19 @@ export class StoreRows {
          humidity_min = min(humidity_min, @h), humidity_max = max(humidity_max, @h)`,
       )
       .run({ device, hour: Math.floor(row.tsMs / 3_600_000) * 3_600_000, t: temperature, h: humidity });
+  }
+
+  gap(gap: StoredGap): void {
+    const { deviceUid, epoch, seq, tsMs, ofEpoch, fromSeq, toSeq, count, reason, fromTsMs, toTsMs } = gap;
+    this.db
+      .prepare(
+        `INSERT INTO gaps (device_id, epoch_id, seq, ts_ms, of_epoch, from_seq, to_seq, count, reason, from_ts_ms, to_ts_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        ...[this.device(deviceUid), this.epoch(deviceUid, epoch), seq, tsMs],
+        ...[ofEpoch, fromSeq, toSeq, count, reason, fromTsMs, toTsMs],
+      );
   }
 
   #id(sql: string, uid: string): number {

@@ -46,6 +46,8 @@ export interface Subscription {
 export interface ConnectionOptions extends BrokerIdentity {
   readonly protocolVersion: 4 | 5;
   readonly will: OutgoingMessage;
+  /** `lasting` (the default): the broker keeps the session and queues for it. `short`: for a look, nothing stays behind. */
+  readonly session?: 'lasting' | 'short';
   readonly connectTimeoutMs: number;
   /** Longest wait for the broker's answer to anything, while the connection is read. */
   readonly answerTimeoutMs: number;
@@ -53,9 +55,9 @@ export interface ConnectionOptions extends BrokerIdentity {
   readonly receiveMaximum: number;
   readonly maxPayloadBytes: () => number;
   /** Each message, in order. Must not throw; what it is given is valid only during the call. */
-  readonly onMessage: (message: IncomingMessage) => void;
+  readonly onMessage: (message: IncomingMessage, connection: MqttConnection) => void;
   /** After all messages that one read of the socket brought. */
-  readonly onRead: (bytes: number) => void;
+  readonly onRead: (bytes: number, connection: MqttConnection) => void;
 }
 
 /** One attempt: resolves after CONNACK. @throws LinkError, or the signal's reason */

@@ -84,7 +84,7 @@ class Connection implements MqttConnection {
     this.#decode = createPacketDecoder(options.protocolVersion);
     this.#reader = new FrameReader(
       options.protocolVersion,
-      { onMessage: options.onMessage, onPacket: (frame) => this.#take(frame) },
+      { onMessage: (message) => options.onMessage(message, this), onPacket: (frame) => this.#take(frame) },
       options.maxPayloadBytes,
     );
     this.#liveness = new Liveness({
@@ -221,20 +221,21 @@ class Connection implements MqttConnection {
   }
 
   #sendConnect(): void {
-    const { clientId, username, password, keepaliveMs, will, receiveMaximum } = this.#options;
+    const { clientId, username, password, keepaliveMs, will, receiveMaximum, session } = this.#options;
+    const sessionExpiryInterval = session === 'short' ? 0 : SESSION_NEVER_EXPIRES;
     const isFive = this.protocolVersion === 5;
     this.#sendPacket({
       cmd: 'connect',
       protocolId: 'MQTT',
       protocolVersion: this.protocolVersion,
       clientId,
-      clean: false,
+      clean: session === 'short',
       keepalive: Math.max(1, Math.round(keepaliveMs / 1000)),
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password: Buffer.from(password) }),
       will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: will.retain },
       // No Maximum Packet Size: the broker would drop what is larger, and nobody would ever know that it came.
-      ...(isFive && { properties: { sessionExpiryInterval: SESSION_NEVER_EXPIRES, receiveMaximum } }),
+      ...(isFive && { properties: { sessionExpiryInterval, receiveMaximum } }),
     });
   }
 
@@ -247,7 +248,7 @@ class Connection implements MqttConnection {
       this.over(this.#malformed(error));
       return;
     }
-    if (this.#phase === 'established') this.#options.onRead(chunk.length);
+    if (this.#phase === 'established') this.#options.onRead(chunk.length, this);
   }
 
   #take(frame: Buffer): void {

@@ -1,0 +1,149 @@
+import { backOffMs } from '../../common/back-off.ts';
+import type { Clock, Random } from '../../common/clock.ts';
+import { createFaultLog, type FaultLog } from '../../common/fault-log.ts';
+import type { Live } from '../../common/live.ts';
+import type { Log } from '../../common/log.ts';
+import type { Pulse } from '../../common/pulse.ts';
+import type { IngestSection } from '../config/server-config.ts';
+import type { CommitResult, IngestMessage, IngestStore, RejectedMessage } from '../store/ingest-store.ts';
+import { StoreError } from '../store/store.ts';
+import type { Waiting } from './inbox.ts';
+import type { IngestObserver } from './ingest.ts';
+
+export interface CommitterParts {
+  readonly store: IngestStore;
+  readonly ingest: Live<IngestSection>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly pulse: Pulse;
+  readonly observer: IngestObserver;
+  /** These are on disk, in the order in which they came: acknowledge them. */
+  readonly onStored: (stored: readonly Waiting[], result: CommitResult | undefined) => void;
+}
+
+/** Between attempts while the disk is full, the database locked, or somebody has to act. */
+const RETRY = { minMs: 200, maxMs: 10_000 };
+/** A disk that answers later than this hangs, which only a restart can cure, if anything can. */
+const COMMIT_LIMIT_MS = 300_000;
+
+/** Brings groups to disk: whatever happens, none of it is dropped, and none of it is acknowledged earlier. */
+export class Committer {
+  readonly #parts: CommitterParts;
+  readonly #faults: FaultLog;
+  #lastCommitMs: number | null = null;
+  #problem: string | undefined;
+
+  constructor(parts: CommitterParts) {
+    this.#parts = parts;
+    this.#faults = createFaultLog(parts.log, parts.clock);
+  }
+
+  lastCommitMs(): number | null {
+    return this.#lastCommitMs;
+  }
+
+  /** Why the last attempt failed; undefined when it succeeded. */
+  problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /**
+   * Resolves when every message of the group is on disk, as what it is or as rejected. While the store cannot, the same messages
+   * are tried again. Where it can and one of them is the reason that it will not, that one is found by halving.
+   * @throws the signal's reason; what has not been reported as stored by then has not been
+   */
+  async commit(group: readonly Waiting[], signal: AbortSignal): Promise<void> {
+    const messages = group.flatMap(({ message }) => (message === undefined ? [] : [message]));
+    if (messages.length === 0) {
+      this.#parts.onStored(group, undefined);
+      return;
+    }
+    const result = await this.#tryUntilClear(messages, signal);
+    if (!(result instanceof Error)) this.#parts.onStored(group, result);
+    else if (group.length > 1) {
+      const middle = group.length >> 1;
+      await this.commit(group.slice(0, middle), signal);
+      await this.commit(group.slice(middle), signal);
+    } else await this.#rejectCulprit(group, result, signal);
+  }
+
+  /** @returns an error that comes from the messages, not from the state of the store */
+  async #tryUntilClear(messages: readonly IngestMessage[], signal: AbortSignal): Promise<CommitResult | Error> {
+    const { clock, random } = this.#parts;
+    for (let attempt = 0; ; attempt += 1) {
+      signal.throwIfAborted();
+      const result = await this.#try(messages);
+      if (!(result instanceof Error) || !isOfTheStore(result)) return result;
+      await clock.sleep(backOffMs(attempt, RETRY, random), signal);
+    }
+  }
+
+  async #try(messages: readonly IngestMessage[]): Promise<CommitResult | Error> {
+    const { clock, ingest, observer, pulse, store } = this.#parts;
+    const { registration, maxRejected } = ingest.current;
+    const beganMs = clock.monotonicMs();
+    try {
+      const result = await pulse.during(COMMIT_LIMIT_MS, store.commit({ messages, registration, maxRejected }));
+      this.#problem = undefined;
+      this.#lastCommitMs = clock.nowMs();
+      this.#faults.works({}, 'the store takes readings again');
+      observer.committed(result.counts, clock.monotonicMs() - beganMs);
+      return result;
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : new Error(String(cause));
+      const code = error instanceof StoreError ? error.code : 'INTERNAL';
+      this.#problem = error.message;
+      this.#faults.failed(
+        code,
+        { code, error, messages: messages.length },
+        `nothing is acknowledged until it can be stored: ${error.message}`,
+      );
+      observer.commitFailed(code);
+      return error;
+    }
+  }
+
+  /** A message that no store takes is kept as rejected; if even that fails, the broker keeps it. */
+  async #rejectCulprit(group: readonly Waiting[], error: Error, signal: AbortSignal): Promise<void> {
+    const message = group[0]?.message;
+    if (message === undefined) return;
+    const { topic } = message;
+    const result =
+      message.kind === 'rejected' ? error : await this.#tryUntilClear([asRejected(message, error)], signal);
+    if (result instanceof Error) {
+      this.#parts.log.error(
+        { topic, error: result },
+        `a message on ${topic} cannot be stored, not even as rejected; it is left with the broker. This is a bug; please report it`,
+      );
+      return;
+    }
+    this.#parts.log.error(
+      { topic, error },
+      `a message on ${topic} could not be stored and was rejected. This is a bug; please report it`,
+    );
+    this.#parts.onStored(group, result);
+  }
+}
+
+/** The same call may succeed later: by itself, or once a person has acted. */
+function isOfTheStore(error: Error): boolean {
+  if (!(error instanceof StoreError)) return false;
+  return error.isTemporary || error.code === 'STORE_NEWER_SCHEMA' || error.code === 'STORE_DAMAGED';
+}
+
+function asRejected(message: Exclude<IngestMessage, RejectedMessage>, error: Error): RejectedMessage {
+  const payload = message.kind === 'items' ? `${message.items.length} items` : 'a status';
+  const { topic, receivedMs, deviceUid } = message;
+  const detail = `the store refused it: ${error.message}`.slice(0, 300);
+  return {
+    kind: 'rejected',
+    topic,
+    receivedMs,
+    deviceUid,
+    reason: 'bad-shape',
+    detail,
+    payload,
+    payloadBytes: payload.length,
+  };
+}

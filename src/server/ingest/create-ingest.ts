@@ -1,0 +1,256 @@
+import type { Clock, Random } from '../../common/clock.ts';
+import type { Live } from '../../common/live.ts';
+import type { Log } from '../../common/log.ts';
+import type { Progress } from '../../common/progress.ts';
+import { Pulse } from '../../common/pulse.ts';
+import { supervise } from '../../common/supervise.ts';
+import type { IngestSection, MqttSection } from '../config/server-config.ts';
+import type { MqttConnection } from '../mqtt/connection.ts';
+import { ConnectionLoop } from '../mqtt/connection-loop.ts';
+import type { IncomingMessage } from '../mqtt/frame-reader.ts';
+import { createOpenConnection } from '../mqtt/open-connection.ts';
+import type { CommitResult, IngestStore } from '../store/ingest-store.ts';
+import { BrokerDrops, DROPS_TOPIC } from './broker-drops.ts';
+import { Committer } from './committer.ts';
+import { Conversation, willOf } from './conversation.ts';
+import { decodeMessage } from './decode-message.ts';
+import { Inbox, type Waiting } from './inbox.ts';
+import type { ChangeSink, IngestObserver, IngestState } from './ingest.ts';
+import { ReceiptDesk } from './receipts.ts';
+
+export interface IngestParts {
+  readonly store: IngestStore;
+  readonly mqtt: Live<MqttSection>;
+  readonly ingest: Live<IngestSection>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly progress: Progress;
+  /** Longest time for which it may idle without a beat. */
+  readonly maxIdleMs: number;
+  readonly changes: ChangeSink;
+  readonly observer: IngestObserver;
+  /** The environment; only CREDENTIALS_DIRECTORY is looked at. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether this machine's wall clock can be believed. */
+  readonly isClockTrusted: () => boolean;
+}
+
+export interface Ingest {
+  /** Resolves once the signal is aborted, what was taken is stored and acknowledged, and the broker was told; bounded in time. */
+  run(signal: AbortSignal): Promise<void>;
+  state(): IngestState;
+}
+
+/** Messages that the broker may have on the way to us: enough for the next group to come while one is being written. */
+const RECEIVE_MAXIMUM = 1_000;
+/** A transaction is small enough not to hold up the readers of the store, however large the messages are. */
+const MAX_GROUP_BYTES = 1_048_576;
+/** Large messages wait in smaller number. */
+const MAX_WAITING_BYTES = 16_777_216;
+/** At a stop: for what was taken to reach the disk. */
+const DRAIN_LIMIT_MS = 10_000;
+
+export function createIngest(parts: IngestParts): Ingest {
+  return new MqttIngest(parts);
+}
+
+/**
+ *   socket --decode--> inbox --groups--> committer --fsync--> PUBACK to the broker, receipts to the devices, changes to who watches
+ *      ^                 |
+ *      '-- not read while too much waits
+ */
+class MqttIngest implements Ingest {
+  readonly #parts: IngestParts;
+  readonly #pulse: Pulse;
+  readonly #inbox = new Inbox();
+  readonly #receipts: ReceiptDesk;
+  readonly #committer: Committer;
+  readonly #drops: BrokerDrops;
+  readonly #conversation: Conversation;
+  readonly #connections: ConnectionLoop;
+  /** The connection that is not being read because too much waits. */
+  #heldBack: MqttConnection | undefined;
+  #messagesOfRead = 0;
+  /** Messages taken from the inbox and not yet on disk. */
+  #underway = 0;
+  /** Monotonic time of the read that is being decoded. */
+  #readMs: number | undefined;
+  #isTaking = true;
+  readonly #drained: Promise<void>;
+  #resolveDrained!: () => void;
+
+  constructor(parts: IngestParts) {
+    const { clock, random, log, mqtt, ingest, observer, env, store } = parts;
+    this.#parts = parts;
+    this.#drained = new Promise((resolve) => {
+      this.#resolveDrained = resolve;
+    });
+    this.#pulse = new Pulse(clock, parts.progress, parts.maxIdleMs);
+    this.#receipts = new ReceiptDesk({ clock, log, observer });
+    this.#drops = new BrokerDrops(clock, log);
+    const onStored = (stored: readonly Waiting[], result: CommitResult | undefined): void =>
+      this.#stored(stored, result);
+    this.#committer = new Committer({ store, ingest, clock, random, log, pulse: this.#pulse, observer, onStored });
+    this.#conversation = new Conversation({ clock, log, mqtt, receipts: this.#receipts });
+    this.#connections = new ConnectionLoop({
+      mqtt,
+      clock,
+      random,
+      log,
+      env,
+      pulse: this.#pulse,
+      openConnection: createOpenConnection({ clock }),
+      receiveMaximum: Math.max(RECEIVE_MAXIMUM, ingest.current.batchMessages),
+      will: willOf,
+      incoming: {
+        maxPayloadBytes: () => ingest.current.maxPayloadBytes,
+        onMessage: (message, connection) => this.#take(message, connection),
+        onRead: (bytes, connection) => this.#wasRead(bytes, connection),
+      },
+      converse: async (connection, opened, signal) =>
+        await this.#conversation.hold(connection, opened, async () => await this.#untilDrained(), signal),
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const loops = {
+      broker: async (end: AbortSignal) => this.#connections.run(end),
+      commits: async (end: AbortSignal) => this.#commits(end),
+    };
+    await this.#pulse.accompany(supervise(loops, signal));
+  }
+
+  state(): IngestState {
+    const { brokerHost, brokerPort } = this.#parts.mqtt.current;
+    const problem = this.#committer.problem();
+    return {
+      ...this.#connections.state(),
+      broker: `${brokerHost}:${brokerPort}`,
+      waiting: this.#inbox.length + this.#underway,
+      isHeldBack: this.#heldBack !== undefined,
+      lastCommitMs: this.#committer.lastCommitMs(),
+      ...(problem !== undefined && { storeProblem: problem }),
+      brokerDropped: this.#drops.count(),
+    };
+  }
+
+  /** A new connection for a new configuration has nothing to wait for; a stop has. */
+  async #untilDrained(): Promise<void> {
+    if (!this.#isTaking) await this.#drained;
+  }
+
+  #take(message: IncomingMessage, connection: MqttConnection): void {
+    // At a stop the connection is read on, for the answers to our last words; what is not acknowledged comes again.
+    if (!this.#isTaking) return;
+    if (message.topic === DROPS_TOPIC) {
+      this.#drops.heard(message.payload.toString());
+      return;
+    }
+    const { clock, ingest, isClockTrusted } = this.#parts;
+    const { maxPayloadBytes } = ingest.current;
+    const context = { nowMs: clock.nowMs(), isClockTrusted: isClockTrusted(), maxPayloadBytes };
+    const decoded = decodeMessage(message, context);
+    if (decoded !== undefined && decoded.kind !== 'rejected') this.#conversation.heardFrom(decoded.homeId, connection);
+    this.#readMs ??= clock.monotonicMs();
+    this.#messagesOfRead += 1;
+    const { packetId, payload } = message;
+    this.#inbox.put({ message: decoded, bytes: payload.length, packetId, connection, readMs: this.#readMs });
+  }
+
+  #wasRead(bytes: number, connection: MqttConnection): void {
+    if (this.#messagesOfRead > 0) this.#parts.observer.received(this.#messagesOfRead, bytes);
+    this.#messagesOfRead = 0;
+    this.#readMs = undefined;
+    this.#inbox.ring();
+    const { maxWaiting } = this.#parts.ingest.current;
+    if (this.#inbox.length < maxWaiting && this.#inbox.bytes < MAX_WAITING_BYTES) return;
+    connection.holdBack();
+    this.#heldBack = connection;
+  }
+
+  #readOn(): void {
+    const { maxWaiting } = this.#parts.ingest.current;
+    if (this.#inbox.length > maxWaiting / 2 || this.#inbox.bytes > MAX_WAITING_BYTES / 2) return;
+    this.#heldBack?.letCome();
+    this.#heldBack = undefined;
+  }
+
+  /** Resolves at a stop, when what was taken is on disk or time is up. */
+  async #commits(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#parts;
+    const giveUp = new AbortController();
+    const over = new AbortController();
+    const stop = async (): Promise<void> => {
+      this.#isTaking = false;
+      this.#heldBack?.letCome();
+      this.#heldBack = undefined;
+      this.#inbox.ring();
+      await clock.sleep(DRAIN_LIMIT_MS, over.signal);
+      log.warn(
+        { waiting: this.#inbox.length + this.#underway },
+        'stopped before all that was taken could be stored; the broker keeps it',
+      );
+      giveUp.abort(new Error('the time for storing at a stop is up'));
+    };
+    // Rejects only when it is called off.
+    const onAbort = (): void => void stop().catch(() => undefined);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    const gaveUp = new Promise<void>((resolve) =>
+      giveUp.signal.addEventListener('abort', () => resolve(), { once: true }),
+    );
+    try {
+      await Promise.race([this.#commitLoop(signal, giveUp.signal), gaveUp]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      over.abort(new Error('stored'));
+      this.#resolveDrained();
+    }
+  }
+
+  async #commitLoop(stop: AbortSignal, giveUp: AbortSignal): Promise<void> {
+    for (;;) {
+      if (this.#inbox.length === 0) {
+        if (stop.aborted) return;
+        await this.#inbox.arrival();
+        continue;
+      }
+      const group = this.#inbox.take(this.#parts.ingest.current.batchMessages, MAX_GROUP_BYTES);
+      this.#underway = group.length;
+      try {
+        await this.#committer.commit(group, giveUp);
+      } catch (error) {
+        if (giveUp.aborted) return;
+        throw error;
+      } finally {
+        this.#underway = 0;
+      }
+      this.#readOn();
+    }
+  }
+
+  /** On disk. Everything that is said of it now leaves in one write. */
+  #stored(stored: readonly Waiting[], result: CommitResult | undefined): void {
+    const { changes, clock, mqtt } = this.#parts;
+    acknowledge(stored);
+    if (result === undefined) return;
+    if (mqtt.current.receipts) this.#receipts.stored(result.receipts, stored[0]?.readMs ?? clock.monotonicMs());
+    if (result.changes.length > 0) changes.publish(result.changes, clock.nowMs());
+  }
+}
+
+/** In the order in which they came; nearly always all on one connection. */
+function acknowledge(stored: readonly Waiting[]): void {
+  let packetIds: number[] = [];
+  let connection = stored[0]?.connection;
+  for (const waiting of stored) {
+    if (waiting.connection !== connection) {
+      connection?.acknowledge(packetIds);
+      packetIds = [];
+      connection = waiting.connection;
+    }
+    if (waiting.packetId > 0) packetIds.push(waiting.packetId);
+  }
+  connection?.acknowledge(packetIds);
+}

@@ -1,0 +1,132 @@
+import type { Clock } from '../../common/clock.ts';
+import { createFaultLog, type FaultLog } from '../../common/fault-log.ts';
+import type { Log } from '../../common/log.ts';
+import { LinkError } from '../../common/mqtt/link-error.ts';
+import { encodeReceipt } from '../../contract/receipt.ts';
+import { countOfRanges, normaliseRanges, type SeqRange } from '../../contract/seq-ranges.ts';
+import { sensorTopic } from '../../contract/topics.ts';
+import type { MqttConnection } from '../mqtt/connection.ts';
+import type { ReceiptFor } from '../store/ingest-store.ts';
+import type { IngestObserver } from './ingest.ts';
+
+export interface ReceiptDeskParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly observer: IngestObserver;
+}
+
+/** On the way at once; the broker may allow fewer. More would not be faster: what waits is merged. */
+const MAX_IN_FLIGHT = 50;
+/** Ranges in one receipt: some 12 KB, far below what agents and brokers take. */
+const MAX_RANGES = 500;
+/** Journals for which a receipt may wait. Whom it does not reach sends again, and is told then. */
+const MAX_WAITING = 20_000;
+
+interface Pending {
+  readonly homeId: string;
+  readonly deviceUid: string;
+  readonly epoch: string;
+  ranges: readonly SeqRange[];
+  /** When the oldest of these was read from the socket. */
+  sinceMs: number;
+}
+
+/** Tells the devices what is on disk. While a receipt waits for its turn, what is stored meanwhile joins it. */
+export class ReceiptDesk {
+  readonly #parts: ReceiptDeskParts;
+  readonly #faults: FaultLog;
+  readonly #pending = new Map<string, Pending>();
+  #connection: MqttConnection | undefined;
+  #inFlight = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(parts: ReceiptDeskParts) {
+    this.#parts = parts;
+    this.#faults = createFaultLog(parts.log, parts.clock);
+  }
+
+  /** These numbers are on disk. `sinceMs`: monotonic time at which the first of them was read. */
+  stored(receipts: readonly ReceiptFor[], sinceMs: number): void {
+    for (const { homeId, deviceUid, epoch, stored } of receipts)
+      this.#add({ homeId, deviceUid, epoch, ranges: stored, sinceMs });
+    this.#pump();
+  }
+
+  /** From now on they go this way. What was on its way on the connection before goes again. */
+  use(connection: MqttConnection): void {
+    this.#connection = connection;
+    this.#pump();
+  }
+
+  /** Resolves when none waits or is on its way. */
+  async settled(): Promise<void> {
+    if (this.#isIdle()) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #add(pending: Pending): void {
+    const key = `${pending.homeId}/${pending.deviceUid}/${pending.epoch}`;
+    const known = this.#pending.get(key);
+    if (known === undefined) {
+      this.#pending.set(key, { ...pending });
+      if (this.#pending.size > MAX_WAITING) this.#dropOldest();
+      return;
+    }
+    known.ranges = normaliseRanges([...known.ranges, ...pending.ranges]);
+    known.sinceMs = Math.min(known.sinceMs, pending.sinceMs);
+  }
+
+  #dropOldest(): void {
+    for (const key of this.#pending.keys()) {
+      this.#pending.delete(key);
+      return;
+    }
+  }
+
+  #pump(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const window = Math.min(MAX_IN_FLIGHT, connection.receiveMaximum);
+    for (const [key, pending] of this.#pending) {
+      if (this.#inFlight >= window) return;
+      this.#pending.delete(key);
+      this.#inFlight += 1;
+      // Never rejects: what fails waits again, or is logged.
+      void this.#send(connection, pending);
+    }
+  }
+
+  async #send(connection: MqttConnection, pending: Pending): Promise<void> {
+    const { clock, observer } = this.#parts;
+    const { homeId, deviceUid, epoch, ranges, sinceMs } = pending;
+    const stored = ranges.slice(0, MAX_RANGES);
+    if (ranges.length > MAX_RANGES) this.#add({ ...pending, ranges: ranges.slice(MAX_RANGES) });
+    try {
+      const topic = sensorTopic(homeId, deviceUid, 'receipt');
+      await connection.publish({ topic, payload: encodeReceipt({ epoch, stored }), retain: false });
+      this.#faults.works({}, 'the broker takes receipts again');
+      observer.receipted(countOfRanges(stored), clock.monotonicMs() - sinceMs);
+    } catch (error) {
+      this.#failed(error, connection, { ...pending, ranges: stored });
+    } finally {
+      this.#inFlight -= 1;
+      this.#pump();
+      if (this.#isIdle()) for (const resolve of this.#idle.splice(0)) resolve();
+    }
+  }
+
+  /** A refused receipt is not offered again: the device sends again what it is for, and the next one may be taken. */
+  #failed(error: unknown, connection: MqttConnection, pending: Pending): void {
+    const code = error instanceof LinkError ? error.code : 'INTERNAL';
+    if (code === 'LINK_PUBLISH_REFUSED' || code === 'LINK_TOO_LARGE' || code === 'INTERNAL') {
+      this.#faults.failed(code, { code }, `a receipt was not delivered: ${(error as Error).message}`);
+      return;
+    }
+    if (this.#connection === connection) this.#connection = undefined;
+    this.#add(pending);
+  }
+
+  #isIdle(): boolean {
+    return this.#inFlight === 0 && this.#pending.size === 0;
+  }
+}

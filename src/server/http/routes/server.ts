@@ -22,7 +22,8 @@ export const addServerRoutes: RouteFile = (app, parts) => {
       const { http, house, version } = parts;
       const open = rightsWithoutToken(request, http.current);
       const rights = await rightsOf(request, parts);
-      const known = rights === 'unknown-token' ? open : rights;
+      // Elsewhere a wrong token is refused, also where none is needed.
+      const known = rights === 'unknown-token' ? 'none' : rights;
       reply.header('cache-control', 'no-store');
       return {
         data: {

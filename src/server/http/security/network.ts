@@ -11,10 +11,10 @@ const FORWARDING_HEADERS = [
   'via',
 ];
 
-/** Whether a name or address to listen on is reached from this machine only. */
+/** Whether a name or address to listen on is reached from this machine only. A name other than localhost may mean anything. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
-  if (name === 'localhost' || name.endsWith('.localhost')) return true;
+  if (name === 'localhost') return true;
   if (isIP(name) === 4) return name.startsWith('127.');
   return name === '::1' || /^::ffff:127\.\d+\.\d+\.\d+$/.test(name);
 }
@@ -24,7 +24,8 @@ export function isForwarded(headers: IncomingHttpHeaders): boolean {
   return FORWARDING_HEADERS.some((name) => headers[name] !== undefined);
 }
 
-/** The name in a Host header or origin, without its port. */
+/** The name or address in a Host header, without its port, brackets and final dot. */
 export function hostName(host: string): string {
-  return host.replace(/:\d+$/, '').toLowerCase();
+  const [, bracketed] = /^\[([^\]]*)\](?::\d+)?$/.exec(host) ?? [];
+  return (bracketed ?? host.replace(/:\d*$/, '').replace(/\.$/, '')).toLowerCase();
 }

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { readiness } from '../../../../src/server/http/routes/health.ts';
+import type { IngestState } from '../../../../src/server/ingest/ingest.ts';
+import type { StoreHealth } from '../../../../src/server/store/store.ts';
+
+const NOW = Date.UTC(2026, 0, 31);
+const well: IngestState = {
+  link: 'connected',
+  linkSinceMs: 0,
+  broker: 'localhost:1883',
+  waiting: 0,
+  isHeldBack: false,
+  lastCommitMs: NOW - 5_000,
+  brokerDropped: null,
+};
+const store: StoreHealth = { isOk: true, schemaVersion: 2, sizeBytes: 1, freeBytes: 1e9 };
+const MIN_FREE = 100 * 1024 * 1024;
+
+describe('readiness', () => {
+  it('is there when everything is well, however long nothing was measured', () => {
+    expect(readiness(well, store, MIN_FREE, NOW)).toEqual({
+      status: 'ready',
+      parts: {
+        database: { ok: true },
+        broker: { ok: true },
+        ingest: { ok: true, last_commit_age_s: 5, waiting: 0, held_back: false },
+        disk: { ok: true, free_bytes: 1e9 },
+      },
+    });
+    expect(readiness({ ...well, lastCommitMs: NOW - 86_400_000 }, store, MIN_FREE, NOW).status).toBe('ready');
+    expect(readiness({ ...well, lastCommitMs: null }, store, MIN_FREE, NOW).status).toBe('ready');
+    expect(readiness(well, { ...store, freeBytes: null }, MIN_FREE, NOW).status).toBe('ready');
+  });
+
+  it.each([
+    ['database', well, { ...store, isOk: false, problem: 'not a database' }, 'not a database'],
+    [
+      'broker',
+      { ...well, link: 'connecting', linkProblem: 'connection refused' } as const,
+      store,
+      'no connection to the broker localhost:1883: connection refused',
+    ],
+    ['ingest', { ...well, storeProblem: 'disk full' }, store, 'disk full'],
+    [
+      'ingest',
+      { ...well, waiting: 7, lastCommitMs: NOW - 61_000 },
+      store,
+      '7 messages wait and nothing was stored for 61 s',
+    ],
+    [
+      'disk',
+      well,
+      { ...store, freeBytes: 5 * 1024 * 1024 },
+      "5 MB free on the store's disk, less than store.min_free_mb = 100",
+    ],
+  ] as const)('is not there when the part %s is not well', (part, ingest, health, problem) => {
+    const { status, parts } = readiness(ingest, health, MIN_FREE, NOW);
+    expect(status).toBe('not-ready');
+    expect(parts[part]).toMatchObject({ ok: false, problem });
+    for (const [name, other] of Object.entries(parts)) expect(other.ok, name).toBe(name !== part);
+  });
+});

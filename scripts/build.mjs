@@ -1,11 +1,14 @@
 // Builds dist/: one bundled file per program. One file starts faster than hundreds from an SD card, and what is imported
 // lazily stays unevaluated until it is used. Native packages stay outside and are found in node_modules.
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Put in place as a whole: a program that starts meanwhile finds the old build or the new one. */
+const draft = join(root, `node_modules/.techtemp-build-${process.pid}`);
+process.on('exit', () => rmSync(draft, { recursive: true, force: true }));
 const { version, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /**
@@ -30,16 +33,19 @@ const trimMqtt = {
   },
 };
 
-async function bundle(name, entry, plugins) {
+/** The page of the API's documentation is served out of this package's own folder. */
+const SERVER_EXTERNAL = ['@fastify/swagger-ui'];
+
+async function bundle(name, entry, { plugins = [], external = [] } = {}) {
   await build({
     absWorkingDir: root,
     entryPoints: { [name]: entry },
-    outdir: 'dist',
+    outdir: draft,
     bundle: true,
     platform: 'node',
     target: 'node20.19',
     format: 'esm',
-    external: Object.keys(optionalDependencies),
+    external: [...Object.keys(optionalDependencies), ...external],
     define: { 'process.env.TECHTEMP_VERSION': JSON.stringify(version) },
     // Bundled CommonJS packages call require() for Node's own modules.
     banner: {
@@ -52,6 +58,10 @@ async function bundle(name, entry, plugins) {
   });
 }
 
+await bundle('techtemp-device', 'src/device/main.ts', { plugins: [trimMqtt] });
+await bundle('techtemp-server', 'src/server/main.ts', { external: SERVER_EXTERNAL });
+await bundle('techtemp-start', 'src/stack/start.ts', { external: SERVER_EXTERNAL });
+// The store's threads, found beside the program that starts them.
+await bundle('techtemp-store-worker', 'src/server/store/sqlite/store-worker.ts');
 rmSync(join(root, 'dist'), { recursive: true, force: true });
-await bundle('techtemp-device', 'src/device/main.ts', [trimMqtt]);
-await bundle('techtemp-start', 'src/stack/start.ts', []);
+renameSync(draft, join(root, 'dist'));

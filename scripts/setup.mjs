@@ -53,9 +53,10 @@ function rebuildNative() {
 
 function build() {
   const sources = ['drivers', 'src', 'scripts', 'package.json'].map(newest);
-  const built = ['dist/techtemp-device.js', 'dist/techtemp-start.js'].map((file) =>
-    existsSync(join(root, file)) ? newest(file) : 0,
-  );
+  const built = ['device', 'server', 'start', 'store-worker'].map((name) => {
+    const file = `dist/techtemp-${name}.js`;
+    return existsSync(join(root, file)) ? newest(file) : 0;
+  });
   if (Math.min(...built) > Math.max(...sources)) return;
   const result = spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], { stdio: 'inherit' });
   if (result.status !== 0) fail('The build failed; the lines above say why.');

@@ -7,6 +7,7 @@ import type { Device, Placement, Room } from './stored.ts';
 export interface CatalogueStore {
   /** Sorted by uid; removed devices only when asked for. */
   devices(filter?: { readonly withRemoved?: boolean }): Promise<readonly Device[]>;
+  /** Also one that was removed, see its state; undefined where there never was one, or all of it was deleted. */
   device(uid: string): Promise<Device | undefined>;
   /** Provisions devices, all or none; makes rooms that are missing. @throws StoreError EXISTS when one is there (not removed) */
   addDevices(devices: readonly NewDevice[], nowMs: number): Promise<readonly Device[]>;

@@ -111,7 +111,7 @@ export interface ReceiptFor {
 export type StoreChange =
   /** The newest reading of its device. */
   | { readonly kind: 'reading'; readonly reading: StoredReading }
-  /** Older readings were added or corrected (a backlog): what shows that stretch is to be asked for again. */
+  /** Older readings were added or corrected (a backlog), from the oldest to the newest of them, both included: ask again. */
   | {
       readonly kind: 'history';
       readonly deviceUid: string;

@@ -1,3 +1,5 @@
+/** Version 1: the record. */
+export const RECORD_SQL = `
 -- The record: who measured what, where and when. Times are epoch milliseconds UTC.
 
 CREATE TABLE homes (
@@ -26,7 +28,8 @@ CREATE TABLE devices (
   reported_room TEXT,
   model TEXT,
   created_ms INTEGER NOT NULL,
-  last_seen_ms INTEGER,
+  -- Of a pending one: its readings from then on were kept on approval, and go when somebody refuses it.
+  pending_from_ms INTEGER,
   presence TEXT NOT NULL DEFAULT 'unknown' CHECK (presence IN ('online', 'offline', 'unknown')),
   presence_ms INTEGER,
   status_json TEXT,
@@ -79,7 +82,8 @@ CREATE TABLE rollups_hourly (
   PRIMARY KEY (device_id, hour_ms)
 ) STRICT, WITHOUT ROWID;
 
--- The newest reading of each device.
+-- The newest reading of each device. Seen: its time, at most the time at which it came; never goes back. Here and not among the
+-- devices, because it changes with each reading: one small row instead of two.
 CREATE TABLE latest (
   device_id INTEGER PRIMARY KEY REFERENCES devices (id),
   ts_ms INTEGER NOT NULL,
@@ -87,7 +91,8 @@ CREATE TABLE latest (
   seq INTEGER NOT NULL,
   temperature REAL NOT NULL,
   humidity REAL NOT NULL,
-  flags INTEGER NOT NULL
+  flags INTEGER NOT NULL,
+  seen_ms INTEGER NOT NULL
 ) STRICT;
 
 -- The interval at which a device says it measures, from when on; for what was to be expected.
@@ -141,3 +146,4 @@ CREATE TABLE rejected_numbers (
   reason TEXT NOT NULL,
   PRIMARY KEY (epoch_id, seq)
 ) STRICT, WITHOUT ROWID;
+`;

@@ -1,3 +1,5 @@
+/** Version 2: tokens. */
+export const TOKENS_SQL = `
 -- Who may use the HTTP API; only hashes of the secrets.
 CREATE TABLE tokens (
   id TEXT PRIMARY KEY,
@@ -9,3 +11,4 @@ CREATE TABLE tokens (
   last_used_ms INTEGER,
   revoked_ms INTEGER
 ) STRICT, WITHOUT ROWID;
+`;

@@ -1,0 +1,96 @@
+import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type BetterSqlite3 from 'better-sqlite3';
+import { StoreError } from '../store.ts';
+import { translated } from './errors.ts';
+
+export type Database = BetterSqlite3.Database;
+export type Sqlite = typeof BetterSqlite3;
+
+/** The first bytes of every SQLite 3 database (https://www.sqlite.org/fileformat.html 1.3). */
+const MAGIC = 'SQLite format 3\0';
+/** How long a call waits for another process; long enough for its commit, short enough to say so soon. */
+const BUSY_TIMEOUT_MS = 1_000;
+/** Fewer, longer checkpoints: 1.5 times the rate of the default of 1,000 pages; 32 MB of log at most between two. */
+const CHECKPOINT_PAGES = 8_000;
+const WRITER_CACHE_KIB = 64 * 1024;
+const READER_CACHE_KIB = 16 * 1024;
+
+/** better-sqlite3 is native and optional. @throws StoreError where it is missing or built for another Node.js */
+export async function loadSqlite(): Promise<Sqlite> {
+  try {
+    return (await import('better-sqlite3')).default;
+  } catch (cause) {
+    throw new StoreError(
+      'STORE_UNAVAILABLE',
+      `The package better-sqlite3, which the store needs, does not load: ${(cause as Error).message.split('\n')[0]}. ` +
+        'Run `npm install` (or, after a change of Node.js, `npm rebuild better-sqlite3`) in the folder of TechTemp.',
+      { cause },
+    );
+  }
+}
+
+/**
+ * The connection that writes; makes the file and its folder where they are missing, and changes nothing else: the caller
+ * migrates, then calls `prepareForWriting`. @throws StoreError
+ */
+export function connectWriter(sqlite: Sqlite, path: string): Database {
+  return translated(path, () => {
+    mkdirSync(dirname(path), { recursive: true });
+    refuseOtherFiles(path);
+    const db = new sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+    // better-sqlite3 is compiled with NORMAL, which in a write-ahead log may lose the last commits at a power cut.
+    db.pragma('synchronous = FULL');
+    return db;
+  });
+}
+
+/** Write-ahead log with long checkpoints, and memory for them. */
+export function prepareForWriting(db: Database): void {
+  db.pragma('journal_mode = WAL');
+  db.pragma('foreign_keys = ON');
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  db.pragma(`cache_size = -${WRITER_CACHE_KIB}`);
+}
+
+/** A connection that only asks; the file must be there and migrated. @throws StoreError */
+export function connectReader(sqlite: Sqlite, path: string): Database {
+  return translated(path, () => {
+    const db = new sqlite(path, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
+    // Not opened read-only: the first reader after a crash has to be able to recover the log.
+    db.pragma('query_only = ON');
+    db.pragma(`cache_size = -${READER_CACHE_KIB}`);
+    return db;
+  });
+}
+
+/** SQLite would only notice at the first query, and may leave files beside it. */
+function refuseOtherFiles(path: string): void {
+  const head = firstBytes(path);
+  if (head === '' || head === MAGIC) return;
+  throw new StoreError(
+    'STORE_DAMAGED',
+    `${path} is no SQLite database (it begins with ${JSON.stringify(head)}). It was left as it is. ` +
+      'Set another path for the database, or put a backup in its place.',
+  );
+}
+
+function firstBytes(path: string): string {
+  const bytes = Buffer.alloc(MAGIC.length);
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw new StoreError(
+      'STORE_UNAVAILABLE',
+      `The database ${path} can't be opened: ${(error as Error).message}. Check who may read it.`,
+      { cause: error },
+    );
+  }
+  try {
+    return bytes.toString('latin1', 0, readSync(file, bytes));
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,73 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { StoreError, type StoreErrorCode } from '../store.ts';
+
+/** Less than this left and an I/O error means a full disk: the shared-memory file grows by 32 KiB, the log by pages. */
+const FULL_BELOW_BYTES = 1024 * 1024;
+
+const REMEDIES = {
+  STORE_BUSY: 'Another process holds it; try again.',
+  STORE_FULL: 'Free some space there; nothing that was stored is lost.',
+  STORE_UNAVAILABLE: 'Check the disk, and who may write to the file and its folder.',
+  STORE_DAMAGED:
+    'Stop the server, keep the file, and restore a backup; `sqlite3 FILE ".recover"` saves what is left of the damaged one.',
+} as const;
+
+/** What SQLite threw, as the callers of the store know it; what is not SQLite's weather (a bug) stays as it is. */
+export function storeErrorOf(error: unknown, path: string): unknown {
+  if (error instanceof StoreError) return error;
+  const sqliteCode = sqliteCodeOf(error);
+  const code = sqliteCode === undefined ? undefined : storeCodeOf(sqliteCode, path);
+  if (code === undefined || sqliteCode === undefined) return error;
+  const message = `The database ${path} failed: ${(error as Error).message} (${sqliteCode}). ${REMEDIES[code]}`;
+  return new StoreError(code, message, { cause: error });
+}
+
+/** Runs what uses a database. @throws StoreError instead of what SQLite throws */
+export function translated<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw storeErrorOf(error, path);
+  }
+}
+
+/** `SQLITE_…` with its extension, where the error is one of SQLite's. */
+export function sqliteCodeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' && error.code.startsWith('SQLITE_') ? error.code : undefined;
+}
+
+function storeCodeOf(code: string, path: string): (keyof typeof REMEDIES & StoreErrorCode) | undefined {
+  // SQLITE_IOERR_SHMSIZE is of the family of SQLITE_IOERR.
+  switch (code.split('_')[1]) {
+    case 'BUSY':
+    case 'LOCKED':
+      return 'STORE_BUSY';
+    case 'FULL':
+      return 'STORE_FULL';
+    case 'CORRUPT':
+    case 'NOTADB':
+      return 'STORE_DAMAGED';
+    case 'IOERR':
+      return isDiskFull(path) ? 'STORE_FULL' : 'STORE_UNAVAILABLE';
+    case 'READONLY':
+    case 'CANTOPEN':
+    case 'PERM':
+    case 'NOMEM':
+    case 'PROTOCOL':
+    case 'INTERRUPT':
+      return 'STORE_UNAVAILABLE';
+    default:
+      return undefined;
+  }
+}
+
+function isDiskFull(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize < FULL_BELOW_BYTES;
+  } catch {
+    return false;
+  }
+}

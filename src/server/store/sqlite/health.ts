@@ -1,0 +1,49 @@
+import type { Clock } from '../../../common/clock.ts';
+import type { Store, StoreHealth } from '../store.ts';
+import type { Caller } from './caller.ts';
+import { SCHEMA_VERSION } from './migrations/all.ts';
+
+/** Asks both ends within a limit; says which one does not answer, or what it says. */
+export function createHealth({
+  writer,
+  reader,
+  clock,
+  freeBytes,
+}: {
+  readonly writer: Caller<'writer'>;
+  readonly reader: Caller<'reader'>;
+  readonly clock: Clock;
+  readonly freeBytes: () => Promise<number | null>;
+}): Store['health'] {
+  let sizeBytes = 0;
+  return async (limitMs) => {
+    const end = new AbortController();
+    const problems: string[] = [];
+    const within = async <T>(what: string, work: Promise<T>): Promise<T | undefined> => {
+      const late = clock.sleep(limitMs, end.signal).then(
+        () => problems.push(`${what} has not answered for ${limitMs} ms`),
+        () => undefined,
+      );
+      try {
+        return (await Promise.race([work, late.then(() => undefined)])) as T | undefined;
+      } catch (error) {
+        problems.push((error as Error).message);
+        return undefined;
+      }
+    };
+    const [facts, , free] = await Promise.all([
+      within('The reading end of the database', reader.call('facts')),
+      within('The writing end of the database', writer.call('probe')),
+      within('The disk', freeBytes()),
+    ]);
+    end.abort();
+    sizeBytes = facts?.sizeBytes ?? sizeBytes;
+    const health: StoreHealth = {
+      isOk: problems.length === 0,
+      schemaVersion: facts?.schemaVersion ?? SCHEMA_VERSION,
+      sizeBytes,
+      freeBytes: free ?? null,
+    };
+    return problems.length === 0 ? health : { ...health, problem: problems.join('; ') };
+  };
+}

@@ -1,0 +1,41 @@
+import type { StoreErrorCode } from '../store.ts';
+import { StoreError } from '../store.ts';
+import type { Migrated } from './migrate.ts';
+import type { Role } from './sides.ts';
+
+/** What a store's worker thread is given to begin with. */
+export interface WorkerTask {
+  readonly role: Role;
+  readonly path: string;
+}
+
+export type ToWorker =
+  | { readonly kind: 'call'; readonly id: number; readonly method: string; readonly args: readonly unknown[] }
+  | { readonly kind: 'close' };
+
+export type FromWorker =
+  | { readonly kind: 'ready'; readonly migrated?: Migrated }
+  | { readonly kind: 'failed'; readonly error: SentError }
+  | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'error'; readonly id: number; readonly error: SentError };
+
+/** An error on its way between threads: a structured clone would lose class and code. */
+export interface SentError {
+  readonly code?: StoreErrorCode;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+export function sentErrorOf(error: unknown): SentError {
+  if (error instanceof StoreError) return { code: error.code, message: error.message };
+  if (!(error instanceof Error)) return { message: String(error) };
+  return { message: error.message, ...(error.stack !== undefined && { stack: error.stack }) };
+}
+
+/** A StoreError where it was one; anything else is a bug and keeps the stack of the place where it happened. */
+export function receivedErrorOf({ code, message, stack }: SentError): Error {
+  if (code !== undefined) return new StoreError(code, message);
+  const error = new Error(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

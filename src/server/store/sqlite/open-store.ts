@@ -1,0 +1,131 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Clock } from '../../../common/clock.ts';
+import type { Log } from '../../../common/log.ts';
+import type { Store } from '../store.ts';
+import type { Caller } from './caller.ts';
+import { loadSqlite } from './database.ts';
+import { createHealth } from './health.ts';
+import { createInProcessCaller } from './in-process.ts';
+import type { Migrated } from './migrate.ts';
+import { openReaderSide, openWriterSide } from './sides.ts';
+import { openWorkerCaller } from './worker-caller.ts';
+
+/** `threads` for the service: no call ever blocks the event loop. `in-process` for commands and tests, which may wait. */
+export type StoreEngine = 'threads' | 'in-process';
+
+export interface SqliteStoreOptions {
+  readonly path: string;
+  /** Default `in-process`. */
+  readonly engine?: StoreEngine;
+  readonly clock: Clock;
+  /** Told of migrations, and of threads that ended. */
+  readonly log?: Log;
+  /** The built store-worker; default: the one beside the program. */
+  readonly workerUrl?: URL;
+}
+
+const HOUR_MS = 3_600_000;
+const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/**
+ * Opens the record in an SQLite file: makes it where it is missing, migrates it where it is older (after a copy beside it).
+ * @throws StoreError NEWER_SCHEMA, DAMAGED (the file is left as it is), UNAVAILABLE, FULL, BUSY
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { path, clock, log = SILENT } = options;
+  const { writer, reader, migrated } = await (options.engine === 'threads' ? openThreads(options) : openHere(options));
+  if (migrated !== undefined && migrated.fromVersion !== migrated.toVersion) {
+    log.info({ path, ...migrated }, migrated.fromVersion === 0 ? 'Made a new database' : 'Migrated the database');
+  }
+  return storeOf(writer, reader, createHealth({ writer, reader, clock, freeBytes: () => freeBytesAt(path) }));
+}
+
+interface Ends {
+  readonly writer: Caller<'writer'>;
+  readonly reader: Caller<'reader'>;
+  readonly migrated?: Migrated | undefined;
+}
+
+async function openHere({ path }: SqliteStoreOptions): Promise<Ends> {
+  const sqlite = await loadSqlite();
+  const writerSide = openWriterSide(sqlite, path);
+  const writer = createInProcessCaller(writerSide);
+  try {
+    return { writer, reader: createInProcessCaller(openReaderSide(sqlite, path)), migrated: writerSide.migrated };
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}
+
+async function openThreads(options: SqliteStoreOptions): Promise<Ends> {
+  const { path, clock, log = SILENT, workerUrl = new URL('techtemp-store-worker.js', import.meta.url) } = options;
+  const common = { path, clock, log, workerUrl };
+  // The reader finds the file migrated.
+  const writer = await openWorkerCaller({ ...common, role: 'writer' });
+  try {
+    const reader = await openWorkerCaller({ ...common, role: 'reader' });
+    return { writer, reader, migrated: writer.migrated };
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}
+
+function storeOf(writer: Caller<'writer'>, reader: Caller<'reader'>, health: Store['health']): Store {
+  /** By id of the token: the hour whose use was handed on. */
+  const notedHours = new Map<string, number>();
+  const noteUse = (id: string, nowMs: number): void => {
+    const hour = Math.floor(nowMs / HOUR_MS);
+    if (notedHours.get(id) === hour) return;
+    notedHours.set(id, hour);
+    // Nobody waits for it; where it fails, the next use notes it.
+    writer.call('noteTokenUse', id, nowMs).catch(() => notedHours.delete(id));
+  };
+  return {
+    commit: (batch) => writer.call('commit', batch),
+    devices: (filter) => reader.call('devices', filter),
+    device: (uid) => reader.call('device', uid),
+    addDevices: (devices, nowMs) => writer.call('addDevices', devices, nowMs),
+    updateDevice: (uid, change, nowMs) => writer.call('updateDevice', uid, change, nowMs),
+    removeDevice: (uid, readings, nowMs) => writer.call('removeDevice', uid, readings, nowMs),
+    placements: (deviceUid) => reader.call('placements', deviceUid),
+    rooms: () => reader.call('rooms'),
+    room: (uid) => reader.call('room', uid),
+    addRoom: (room) => writer.call('addRoom', room),
+    updateRoom: (uid, change) => writer.call('updateRoom', uid, change),
+    removeRoom: (uid) => writer.call('removeRoom', uid),
+    latest: (filter) => reader.call('latest', filter),
+    readings: (query) => reader.call('readings', query),
+    buckets: (scope, edgesMs) => reader.call('buckets', scope, edgesMs),
+    expected: (deviceUid, edgesMs, nowMs) => reader.call('expected', deviceUid, edgesMs, nowMs),
+    extent: (scope) => reader.call('extent', scope),
+    rejected: (query) => reader.call('rejected', query),
+    gaps: (query) => reader.call('gaps', query),
+    numbers: (deviceUid) => reader.call('numbers', deviceUid),
+    addToken: (token) => writer.call('addToken', token),
+    tokens: () => reader.call('tokens'),
+    async tokenByHash(hash, nowMs) {
+      const token = await reader.call('tokenByHash', hash, nowMs);
+      if (token !== undefined) noteUse(token.id, nowMs);
+      return token;
+    },
+    revokeToken: (id, nowMs) => writer.call('revokeToken', id, nowMs),
+    health,
+    async close() {
+      // The last connection to close empties the log into the file.
+      await reader.close();
+      await writer.close();
+    },
+  };
+}
+
+async function freeBytesAt(path: string): Promise<number | null> {
+  try {
+    const { bavail, bsize } = await statfs(dirname(path));
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,157 @@
+import { Worker } from 'node:worker_threads';
+import { type BackOff, backOffMs } from '../../../common/back-off.ts';
+import type { Clock } from '../../../common/clock.ts';
+import type { Log } from '../../../common/log.ts';
+import { StoreError } from '../store.ts';
+import type { Caller } from './caller.ts';
+import { type FromWorker, receivedErrorOf, type ToWorker, type WorkerTask } from './messages.ts';
+import type { Migrated } from './migrate.ts';
+import type { Role } from './sides.ts';
+
+export interface WorkerCallerOptions<R extends Role> {
+  readonly role: R;
+  readonly path: string;
+  /** The built store-worker. */
+  readonly workerUrl: URL;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Waiting {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A worker that is ready, and its death. */
+interface Running {
+  readonly worker: Worker;
+  readonly migrated?: Migrated;
+  /** Resolves with the reason when it is gone. */
+  readonly gone: Promise<string>;
+}
+
+/** Without jitter: nobody else is started in step with it. */
+const RESTART: BackOff = { minMs: 100, maxMs: 10_000 };
+/** Callers ask little at once; more than this is a flood, and its memory would be ours. */
+const MAX_WAITING = 1_000;
+
+/**
+ * A side on a worker thread. A worker that dies rejects what waits (nothing of it was acknowledged) and is started again, with
+ * growing pauses; calls meanwhile reject with STORE_UNAVAILABLE. @throws StoreError when it can't be opened at first
+ */
+export async function openWorkerCaller<R extends Role>(
+  options: WorkerCallerOptions<R>,
+): Promise<Caller<R> & { readonly migrated?: Migrated }> {
+  const { role, clock, log } = options;
+  const waiting = new Map<number, Waiting>();
+  const closing = new AbortController();
+  let lastId = 0;
+  let running: Running | undefined;
+  let problem = '';
+
+  const answered = (message: FromWorker): void => {
+    if (message.kind !== 'result' && message.kind !== 'error') return;
+    const call = waiting.get(message.id);
+    waiting.delete(message.id);
+    if (message.kind === 'result') call?.resolve(message.result as never);
+    else call?.reject(receivedErrorOf(message.error));
+  };
+  const rejectWaiting = (reason: string): void => {
+    const calls = [...waiting.values()];
+    waiting.clear();
+    for (const { reject } of calls) reject(unavailable(role, reason));
+  };
+
+  /** Until closed: waits for the worker's end, then starts another one. */
+  const keepRunning = async (): Promise<void> => {
+    for (let attempt = 0; !closing.signal.aborted; ) {
+      if (running !== undefined) {
+        const { gone } = running;
+        problem = await gone;
+        running = undefined;
+        rejectWaiting(problem);
+        if (closing.signal.aborted) return;
+        log.error({ role, problem }, 'A thread of the store ended; starting it again');
+      }
+      try {
+        await clock.sleep(
+          backOffMs(attempt, RESTART, () => 1),
+          closing.signal,
+        );
+        attempt += 1;
+        running = await startWorker(options, answered);
+        attempt = 0;
+        log.info({ role }, 'The thread of the store runs again');
+      } catch (error) {
+        if (closing.signal.aborted) return;
+        problem = (error as Error).message;
+        log.error({ role, problem }, 'A thread of the store does not start');
+      }
+    }
+  };
+
+  running = await startWorker(options, answered);
+  const { migrated } = running;
+  const kept = keepRunning();
+  return {
+    ...(migrated !== undefined && { migrated }),
+    call: (method, ...args) =>
+      new Promise((resolve, reject) => {
+        if (closing.signal.aborted) reject(new StoreError('STORE_UNAVAILABLE', 'The store is closed'));
+        else if (running === undefined) reject(unavailable(role, problem));
+        else if (waiting.size >= MAX_WAITING) {
+          reject(
+            new StoreError('STORE_BUSY', `${waiting.size} calls wait for the ${role} of the store; try again later`),
+          );
+        } else {
+          lastId += 1;
+          waiting.set(lastId, { resolve, reject });
+          running.worker.postMessage({ kind: 'call', id: lastId, method, args } satisfies ToWorker);
+        }
+      }),
+    async close() {
+      if (!closing.signal.aborted) {
+        closing.abort();
+        // Behind the calls that it has been given: it carries them out first.
+        running?.worker.postMessage({ kind: 'close' } satisfies ToWorker);
+      }
+      await kept;
+    },
+  };
+}
+
+/** Resolves when the side is open; rejects with the reason when it can't be. */
+async function startWorker(
+  { role, path, workerUrl }: WorkerCallerOptions<Role>,
+  answered: (message: FromWorker) => void,
+): Promise<Running> {
+  const worker = new Worker(workerUrl, { workerData: { role, path } satisfies WorkerTask });
+  let isGone: (reason: string) => void = () => undefined;
+  const gone = new Promise<string>((resolve) => {
+    isGone = resolve;
+  });
+  return await new Promise((resolve, reject) => {
+    let lastError: Error | undefined;
+    worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'ready') {
+        resolve({ worker, gone, ...(message.migrated !== undefined && { migrated: message.migrated }) });
+      } else if (message.kind === 'failed') lastError = receivedErrorOf(message.error);
+      else answered(message);
+    });
+    worker.on('error', (error: Error) => {
+      lastError = error;
+    });
+    worker.on('exit', (code) => {
+      const reason = lastError?.message ?? `it ended with code ${code}`;
+      isGone(reason);
+      reject(lastError instanceof StoreError ? lastError : unavailable(role, reason));
+    });
+  });
+}
+
+function unavailable(role: Role, reason: string): StoreError {
+  return new StoreError(
+    'STORE_UNAVAILABLE',
+    `The ${role} thread of the store does not run: ${reason}. It is started again.`,
+  );
+}

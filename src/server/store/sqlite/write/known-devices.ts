@@ -1,0 +1,122 @@
+import type { DeviceState } from '../../stored.ts';
+import type { Database } from '../database.ts';
+
+/** Beyond these the memory starts anew; a house has some dozens of devices, each with a handful of epochs. */
+const MAX_DEVICES = 20_000;
+const MAX_EPOCHS_OF_A_DEVICE = 100;
+
+/** A device as the writing end remembers it from commit to commit. Changed together with its rows; forgotten after a rollback. */
+export interface KnownDevice {
+  readonly id: number;
+  readonly uid: string;
+  homeUid: string | null;
+  state: DeviceState;
+  newest: NewestReading | null;
+  /** Where it stands now. */
+  open: OpenPlacement | null;
+  readonly epochIds: Map<string, number>;
+}
+
+export interface OpenPlacement {
+  readonly roomUid: string;
+  readonly fromMs: number;
+}
+
+/** The row of `latest`. */
+export interface NewestReading {
+  readonly tsMs: number;
+  readonly epochId: number;
+  readonly seq: number;
+  readonly seenMs: number;
+}
+
+export interface KnownDevices {
+  find(uid: string): KnownDevice | undefined;
+  epochId(device: KnownDevice, epoch: string): number;
+  /** The home's id; made where it is missing. */
+  homeId(uid: string): number;
+  /** Call first in a transaction: other processes (the commands) may have written since the last one. */
+  refresh(): 'kept' | 'forgotten';
+  forget(): void;
+}
+
+interface DeviceRow {
+  readonly id: number;
+  readonly uid: string;
+  readonly state: DeviceState;
+  readonly homeUid: string | null;
+  readonly roomUid: string | null;
+  readonly roomFromMs: number | null;
+  readonly tsMs: number | null;
+  readonly epochId: number;
+  readonly seq: number;
+  readonly seenMs: number;
+}
+
+export function createKnownDevices(db: Database): KnownDevices {
+  const devices = new Map<string, KnownDevice>();
+  const homes = new Map<string, number>();
+  let seenVersion: unknown;
+  const dataVersion = db.prepare('PRAGMA data_version').pluck();
+  const selectDevice = db.prepare<[string], DeviceRow>(`
+    SELECT d.id, d.uid, d.state, h.uid AS homeUid, r.uid AS roomUid, p.from_ms AS roomFromMs,
+      l.ts_ms AS tsMs, l.epoch_id AS epochId, l.seq, l.seen_ms AS seenMs
+    FROM devices d LEFT JOIN homes h ON h.id = d.home_id LEFT JOIN latest l ON l.device_id = d.id
+      LEFT JOIN placements p ON p.device_id = d.id AND p.to_ms IS NULL LEFT JOIN rooms r ON r.id = p.room_id
+    WHERE d.uid = ?`);
+  const selectEpoch = db.prepare<[number, string]>('SELECT id FROM epochs WHERE device_id = ? AND epoch = ?').pluck();
+  const insertEpoch = db.prepare<[number, string]>('INSERT INTO epochs (device_id, epoch) VALUES (?, ?)');
+  const selectHome = db.prepare<[string]>('SELECT id FROM homes WHERE uid = ?').pluck();
+  const insertHome = db.prepare<[string]>('INSERT INTO homes (uid) VALUES (?)');
+
+  const forget = (): void => {
+    devices.clear();
+    homes.clear();
+    seenVersion = undefined;
+  };
+  return {
+    find(uid) {
+      const known = devices.get(uid);
+      if (known !== undefined) return known;
+      const row = selectDevice.get(uid);
+      if (row === undefined) return undefined;
+      const device = knownDeviceOf(row);
+      devices.set(uid, device);
+      return device;
+    },
+    epochId(device, epoch) {
+      const known = device.epochIds.get(epoch);
+      if (known !== undefined) return known;
+      const id = (selectEpoch.get(device.id, epoch) ?? insertEpoch.run(device.id, epoch).lastInsertRowid) as number;
+      if (device.epochIds.size >= MAX_EPOCHS_OF_A_DEVICE) device.epochIds.clear();
+      device.epochIds.set(epoch, id);
+      return id;
+    },
+    homeId(uid) {
+      const id = homes.get(uid) ?? ((selectHome.get(uid) ?? insertHome.run(uid).lastInsertRowid) as number);
+      homes.set(uid, id);
+      return id;
+    },
+    refresh() {
+      const version = dataVersion.get();
+      if (version === seenVersion && devices.size <= MAX_DEVICES) return 'kept';
+      forget();
+      seenVersion = version;
+      return 'forgotten';
+    },
+    forget,
+  };
+}
+
+function knownDeviceOf(row: DeviceRow): KnownDevice {
+  const { id, uid, state, homeUid, roomUid, roomFromMs, tsMs, epochId, seq, seenMs } = row;
+  return {
+    id,
+    uid,
+    state,
+    homeUid,
+    newest: tsMs === null ? null : { tsMs, epochId, seq, seenMs },
+    open: roomUid === null || roomFromMs === null ? null : { roomUid, fromMs: roomFromMs },
+    epochIds: new Map(),
+  };
+}

@@ -1,0 +1,55 @@
+import type { CatalogueStore } from '../catalogue-store.ts';
+import type { IngestStore } from '../ingest-store.ts';
+import { createDeviceRows } from './catalogue/device-rows.ts';
+import { createDeviceWrites } from './catalogue/device-writes.ts';
+import { createPlacing } from './catalogue/placing.ts';
+import { createRoomBook } from './catalogue/room-book.ts';
+import { createRoomWrites } from './catalogue/room-rows.ts';
+import type { Database } from './database.ts';
+import { translated } from './errors.ts';
+import { createTokenWriter } from './read/token-writer.ts';
+import type { Sync, TokenWriter } from './sync.ts';
+import { createCommit } from './write/commit.ts';
+import { createKnownDevices } from './write/known-devices.ts';
+
+type CatalogueWrites = Pick<
+  CatalogueStore,
+  'addDevices' | 'updateDevice' | 'removeDevice' | 'addRoom' | 'updateRoom' | 'removeRoom'
+>;
+
+/** Everything that changes the record. */
+export type SqliteWriter = Sync<IngestStore & CatalogueWrites> & TokenWriter;
+
+/** The writing end on a connection that is migrated and prepared. Each call is one transaction. @throws StoreError */
+export function createSqliteWriter(db: Database): SqliteWriter {
+  const known = createKnownDevices(db);
+  const rooms = createRoomBook(db);
+  const placing = createPlacing(db);
+  const devices = createDeviceWrites(db, { rows: createDeviceRows(db), rooms, placing });
+  const roomWrites = createRoomWrites(db, { book: rooms, homeIdOf: (uid) => known.homeId(uid) });
+  const tokens = createTokenWriter(db);
+
+  /** One transaction, after which nothing is remembered of the devices. */
+  const alone = <A extends readonly unknown[], R>(work: (...args: A) => R): ((...args: A) => R) => {
+    const transaction = db.transaction((args: A) => work(...args));
+    return (...args) => {
+      try {
+        return translated(db.name, () => transaction.immediate(args));
+      } finally {
+        known.forget();
+      }
+    };
+  };
+  return {
+    commit: createCommit(db, { known, rooms, placing }),
+    addDevices: alone(devices.addDevices),
+    updateDevice: alone(devices.updateDevice),
+    removeDevice: alone(devices.removeDevice),
+    addRoom: alone(roomWrites.addRoom),
+    updateRoom: alone(roomWrites.updateRoom),
+    removeRoom: alone(roomWrites.removeRoom),
+    addToken: (token) => translated(db.name, () => tokens.addToken(token)),
+    revokeToken: (id, nowMs) => translated(db.name, () => tokens.revokeToken(id, nowMs)),
+    noteTokenUse: (id, usedMs) => translated(db.name, () => tokens.noteTokenUse(id, usedMs)),
+  };
+}

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { LinkError } from '../mqtt/link-error.ts';
 import type { Finding } from './finding.ts';
 import { report } from './findings/catalogue.ts';
 import { probePort, type Speech } from './port-probe.ts';
@@ -9,8 +10,72 @@ const NOT_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/;
 /** What a server says whose client showed no certificate, or one that it does not like. */
 const CLIENT_CERTIFICATE = /^ERR_SSL_.*ALERT.*(CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)/;
 
-/** An attempt to reach a broker that failed. */
-export interface FailedAttempt {
+/** Reason codes for a client id that the broker does not take: MQTT 3.1.1 (3.2.2.3) and MQTT 5 (3.2.2.2). */
+const BAD_CLIENT_ID: readonly (number | undefined)[] = [0x02, 0x85];
+
+/** An attempt to connect to a broker. */
+export interface Attempt {
+  readonly mqtt: {
+    readonly brokerHost: string;
+    readonly brokerPort: number;
+    readonly tls: boolean;
+    readonly tlsServerName: string;
+    readonly username: string;
+    readonly protocol: 'auto' | '5' | '3.1.1';
+  };
+  readonly clientId: string;
+  /** The user name that the remedies suggest. */
+  readonly account: string;
+  readonly configFile: string;
+  readonly clock: Pick<Clock, 'nowMs' | 'sleep'>;
+}
+
+/** What the failure of an attempt to connect means. Asks the port again only where the error leaves several causes open. */
+export async function connectionFinding(error: LinkError, attempt: Attempt, signal: AbortSignal): Promise<Finding> {
+  const { mqtt, account, clientId, configFile: file, clock } = attempt;
+  const { brokerHost: host, brokerPort: port, tls, tlsServerName } = mqtt;
+  const problem = error.message;
+  const failed = { host, port, tls, tlsServerName, problem, configFile: file, clock };
+  const place = { host, port, problem, file };
+  const login = { user: userOf(mqtt), problem, account, file };
+  switch (error.code) {
+    case 'LINK_DNS':
+      return report('connection.dns', place);
+    case 'LINK_CONNECTION_REFUSED':
+      return report('connection.refused', place);
+    case 'LINK_OFFLINE':
+      return report('connection.unreachable', place);
+    case 'LINK_TIMEOUT':
+      return report('connection.time-out', place);
+    case 'LINK_TLS':
+      return await tlsFinding(causeCode(error), failed, signal);
+    case 'LINK_CLOSED_EARLY':
+      return await closedFinding(failed, signal);
+    case 'LINK_CREDENTIALS':
+      return report('broker.credentials', login);
+    case 'LINK_NOT_AUTHORIZED':
+      return report('broker.not-authorized', login);
+    case 'LINK_PROTOCOL_VERSION':
+      return report('broker.protocol', { version: mqtt.protocol === '3.1.1' ? '3.1.1' : '5', file });
+    case 'LINK_FILE':
+      return report('connection.file', { problem });
+    case 'LINK_REFUSED':
+      return BAD_CLIENT_ID.includes(error.reasonCode)
+        ? report('broker.client-id', { clientId, problem, file })
+        : report('broker.refused', { problem });
+    case 'LINK_TOO_LARGE':
+    case 'LINK_PUBLISH_REFUSED':
+    case 'LINK_SUBSCRIBE_REFUSED':
+      return report('broker.refused', { problem });
+  }
+}
+
+/** For people: the user name, or that there is none. */
+export function userOf({ username }: Pick<Attempt['mqtt'], 'username'>): string {
+  return username === '' ? 'an anonymous client' : `user ${username}`;
+}
+
+interface FailedAttempt {
   readonly host: string;
   readonly port: number;
   readonly tls: boolean;
@@ -22,7 +87,7 @@ export interface FailedAttempt {
 }
 
 /** What a TLS error with that code means. Asks the port again where the code leaves several causes open. */
-export async function tlsFinding(code: string, attempt: FailedAttempt, signal: AbortSignal): Promise<Finding> {
+async function tlsFinding(code: string, attempt: FailedAttempt, signal: AbortSignal): Promise<Finding> {
   const { host, port, problem, clock, tlsServerName, configFile: file } = attempt;
   const place = { host, port, problem, file };
   if (UNKNOWN_ISSUER.test(code)) return report('connection.tls-unknown-ca', place);
@@ -42,7 +107,7 @@ export async function tlsFinding(code: string, attempt: FailedAttempt, signal: A
 }
 
 /** What it means that the other side hung up before it said whether it accepts us. Asks the port again. */
-export async function closedFinding(attempt: FailedAttempt, signal: AbortSignal): Promise<Finding> {
+async function closedFinding(attempt: FailedAttempt, signal: AbortSignal): Promise<Finding> {
   const { host, port, problem, clock, tls, configFile: file } = attempt;
   const place = { host, port, problem, file };
   // With TLS the handshake is over by now: what hung up is behind it.
@@ -59,3 +124,7 @@ const GUESSES: Readonly<Partial<Record<Speech, string>>> = {
   mail: 'a mail or FTP server listens there',
   unknown: 'another kind of server listens there',
 };
+
+function causeCode({ cause }: LinkError): string {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+}

@@ -1,4 +1,5 @@
 import { type FindingCatalogue, reporterOf } from '../finding.ts';
+import { BROKER_FINDINGS } from './broker-findings.ts';
 import { CONNECTION_FINDINGS } from './connection-findings.ts';
 import { RUNTIME_FINDINGS } from './runtime-findings.ts';
 import { UNIT_FINDINGS } from './unit-findings.ts';
@@ -7,6 +8,7 @@ import { UNIT_FINDINGS } from './unit-findings.ts';
 export const COMMON_FINDINGS = {
   ...RUNTIME_FINDINGS,
   ...CONNECTION_FINDINGS,
+  ...BROKER_FINDINGS,
   ...UNIT_FINDINGS,
 } as const satisfies FindingCatalogue;
 

@@ -24,8 +24,3 @@ interface OwnJournal {
   /** Whether an agent is writing to it. */
   readonly isInUse: boolean;
 }
-
-/** For people: the user name, or that there is none. */
-export function userOf({ mqtt }: BrokerParts): string {
-  return mqtt.username === '' ? 'an anonymous client' : `user ${mqtt.username}`;
-}

@@ -1,3 +1,4 @@
+import { userOf } from '../../../common/doctor/connection-faults.ts';
 import type { Finding } from '../../../common/doctor/finding.ts';
 import { type Announcement, decodeAnnouncement } from '../../../contract/announcement.ts';
 import { asRecord, parseJson, WireError } from '../../../contract/json.ts';
@@ -6,7 +7,7 @@ import { parseServerTopic, SERVER_TOPIC_FILTER, sensorTopic } from '../../../con
 import { LinkError, type LinkSession } from '../../mqtt/link-session.ts';
 import { publishPacketSize } from '../../mqtt/packet-size.ts';
 import { report } from '../finding.ts';
-import { type BrokerParts, userOf } from './broker-parts.ts';
+import type { BrokerParts } from './broker-parts.ts';
 
 /** A message that came while we looked. */
 export interface Heard {
@@ -83,7 +84,7 @@ async function subscribeToAll(session: LinkSession, parts: BrokerParts): Promise
       if (!(error instanceof LinkError && error.code === 'LINK_SUBSCRIBE_REFUSED')) throw error;
       // The agent itself does not read its own status.
       if (topic.endsWith('/status')) continue;
-      const facts = { topic, pattern, loss, problem: error.message, user: userOf(parts) };
+      const facts = { topic, pattern, loss, problem: error.message, user: userOf(parts.mqtt) };
       findings.push(report('broker.acl-subscribe', facts));
     }
   }

@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
+import { connectionFinding } from '../../../common/doctor/connection-faults.ts';
 import type { Examination } from '../../../common/doctor/examination.ts';
 import type { Finding } from '../../../common/doctor/finding.ts';
 import { sensorTopic } from '../../../contract/topics.ts';
@@ -9,7 +10,6 @@ import { LinkError, type LinkSession } from '../../mqtt/link-session.ts';
 import { report } from '../finding.ts';
 import type { BrokerParts } from './broker-parts.ts';
 import { examineSession, type Heard, PROBE_PAYLOAD } from './broker-session.ts';
-import { connectionFinding } from './connection-faults.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const PUBLISH_TIMEOUT_MS = 5_000;
@@ -33,7 +33,9 @@ export function brokerExamination(parts: BrokerParts): Examination {
         return await examine({ ...parts, mqtt }, signal);
       } catch (error) {
         if (!(error instanceof LinkError)) throw error;
-        return [await connectionFinding(error, { ...parts, mqtt }, probeClientId(parts, mqtt), signal)];
+        const { deviceUid: account, configFile, clock } = parts;
+        const attempt = { mqtt, clientId: probeClientId(parts, mqtt), account, configFile, clock };
+        return [await connectionFinding(error, attempt, signal)];
       }
     },
   };

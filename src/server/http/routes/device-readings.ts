@@ -48,7 +48,7 @@ export const addDeviceReadingsRoutes: RouteFile = (app, { store, house }) => {
     async (request, reply) => {
       const { uid } = request.params;
       const { limit, bucket, tz, after, ...query } = request.query;
-      const range = parseRange({ ...query, to: query.to ?? String(END_OF_TIME_MS) }, END_OF_TIME_MS);
+      const range = parseRange(query, END_OF_TIME_MS);
       const timeZone = checkedTimeZone(tz, house.current.timeZone);
       if ((await store.device(uid)) === undefined) throw deviceNotFound(uid);
       const question = { uid, range, limit, after };

@@ -4,6 +4,7 @@ import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { buildDashboard } from './build-dashboard.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Put in place as a whole: a program that starts meanwhile finds the old build or the new one. */
@@ -63,5 +64,6 @@ await bundle('techtemp-server', 'src/server/main.ts', { external: SERVER_EXTERNA
 await bundle('techtemp-start', 'src/stack/start.ts', { external: SERVER_EXTERNAL });
 // The store's threads, found beside the program that starts them.
 await bundle('techtemp-store-worker', 'src/server/store/sqlite/store-worker.ts');
+await buildDashboard(root, join(draft, 'dashboard'));
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 renameSync(draft, join(root, 'dist'));

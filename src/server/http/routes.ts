@@ -1,4 +1,5 @@
 import type { RouteFile } from './app.ts';
+import { addDashboardRoutes } from './routes/dashboard.ts';
 import { addDeviceReadingsRoutes } from './routes/device-readings.ts';
 import { addDeviceRoutes } from './routes/devices.ts';
 import { addEventsRoutes } from './routes/events.ts';
@@ -29,4 +30,4 @@ export const API_ROUTES: readonly RouteFile[] = [
 ];
 
 /** Beside the API: their paths begin at the server's root. */
-export const ROOT_ROUTES: readonly RouteFile[] = [addHealthRoutes, addMetricsRoutes];
+export const ROOT_ROUTES: readonly RouteFile[] = [addHealthRoutes, addMetricsRoutes, addDashboardRoutes];

@@ -1,3 +1,4 @@
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../time/zone.ts';
 import type { TimeRange } from './range.ts';
 
 /** The widths that are asked for, finest first. From an hour on the server has them ready. */

@@ -28,6 +28,7 @@ export const en = {
 
   connectionConnecting: 'connecting',
   connectionLive: 'live',
+  connectionPolling: 'every half minute',
   connectionPaused: 'paused',
   connectionLost: 'not live since {time}',
   connectionLostNever: 'no connection',

@@ -26,6 +26,7 @@ export const fr: Texts = {
 
   connectionConnecting: 'connexion',
   connectionLive: 'en direct',
+  connectionPolling: 'toutes les demi-minutes',
   connectionPaused: 'en pause',
   connectionLost: 'plus en direct depuis {time}',
   connectionLostNever: 'pas de connexion',

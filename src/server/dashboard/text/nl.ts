@@ -26,6 +26,7 @@ export const nl: Texts = {
 
   connectionConnecting: 'verbinden',
   connectionLive: 'live',
+  connectionPolling: 'elke halve minuut',
   connectionPaused: 'gepauzeerd',
   connectionLost: 'niet live sinds {time}',
   connectionLostNever: 'geen verbinding',

@@ -1,0 +1,5 @@
+import type { JSX } from 'preact';
+
+export function DevicesPage(): JSX.Element {
+  return <p>…</p>;
+}

@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fastifyStatic from '@fastify/static';
+import type { FastifyReply } from 'fastify';
+import type { RouteFile } from '../app.ts';
+
+/** The pages of src/server/dashboard/view/navigation.ts: one document shows them all. */
+const PAGES = ['/', '/history', '/devices', '/wall'];
+/** Beside the page, under names that browsers know; may change with each version. */
+const FILES = ['service-worker.js', 'manifest.webmanifest', 'icon.svg', 'icon-192.png', 'icon-512.png'];
+const A_YEAR_S = 31_536_000;
+
+/**
+ * The dashboard, as scripts/build-dashboard.mjs made it. Names in `assets/` carry a hash of what is inside, so browsers need
+ * never ask for them again; about everything else they ask each time, and mostly hear that nothing has changed. Everybody may
+ * load the page: what it shows, it has to ask the API for.
+ */
+export const addDashboardRoutes: RouteFile = (app) => {
+  const root = dashboardFolder();
+  if (root === undefined) return;
+  app.register(async (pages) => {
+    await pages.register(fastifyStatic, {
+      root,
+      serve: false,
+      preCompressed: true,
+      cacheControl: false,
+      index: false,
+    });
+    const options = { config: { access: 'open' }, schema: { hide: true } } as const;
+    const sendFresh = (reply: FastifyReply, file: string) => reply.header('cache-control', 'no-cache').sendFile(file);
+    for (const path of PAGES) pages.get(path, options, (_request, reply) => sendFresh(reply, 'index.html'));
+    for (const file of FILES) pages.get(`/${file}`, options, (_request, reply) => sendFresh(reply, file));
+    pages.get<{ Params: { '*': string } }>('/assets/*', options, (request, reply) =>
+      reply.header('cache-control', `public, max-age=${A_YEAR_S}, immutable`).sendFile(`assets/${request.params['*']}`),
+    );
+  });
+};
+
+/** Beside the built program, or in dist/ when the server runs from its source; undefined where nobody has built it. */
+function dashboardFolder(): string | undefined {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const places = [join(here, 'dashboard'), join(here, '../../../../dist/dashboard')];
+  return places.find((place) => existsSync(join(place, 'index.html')));
+}

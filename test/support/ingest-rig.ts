@@ -49,6 +49,7 @@ export interface IngestRigOptions {
   readonly ingest?: Partial<IngestSection>;
   readonly clock?: Clock;
   readonly isClockTrusted?: boolean;
+  readonly answerTimeoutMs?: number;
 }
 
 /** Ingest on its own: a broker on one side, a store on the other. */
@@ -64,7 +65,15 @@ export class IngestRig {
   #running: Promise<void> | undefined;
 
   constructor(options: IngestRigOptions) {
-    const { store, port, mqtt = {}, ingest = {}, clock = createSystemClock(), isClockTrusted = true } = options;
+    const {
+      store,
+      port,
+      mqtt = {},
+      ingest = {},
+      clock = createSystemClock(),
+      isClockTrusted = true,
+      answerTimeoutMs,
+    } = options;
     this.mqtt = createLiveValue(serverMqtt(port, mqtt));
     this.ingest = createLiveValue(ingestSection(ingest));
     this.server = createIngest({
@@ -80,6 +89,7 @@ export class IngestRig {
       observer: this.#observer(),
       env: {},
       isClockTrusted: () => isClockTrusted,
+      ...(answerTimeoutMs !== undefined && { answerTimeoutMs }),
     });
   }
 

@@ -22,6 +22,8 @@ export interface Manners {
   disconnectAfterConnack: number | undefined;
   /** From now on nothing is answered, not even PINGREQ; no FIN either. */
   mute: boolean;
+  /** What CONNACK says about the client's session. */
+  sessionPresent: boolean;
 }
 
 export interface Received {
@@ -46,11 +48,17 @@ export class ScriptedBroker {
     suback: () => 1,
     disconnectAfterConnack: undefined,
     mute: false,
+    sessionPresent: false,
   };
   readonly received: Received[] = [];
   readonly connects: IConnectPacket[] = [];
   readonly subscriptions: string[] = [];
   readonly violations: string[] = [];
+  /** Packet ids of PUBACKs for what was delivered, in order. */
+  readonly acknowledged: number[] = [];
+  /** Each piece of bytes that came, as the packets that begin in it: "puback 1", "publish topic". */
+  readonly reads: string[][] = [];
+  pings = 0;
   /** Connections that were ended with a DISCONNECT packet. */
   goodbyes = 0;
   /** Most QoS 1 messages that were ever unacknowledged on one connection. */
@@ -97,6 +105,23 @@ export class ScriptedBroker {
     }
   }
 
+  /** Delivers a message with QoS 1 and this packet id, in one write with others. */
+  deliver(
+    messages: readonly { readonly id: number; readonly topic: string; readonly payload: string | Buffer }[],
+  ): void {
+    for (const link of this.#links) link.deliver(messages);
+  }
+
+  /** Resolves when whatever the clients had to say to what was sent before has had its time: three turns of the network. */
+  async answered(): Promise<void> {
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  /** Bytes as they are. */
+  sendBytes(bytes: Buffer): void {
+    for (const link of this.#links) link.socket.write(bytes);
+  }
+
   /** Acknowledges what was held, oldest first; all of it, or so many. */
   releaseAcks(count = Number.POSITIVE_INFINITY): void {
     for (const link of this.#links) link.releaseAcks(count);
@@ -141,7 +166,9 @@ class Link {
     this.#parser.on('packet', (packet) => this.#handle(packet));
     this.#parser.on('error', (error: Error) => broker.violations.push(`unreadable packet: ${error.message}`));
     socket.on('data', (chunk) => {
-      if (!broker.manners.mute) this.#parser.parse(chunk);
+      if (broker.manners.mute) return;
+      broker.reads.push([]);
+      this.#parser.parse(chunk);
     });
     socket.on('error', () => undefined);
   }
@@ -150,17 +177,33 @@ class Link {
     if (this.socket.writable) this.socket.write(mqttPacket.generate(packet, { protocolVersion: this.#version }));
   }
 
+  deliver(
+    messages: readonly { readonly id: number; readonly topic: string; readonly payload: string | Buffer }[],
+  ): void {
+    const packets = messages.map(({ id, topic, payload }) =>
+      mqttPacket.generate(
+        { cmd: 'publish', topic, payload, qos: 1, messageId: id, dup: false, retain: false },
+        { protocolVersion: this.#version },
+      ),
+    );
+    if (this.socket.writable) this.socket.write(Buffer.concat(packets));
+  }
+
   releaseAcks(count: number): void {
     for (const messageId of this.held.splice(0, count)) this.#puback(messageId, 0);
   }
 
   #handle(packet: Packet): void {
+    this.#broker.reads.at(-1)?.push(nameOf(packet));
     if (packet.cmd === 'connect') this.#connect(packet);
     else if (packet.cmd === 'publish') this.#publish(packet);
     else if (packet.cmd === 'subscribe') this.#subscribe(packet);
     else if (packet.cmd === 'unsubscribe') {
       this.write({ cmd: 'unsuback', messageId: packet.messageId ?? 0, granted: packet.unsubscriptions.map(() => 0) });
-    } else if (packet.cmd === 'pingreq') this.write({ cmd: 'pingresp' });
+    } else if (packet.cmd === 'pingreq') {
+      this.#broker.pings += 1;
+      this.write({ cmd: 'pingresp' });
+    } else if (packet.cmd === 'puback') this.#broker.acknowledged.push(packet.messageId ?? 0);
     else if (packet.cmd === 'disconnect') {
       this.#broker.goodbyes += 1;
       this.socket.end();
@@ -192,10 +235,10 @@ class Link {
       this.socket.end();
       return;
     }
-    const { receiveMaximum, maximumPacketSize, maximumQoS, serverKeepAlive } = manners;
+    const { receiveMaximum, maximumPacketSize, maximumQoS, serverKeepAlive, sessionPresent } = manners;
     this.write({
       cmd: 'connack',
-      sessionPresent: false,
+      sessionPresent,
       ...(version === 4
         ? { returnCode: 0 }
         : {
@@ -255,6 +298,11 @@ class Link {
       granted: filters.map((filter) => this.#broker.manners.suback(filter)),
     });
   }
+}
+
+function nameOf(packet: Packet): string {
+  if (packet.cmd === 'publish') return `publish ${packet.topic}`;
+  return packet.cmd === 'puback' ? `puback ${packet.messageId}` : packet.cmd;
 }
 
 function lengthBytes(length: number): number {

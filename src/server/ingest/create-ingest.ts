@@ -34,6 +34,8 @@ export interface IngestParts {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether this machine's wall clock can be believed. */
   readonly isClockTrusted: () => boolean;
+  /** Longest wait for the broker's answer to anything. Default 30 s. */
+  readonly answerTimeoutMs?: number;
 }
 
 export interface Ingest {
@@ -42,6 +44,7 @@ export interface Ingest {
   state(): IngestState;
 }
 
+const ANSWER_TIMEOUT_MS = 30_000;
 /** Messages that the broker may have on the way to us: enough for the next group to come while one is being written. */
 const RECEIVE_MAXIMUM = 1_000;
 /** A transaction is small enough not to hold up the readers of the store, however large the messages are. */
@@ -101,6 +104,7 @@ class MqttIngest implements Ingest {
       env,
       pulse: this.#pulse,
       openConnection: createOpenConnection({ clock }),
+      answerTimeoutMs: parts.answerTimeoutMs ?? ANSWER_TIMEOUT_MS,
       receiveMaximum: Math.max(RECEIVE_MAXIMUM, ingest.current.batchMessages),
       will: willOf,
       incoming: {

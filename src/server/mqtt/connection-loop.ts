@@ -21,6 +21,7 @@ export interface ConnectionLoopParts {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly openConnection: OpenConnection;
   readonly receiveMaximum: number;
+  readonly answerTimeoutMs: number;
   readonly will: (mqtt: MqttSection) => OutgoingMessage;
   readonly incoming: Pick<ConnectionOptions, 'maxPayloadBytes' | 'onMessage' | 'onRead'>;
   /**
@@ -42,7 +43,6 @@ export interface LinkState {
 
 /** DNS, TCP, TLS on a slow Pi, CONNACK. */
 const CONNECT_TIMEOUT_MS = 20_000;
-const ANSWER_TIMEOUT_MS = 30_000;
 /** Reading a password and certificates besides; beyond that something hangs that is not the broker. */
 const ATTEMPT_LIMIT_MS = CONNECT_TIMEOUT_MS + 30_000;
 /** A broker that accepts and hangs up at once has not been reached: only a connection of this age ends the back-off. */
@@ -140,7 +140,7 @@ export class ConnectionLoop {
   }
 
   async #open(mqtt: MqttSection, signal: AbortSignal): Promise<MqttConnection> {
-    const { env, incoming, openConnection, receiveMaximum, will } = this.#parts;
+    const { answerTimeoutMs, env, incoming, openConnection, receiveMaximum, will } = this.#parts;
     const identity = await readBrokerIdentity({ mqtt, defaultClientId: `techtemp-server-${mqtt.instance}`, env });
     return await openConnection(
       {
@@ -149,7 +149,7 @@ export class ConnectionLoop {
         protocolVersion: this.#protocol.next(mqtt.protocol),
         will: will(mqtt),
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
-        answerTimeoutMs: ANSWER_TIMEOUT_MS,
+        answerTimeoutMs,
         receiveMaximum,
       },
       signal,

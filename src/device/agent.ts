@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Clock, Random } from '../common/clock.ts';
 import type { LiveConfig } from '../common/config/live-config.ts';
 import { createFaultLog } from '../common/fault-log.ts';
-import type { Live } from '../common/live.ts';
+import { followLive } from '../common/follow-live.ts';
 import type { Notifier } from '../common/notify.ts';
 import type { ProgramLog } from '../common/pino-log.ts';
 import { stateDirectory } from '../common/state-directory.ts';
@@ -161,10 +161,11 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
         'clock keeper': (signal) => keeper.run(signal),
         'config watcher': (signal) => config.watch(signal),
         // What `status` tells of the configuration: whether it is in force, names, the interval.
-        'health reporter': (signal) => follow(config.health, signal, report),
-        'device reporter': (signal) => follow(config.section('device'), signal, report),
-        'interval reporter': (signal) => follow(config.section('sensor'), signal, report),
-        log: (signal) => follow(config.section('logging'), signal, (settings) => log.configure(logSettings(settings))),
+        'health reporter': (signal) => followLive(config.health, signal, report),
+        'device reporter': (signal) => followLive(config.section('device'), signal, report),
+        'interval reporter': (signal) => followLive(config.section('sensor'), signal, report),
+        log: (signal) =>
+          followLive(config.section('logging'), signal, (settings) => log.configure(logSettings(settings))),
         sampler: (signal) => sampler.run(signal),
       },
       stop,
@@ -181,14 +182,6 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
 
 export function logSettings({ logLevel, logFormat }: LoggingSection): Parameters<ProgramLog['configure']>[0] {
   return { level: logLevel, format: logFormat };
-}
-
-/** Calls back at each change of a live value until the signal is aborted. */
-async function follow<T>(live: Live<T>, signal: AbortSignal, onChange: (value: T) => void): Promise<void> {
-  for (let version = live.version; ; version = live.version) {
-    await live.changed(version, signal);
-    onChange(live.current);
-  }
 }
 
 /** Writes the line of `systemctl status`: at once when there is news, a line now and then for readings that come fast. */

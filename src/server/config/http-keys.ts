@@ -52,8 +52,8 @@ export const HTTP_SECTION = {
       values: ['auto', 'token'],
       default: 'auto',
       doc:
-        'Who may change rooms and devices. auto: everybody while the server listens on this machine alone, else only with a ' +
-        'token. token: only with a token; say so where a proxy on this machine lets others in.',
+        'Who may change rooms and devices. auto: whoever is on this machine; from elsewhere, or through a reverse proxy, only with ' +
+        'a token. token: only with a token.',
     },
     cors_origins: {
       format: 'origin-list',

@@ -1,6 +1,7 @@
 import { checkBrokerKeys } from '../../common/config/broker-checks.ts';
 import type { CrossCheck } from '../../common/config/load.ts';
 import { listElements } from '../../common/config/web-formats.ts';
+import { isLoopbackHost } from '../http/security/network.ts';
 import type { ServerSchema, ServerValues } from './schema.ts';
 import type { ServerConfig } from './server-config.ts';
 
@@ -20,7 +21,7 @@ export const checkServerValues: CrossCheck<ServerSchema> = ({ mqtt, ingest, http
   if (http.tls_key_file !== '' && http.tls_cert_file === '') {
     verdict.error('http.tls_key_file', 'is set without tls_cert_file; a key needs its certificate');
   }
-  if (!isLoopback(http.host)) {
+  if (!isLoopbackHost(http.host)) {
     if (http.tls_cert_file === '') {
       verdict.warning(
         'http.host',
@@ -34,18 +35,8 @@ export const checkServerValues: CrossCheck<ServerSchema> = ({ mqtt, ingest, http
         'believes every machine of a private network that says it is a proxy; name the address of the proxy',
       );
     }
-  } else if (http.base_path !== '' && http.writing === 'auto') {
-    verdict.warning(
-      'http.writing',
-      'lets everybody change rooms and devices whom the reverse proxy lets in; writing = token asks for a token',
-    );
   }
 };
-
-/** Whether only this machine reaches what listens there. A name other than localhost may mean anything. */
-export function isLoopback(host: string): boolean {
-  return /^(?:localhost\.?|127(?:\.\d{1,3}){3}|::1|::ffff:127(?:\.\d{1,3}){3})$/i.test(host);
-}
 
 /** Renames, converts units, and puts the machine's time zone in; everything else has been done by the schema. Frozen. */
 export function toServerConfig(values: ServerValues, machineZone: string): ServerConfig {

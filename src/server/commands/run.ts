@@ -1,0 +1,69 @@
+import { EXIT_CONFIG, EXIT_FAILED, EXIT_OK } from '../../common/command-io.ts';
+import type { ConfigOptions } from '../../common/config-options.ts';
+import { createNotifier } from '../../common/notify.ts';
+import { createLog } from '../../common/pino-log.ts';
+import { openOrExplain, reloadHooks, reloadOnSignal } from '../../common/reload.ts';
+import type { ProcessSignals } from '../../common/signals.ts';
+import { createSystemClock, systemRandom } from '../../common/system-clock.ts';
+import { probeTimeSync } from '../../common/time-sync.ts';
+import { openServerConfig } from '../config/open-config.ts';
+import { logSettings, runServer, type ServerParts } from '../server.ts';
+import { StartError } from '../start-error.ts';
+
+export interface RunOptions extends ConfigOptions, Pick<ServerParts, 'onListening'> {
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * A record that the program must not touch (damaged, of a newer version, no database at all): EX_DATAERR of sysexits.h. The unit
+ * does not start the server again after it, since only a person can help; what comes meanwhile waits at the devices.
+ */
+export const EXIT_STORE = 65;
+
+export type RunExitCode = typeof EXIT_OK | typeof EXIT_FAILED | typeof EXIT_CONFIG | typeof EXIT_STORE;
+
+const EXIT_CODES = { config: EXIT_CONFIG, store: EXIT_STORE, other: EXIT_FAILED } as const;
+
+/**
+ * Runs the server as the service does, until SIGTERM or SIGINT: connects the process (signals, service manager, log, files) to
+ * the server. Resolves with the exit code.
+ */
+export async function runService(options: RunOptions, signals: ProcessSignals): Promise<RunExitCode> {
+  const { configPath, flags, env, onListening } = options;
+  const clock = createSystemClock();
+  const log = await createLog({ level: 'info', format: 'auto', clock, env });
+  const notifier = await createNotifier({ env, pid: process.pid, clock });
+  if (notifier.problem !== undefined) log.error({}, notifier.problem);
+
+  const opening = openServerConfig({ path: configPath, env, flags, clock, signal: signals.stop, ...reloadHooks(log) });
+  const config = await openOrExplain(opening, log, notifier);
+  if (config === undefined) return EXIT_CONFIG;
+  log.configure(logSettings(config.current.logging));
+  reloadOnSignal({ config, signals, notifier, log, env });
+
+  const version = process.env['TECHTEMP_VERSION'] ?? 'development';
+  log.info({ version, config: configPath }, `techtemp-server ${version} begins`);
+  try {
+    await runServer(
+      {
+        config,
+        clock,
+        random: systemRandom,
+        log,
+        notifier,
+        probeTimeSync,
+        env,
+        version,
+        ...(onListening !== undefined && { onListening }),
+      },
+      signals.stop,
+    );
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    log.fatal({}, error.message);
+    notifier.status(`can't start: ${error.message}`);
+    return EXIT_CODES[error.whose];
+  }
+  log.info({}, 'techtemp-server ends in good order');
+  return EXIT_OK;
+}

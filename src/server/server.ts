@@ -1,0 +1,215 @@
+import type { Clock, Random } from '../common/clock.ts';
+import type { LiveConfig } from '../common/config/live-config.ts';
+import { followLive } from '../common/follow-live.ts';
+import type { Notifier } from '../common/notify.ts';
+import type { ProgramLog } from '../common/pino-log.ts';
+import type { Progress, ProgressBoard } from '../common/progress.ts';
+import { supervise } from '../common/supervise.ts';
+import type { ProbeTimeSync } from '../common/time-sync.ts';
+import { createProgressBoard } from '../common/watchdog.ts';
+import { storePath } from './config/open-config.ts';
+import type { LoggingSection, ServerConfig } from './config/server-config.ts';
+import { createHttpApp, type HttpAddress, type HttpApp } from './http/http-app.ts';
+import type { HttpParts } from './http/http-parts.ts';
+import { createIngest } from './ingest/create-ingest.ts';
+import type { IngestObserver } from './ingest/ingest.ts';
+import { createLiveFeed, LIVE_FEED_CAPACITY } from './live/ring-live-feed.ts';
+import { createServerMetrics } from './metrics/server-metrics.ts';
+import { httpStartError, listenStartError, storeStartError } from './start-error.ts';
+import { type StoredSoFar, statusLine } from './status-line.ts';
+import { openSqliteStore } from './store/sqlite/open-store.ts';
+import type { Store } from './store/store.ts';
+import { createStoreKeeper } from './store-keeper.ts';
+import { createTrustedClock } from './trusted-clock.ts';
+
+/** People look at `systemctl status` now and then; a line that has not changed is not sent. */
+const STATUS_LINE_EVERY_MS = 5_000;
+
+export interface ServerParts {
+  readonly config: LiveConfig<ServerConfig>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: ProgramLog;
+  readonly notifier: Notifier;
+  readonly probeTimeSync: ProbeTimeSync;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  /** Told where the API answers, once it does. Must not throw. */
+  readonly onListening?: (address: HttpAddress) => void;
+}
+
+/**
+ * The composition root: makes every part, hands each what it needs, and runs the loops until the signal is aborted. Opened in
+ * the order sink before source (store, HTTP, broker), closed in reverse. Ready once the store is open and HTTP answers: a broker
+ * that is away is normal. @throws StartError when it cannot start; else the first error that a loop may not handle
+ */
+export async function runServer(parts: ServerParts, stop: AbortSignal): Promise<void> {
+  const { notifier } = parts;
+  const stopping = (): void => notifier.stopping();
+  stop.addEventListener('abort', stopping, { once: true });
+  try {
+    const store = await openStore(parts);
+    try {
+      if (!stop.aborted) await runWithStore(parts, store, stop);
+    } finally {
+      await store.close();
+    }
+  } finally {
+    stop.removeEventListener('abort', stopping);
+  }
+}
+
+async function openStore({ config, clock, env, log, notifier }: ServerParts): Promise<Store> {
+  const path = storePath(config.current.store, env);
+  notifier.status(`opens the store ${path}`);
+  try {
+    const store = await openSqliteStore({ path, engine: 'threads', clock, log });
+    log.info({ path }, 'the store is open');
+    return store;
+  } catch (error) {
+    throw storeStartError(error);
+  }
+}
+
+async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal): Promise<void> {
+  const { config, clock, random, log, notifier, env, version } = parts;
+  const board = createWatchedBoard(parts);
+  const metrics = createServerMetrics({ version, clock });
+  const feed = createLiveFeed({ capacity: LIVE_FEED_CAPACITY, random, clock });
+  const trusted = createTrustedClock({ ...parts, ...loopParts(board, 'clock keeper'), probe: parts.probeTimeSync });
+  const keeper = createStoreKeeper({
+    ...parts,
+    ...loopParts(board, 'store keeper'),
+    store,
+    settings: config.section('store'),
+  });
+  const counted = countStored(metrics.observer);
+  const ingest = createIngest({
+    store,
+    mqtt: config.section('mqtt'),
+    ingest: config.section('ingest'),
+    clock,
+    random,
+    log,
+    ...loopParts(board, 'ingest'),
+    changes: feed,
+    observer: counted.observer,
+    env,
+    isClockTrusted: () => trusted.isTrusted(),
+  });
+  const app = await openHttp({
+    store,
+    feed,
+    ingest: () => ingest.state(),
+    metrics,
+    http: config.section('http'),
+    house: config.section('house'),
+    storeSettings: config.section('store'),
+    clock,
+    random,
+    log,
+    version,
+  });
+  try {
+    await trusted.begin();
+    const { url } = await listen(app, parts);
+    const say = (): void =>
+      notifier.status(
+        statusLine({
+          ingest: ingest.state(),
+          soFar: counted.soFar(),
+          url,
+          configProblem: config.state().error,
+          storeProblem: keeper.problem(),
+          monotonicMs: clock.monotonicMs(),
+        }),
+      );
+    say();
+    notifier.ready();
+    await supervise(
+      {
+        ingest: (signal) => ingest.run(signal),
+        'store keeper': (signal) => keeper.run(signal),
+        'clock keeper': (signal) => trusted.run(signal),
+        'config watcher': (signal) => config.watch(signal),
+        'status reporter': (signal) => every(STATUS_LINE_EVERY_MS, clock, signal, say),
+        log: (signal) =>
+          followLive(config.section('logging'), signal, (settings) => log.configure(logSettings(settings))),
+      },
+      stop,
+      (name, error) => log.fatal({ err: error, loop: name }, `the ${name} failed`),
+    );
+  } finally {
+    await app.close();
+  }
+}
+
+export function logSettings({ logLevel, logFormat }: LoggingSection): Parameters<ProgramLog['configure']>[0] {
+  return { level: logLevel, format: logFormat };
+}
+
+function createWatchedBoard({ clock, log, notifier }: ServerParts): ProgressBoard {
+  return createProgressBoard({
+    clock,
+    watchdogMs: notifier.watchdogMs,
+    feed: () => notifier.watchdog(),
+    onOverdue: (name, overdueMs) =>
+      log.error({ loop: name, overdueMs }, `the ${name} does not move; the watchdog is not fed`),
+    onRecovered: (name, overdueMs) => log.info({ loop: name, overdueMs }, `the ${name} moves again`),
+  });
+}
+
+function loopParts(board: ProgressBoard, name: string): { readonly progress: Progress; readonly maxIdleMs: number } {
+  return { progress: board.loop(name), maxIdleMs: board.maxIdleMs };
+}
+
+async function openHttp(parts: HttpParts): Promise<HttpApp> {
+  try {
+    return await createHttpApp(parts);
+  } catch (error) {
+    throw httpStartError(error);
+  }
+}
+
+async function listen(app: HttpApp, { config, log, onListening }: ServerParts): Promise<HttpAddress> {
+  try {
+    const address = await app.listen();
+    log.info(
+      { host: address.host, port: address.port },
+      `the API answers at ${address.url} (documentation: ${address.url}/docs)`,
+    );
+    onListening?.(address);
+    return address;
+  } catch (error) {
+    throw listenStartError(error, config.current.http);
+  }
+}
+
+/** Passes everything on, and keeps the sums that the status line shows. */
+function countStored(observer: IngestObserver): {
+  readonly observer: IngestObserver;
+  readonly soFar: () => StoredSoFar;
+} {
+  let soFar: StoredSoFar = { stored: 0, duplicates: 0, rejected: 0 };
+  return {
+    observer: {
+      ...observer,
+      committed(counts, tookMs) {
+        soFar = {
+          stored: soFar.stored + counts.stored,
+          duplicates: soFar.duplicates + counts.duplicates,
+          rejected: soFar.rejected + Object.values(counts.rejected).reduce((sum, count) => sum + count, 0),
+        };
+        observer.committed(counts, tookMs);
+      },
+    },
+    soFar: () => soFar,
+  };
+}
+
+async function every(ms: number, clock: Clock, signal: AbortSignal, act: () => void): Promise<void> {
+  for (;;) {
+    await clock.sleep(ms, signal);
+    act();
+  }
+}

@@ -1,0 +1,76 @@
+import type { Clock } from '../common/clock.ts';
+import type { Live } from '../common/live.ts';
+import type { Log } from '../common/log.ts';
+import type { Progress } from '../common/progress.ts';
+import type { StoreSection } from './config/server-config.ts';
+import type { Store, StoreHealth } from './store/store.ts';
+
+export interface StoreKeeperParts {
+  readonly store: Pick<Store, 'health'>;
+  readonly settings: Live<StoreSection>;
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly log: Log;
+  readonly progress: Progress;
+  /** Longest time for which it may idle without a beat. */
+  readonly maxIdleMs: number;
+}
+
+/** Looks after the store while the server runs: says in the log when it falls ill, when it is well, and when room runs out. */
+export interface StoreKeeper {
+  /** The newest look; undefined before the first. */
+  health(): StoreHealth | undefined;
+  /** What a person has to know, on one line; undefined while all is well. */
+  problem(): string | undefined;
+  /** Loop. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const LOOK_EVERY_MS = 30_000;
+/** The store answers within this time even when it is ill. */
+const HEALTH_LIMIT_MS = 10_000;
+const BYTES_PER_MB = 1024 * 1024;
+
+export function createStoreKeeper(parts: StoreKeeperParts): StoreKeeper {
+  const { store, settings, clock, log, progress, maxIdleMs } = parts;
+  let health: StoreHealth | undefined;
+  let told: string | undefined;
+
+  const problem = (): string | undefined => {
+    if (health === undefined) return undefined;
+    if (!health.isOk) return `the store is ill: ${health.problem ?? 'it does not say why'}`;
+    const { freeBytes } = health;
+    const { minFreeBytes } = settings.current;
+    if (freeBytes === null || freeBytes >= minFreeBytes) return undefined;
+    return `only ${inMb(freeBytes)} MB are free where the store lies (min_free_mb is ${inMb(minFreeBytes)}); make room`;
+  };
+
+  const look = async (): Promise<void> => {
+    health = await store.health(HEALTH_LIMIT_MS);
+    const now = problem();
+    // The free room changes with every look: the same trouble is told once.
+    const kind = now === undefined ? undefined : health.isOk ? 'room' : now;
+    if (kind === told) return;
+    if (now === undefined) log.info({}, 'the store is well again');
+    else if (health.isOk) log.warn({}, now);
+    else log.error({}, now);
+    told = kind;
+  };
+
+  return {
+    health: () => health,
+    problem,
+    async run(signal) {
+      for (;;) {
+        const waitMs = Math.min(LOOK_EVERY_MS, maxIdleMs);
+        progress.beat(HEALTH_LIMIT_MS);
+        await look();
+        progress.beat(waitMs);
+        await clock.sleep(waitMs, signal);
+      }
+    },
+  };
+}
+
+function inMb(bytes: number): number {
+  return Math.floor(bytes / BYTES_PER_MB);
+}

@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
 import { configOptions, type GivenOptions } from '../../common/config-options.ts';
 import { type CommandContext, withConfigOptions } from './command-context.ts';
@@ -108,8 +108,7 @@ function registerAdmission(devices: Command, { io, finish }: CommandContext): vo
     .option('-m, --model <text>', 'what kind of sensor it is')
     .action(async (uid: string, given: GivenDevice) => {
       const { runDeviceAdd } = await import('./device-changes.ts');
-      const { config: _path, set: _flags, ...options } = given;
-      finish(await runDeviceAdd({ ...configOptions(given), uid, ...options }, io));
+      finish(await runDeviceAdd({ ...given, ...configOptions(given), uid }, io));
     });
   withConfigOptions(devices.command('approve'))
     .description('say yes to a device that waits, or was refused')
@@ -134,7 +133,10 @@ async function ask(question: string, signal: AbortSignal): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`${question} Type yes: `, { signal });
+    const answer = await new Promise<string>((resolve) =>
+      terminal.question(`${question} Type yes: `, { signal }, resolve),
+    );
+    signal.throwIfAborted();
     return answer.trim().toLowerCase() === 'yes';
   } finally {
     terminal.close();

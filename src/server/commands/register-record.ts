@@ -48,8 +48,7 @@ export function registerExport(program: Command, { io, finish }: CommandContext)
     .option('-o, --output <file>', 'write to this file instead of standard output')
     .action(async (given: GivenExport) => {
       const { runExport } = await import('./export.ts');
-      const { config: _path, set: _flags, ...options } = given;
-      finish(await runExport({ ...configOptions(given), ...options }, io));
+      finish(await runExport({ ...given, ...configOptions(given) }, io));
     });
 }
 
@@ -67,8 +66,7 @@ export function registerGaps(program: Command, { io, finish }: CommandContext): 
     .option('--to <time>', 'gaps before this day or time')
     .action(async (given: GivenList & { readonly from?: string; readonly to?: string }) => {
       const { runGaps } = await import('./gaps.ts');
-      const { config: _path, set: _flags, ...options } = given;
-      finish(await runGaps({ ...configOptions(given), ...options }, io));
+      finish(await runGaps({ ...given, ...configOptions(given) }, io));
     });
 }
 
@@ -79,8 +77,7 @@ export function registerRejected(program: Command, { io, finish }: CommandContex
     .option('--reason <code>', 'only those rejected for this reason')
     .action(async (given: GivenList & { readonly reason?: string }) => {
       const { runRejected } = await import('./rejected.ts');
-      const { config: _path, set: _flags, ...options } = given;
-      finish(await runRejected({ ...configOptions(given), ...options }, io));
+      finish(await runRejected({ ...given, ...configOptions(given) }, io));
     });
 }
 

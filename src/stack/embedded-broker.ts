@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:net';
+import { createServer } from 'node:net';
 import { Aedes } from 'aedes';
+import { isTaken, listen } from './listen.ts';
 
 /** A broker in this process, for trying things out: MQTT 3.1.1, on loopback, nothing kept beyond the process. */
 export interface EmbeddedBroker {
@@ -20,11 +21,11 @@ export async function startEmbeddedBroker(wantedPort: number): Promise<EmbeddedB
   const server = createServer((socket) => {
     aedes.handle(socket);
   });
-  const taken = await listen(server, wantedPort).then(
+  const taken = await listen(server, LOOPBACK, wantedPort).then(
     () => false,
     async (error: unknown) => {
       if (!isTaken(error)) throw error;
-      await listen(server, 0);
+      await listen(server, LOOPBACK, 0);
       return true;
     },
   );
@@ -44,20 +45,4 @@ export async function startEmbeddedBroker(wantedPort: number): Promise<EmbeddedB
       await new Promise<void>((resolve) => void server.close(() => resolve()));
     },
   };
-}
-
-async function listen(server: Server, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, LOOPBACK, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-/** In use, or below 1024 without the right to it. */
-function isTaken(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'EADDRINUSE' || code === 'EACCES';
 }

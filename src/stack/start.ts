@@ -1,57 +1,86 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installSignals } from '../common/signals.ts';
+import { installSignals, type ProcessSignals } from '../common/signals.ts';
 import type { ReadingEntry } from '../device/journal/journal.ts';
 import { startEmbeddedBroker } from './embedded-broker.ts';
+import { type ServerPart, startServerPart } from './server-part.ts';
 
 /**
- * `npm start`: everything on one machine, for a person who wants to see it work. A broker of its own on loopback, the agent with
- * the sensor that is there, the readings on the screen. The configuration is var/device.conf, which can be edited meanwhile.
+ * `npm start`: everything on one machine, for a person who wants to see it work. A broker of its own on loopback, the server with
+ * its API, the agent with the sensor that is there, the readings on the screen. The configuration is var/device.conf and
+ * var/server.conf, which can be edited meanwhile.
  */
 const signals = installSignals(process);
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const configPath = 'var/device.conf';
-const { TECHTEMP_START_PORT: wantedPort = '1883' } = process.env;
+const deviceConf = 'var/device.conf';
+const serverConf = 'var/server.conf';
+const { TECHTEMP_START_PORT: wantedPort = '1883', TECHTEMP_START_HTTP_PORT: httpPort } = process.env;
+const reloads: (() => void)[] = [];
+signals.onReload(() => {
+  for (const reload of reloads) reload();
+});
 
-await provideConfig();
+// Somebody is watching: every five seconds instead of every thirty.
+await provideConfig(deviceConf, (text) => text.replace(/^#read_interval_seconds = .*$/m, 'read_interval_seconds = 5'));
+await provideConfig(serverConf, (text) => text);
 const broker = await startEmbeddedBroker(Number(wantedPort));
-introduce();
-const { runDevice } = await import('../device/commands/run.ts');
 const flags = {
   'mqtt.broker_host': broker.host,
   'mqtt.broker_port': String(broker.port),
   'mqtt.tls': 'no',
-  // Nobody wants to wait for a time service on a machine that one sits in front of.
-  'clock.source': 'trust',
   // What the embedded broker speaks.
   'mqtt.protocol': '3.1.1',
 };
-const end = await runDevice({ configPath, flags, env: process.env, whenAbsent: 'simulate', onReading: show }, signals);
+const serverFlags = { ...flags, ...(httpPort !== undefined && { 'http.port': httpPort }) };
+const serverStop = new AbortController();
+const server = await startServerPart(
+  { configPath: serverConf, flags: serverFlags, env: process.env },
+  signalsWith(serverStop.signal),
+);
+introduce(server);
+const { runDevice } = await import('../device/commands/run.ts');
+// Nobody wants to wait for a time service on a machine that one sits in front of.
+const deviceFlags = { ...flags, 'clock.source': 'trust' };
+const device = await runDevice(
+  { configPath: deviceConf, flags: deviceFlags, env: process.env, whenAbsent: 'simulate', onReading: show },
+  signalsWith(signals.stop),
+);
+// The agent's last readings go to a server that still listens.
+serverStop.abort(signals.stop.reason);
+const serverExitCode = await server.ended;
 await broker.close();
-process.exitCode = end.exitCode;
+process.exitCode = device.exitCode === 0 ? serverExitCode : device.exitCode;
 // Ending waits for every thread, and one that hangs in the kernel never comes back.
-if (end.hungTransfers > 0) process.kill(process.pid, 'SIGKILL');
+if (device.hungTransfers > 0) process.kill(process.pid, 'SIGKILL');
 
 /** The first start copies the annotated defaults; from then on the file is the person's own. */
-async function provideConfig(): Promise<void> {
-  const exists = await stat(configPath).then(
+async function provideConfig(path: string, adapt: (text: string) => string): Promise<void> {
+  const exists = await stat(path).then(
     () => true,
     () => false,
   );
   if (exists) return;
-  await mkdir(dirname(configPath), { recursive: true });
-  const defaults = await readFile(join(root, 'config/device.conf'), 'utf8');
-  // Somebody is watching: every five seconds instead of every thirty.
-  await writeFile(configPath, defaults.replace(/^#read_interval_seconds = .*$/m, 'read_interval_seconds = 5'));
+  await mkdir(dirname(path), { recursive: true });
+  const defaults = await readFile(join(root, path.replace(/^var\//, 'config/')), 'utf8');
+  await writeFile(path, adapt(defaults));
 }
 
-function introduce(): void {
-  const { host, port, portNote } = broker;
+/** Two programs share the signals of one process: each is stopped in its turn, and both reload. */
+function signalsWith(stop: AbortSignal): ProcessSignals {
+  return { stop, onReload: (handler) => void reloads.push(handler) };
+}
+
+function introduce({ url, portNote }: ServerPart): void {
+  const { host, port } = broker;
   say(`TechTemp: broker on ${host}:${port} (loopback only)`);
+  if (broker.portNote !== undefined) say(`  note: ${broker.portNote}`);
+  if (url === undefined)
+    say('  note: the server could not start, the lines above say why; broker and agent go on without it');
+  else say(`  API:    ${url}/api/v1/readings/latest (documentation: ${url}/docs)`);
   if (portNote !== undefined) say(`  note: ${portNote}`);
   say('  watch:  ' + `mosquitto_sub -h ${host} -p ${port} -t 'home/+/sensors/+/#' -v`);
-  say(`  change: ${configPath}; what you save is in force at once`);
+  say(`  change: ${deviceConf} and ${serverConf}; what you save is in force at once`);
   say('  stop:   Ctrl-C\n');
 }
 

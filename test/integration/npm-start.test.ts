@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -12,6 +12,10 @@ import { until } from '../support/until.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const READING = /^\d\d:\d\d:\d\d +-?\d+\.\d\d °C +\d+\.\d\d %RH {2}#\d+/m;
+
+interface Answer {
+  readonly data: readonly { readonly status?: { readonly delivery?: string } | null }[];
+}
 
 describe('npm start', () => {
   let folder = '';
@@ -36,10 +40,15 @@ describe('npm start', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function start(port: number, env: Readonly<Record<string, string>> = {}): ChildProcess {
-    const child = spawn(process.execPath, [join(root, 'dist/techtemp-start.js')], {
+  function start(
+    port: number,
+    env: Readonly<Record<string, string>> = {},
+    script = join(root, 'dist/techtemp-start.js'),
+  ): ChildProcess {
+    const child = spawn(process.execPath, [script], {
       cwd: folder,
-      env: { ...process.env, TECHTEMP_START_PORT: String(port), ...env },
+      // Any free port for the API, unless a test says otherwise: several run at the same time.
+      env: { ...process.env, TECHTEMP_START_PORT: String(port), TECHTEMP_START_HTTP_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [child.stdout, child.stderr])
@@ -78,6 +87,51 @@ describe('npm start', () => {
     await shows(READING);
     expect(output).not.toContain(`-p ${port} `);
     other.close();
+  });
+
+  it('shows the reading through the API that it names, with receipts in force', async () => {
+    start(await freePort());
+    await shows(READING);
+    const api = /API: +(http:\/\/127\.0\.0\.1:\d+)\/api\/v1\/readings\/latest/.exec(output)?.[1] ?? '';
+    const answer = async (path: string): Promise<Answer> => (await (await fetch(`${api}${path}`)).json()) as Answer;
+    await until('the reading is in the store', async () => (await answer('/api/v1/readings/latest')).data.length === 1);
+    await until('the device delivers with receipts', async () => {
+      const [device] = (await answer('/api/v1/devices')).data;
+      return device?.status?.delivery === 'receipt';
+    });
+    expect((await fetch(`${api}/docs`)).headers.get('content-type')).toContain('text/html');
+    expect(readFileSync(join(folder, 'var/server.conf'), 'utf8')).toBe(
+      readFileSync(join(root, 'config/server.conf'), 'utf8'),
+    );
+  });
+
+  it('takes another port for the API when 3000 is busy, and says so', async () => {
+    const other = createServer();
+    await new Promise<void>((done) => other.listen(0, '127.0.0.1', done));
+    const { port } = other.address() as { port: number };
+    start(await freePort(), { TECHTEMP_START_HTTP_PORT: String(port) });
+    await shows(`port ${port} is in use`);
+    await shows(READING);
+    const url = /API: +(http:\S+)/.exec(output)?.[1] ?? '';
+    expect(url).not.toContain(`:${port}/`);
+    expect((await fetch(url)).status).toBe(200);
+    other.close();
+  });
+
+  it('goes on without better-sqlite3, and says what is missing', async () => {
+    // The build as it is, beside every package but one.
+    const release = join(folder, 'release');
+    cpSync(join(root, 'dist'), join(release, 'dist'), { recursive: true });
+    cpSync(join(root, 'config'), join(release, 'config'), { recursive: true });
+    cpSync(join(root, 'package.json'), join(release, 'package.json'));
+    mkdirSync(join(release, 'node_modules'));
+    for (const name of readdirSync(join(root, 'node_modules')).filter((entry) => entry !== 'better-sqlite3')) {
+      symlinkSync(join(root, 'node_modules', name), join(release, 'node_modules', name));
+    }
+    start(await freePort(), {}, join(release, 'dist/techtemp-start.js'));
+    await shows('better-sqlite3');
+    await shows('the server could not start');
+    await shows(READING);
   });
 
   it('follows var/device.conf while it runs', async () => {

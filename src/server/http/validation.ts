@@ -16,6 +16,7 @@ interface Complaint {
 const MAX_DETAILS = 20;
 /** Says itself again in words of its own, or says what the complaint beside it says better. */
 const ECHOES = new Set(['anyOf', 'oneOf', 'boolean']);
+const TEXT_KEYWORDS = new Set(['pattern', 'minLength', 'maxLength']);
 
 /**
  * Checks a request against its schema. Queries, paths and headers are texts and are converted; a body says itself what it means,
@@ -35,6 +36,7 @@ function validationError(schema: TSchema, httpPart: string, complaints: readonly
   const details = complaints
     .filter(({ keyword }) => !ECHOES.has(keyword))
     .flatMap((complaint) => detailsOf(schema, httpPart, complaint))
+    .filter(({ field }, index, all) => all.findIndex((other) => other.field === field) === index)
     .slice(0, MAX_DETAILS);
   const first = details[0];
   const message =
@@ -65,11 +67,15 @@ function detailsOf(
   const field = path.length === 0 ? partName(httpPart) : path.join('.');
   const at = schemaAt(schema, path);
   if (keyword === 'enum') return [{ field, problem: `must be one of ${(at?.enum ?? []).join(', ')}` }];
-  if (keyword === 'pattern' && at?.description !== undefined) return [{ field, problem: `must be ${at.description}` }];
+  // The description says what a pattern and its lengths mean together.
+  if (TEXT_KEYWORDS.has(keyword) && at?.pattern !== undefined && at.description !== undefined) {
+    return [{ field, problem: `must be ${at.description}` }];
+  }
   return [{ field, problem: message }];
 }
 
 interface SchemaNode {
+  readonly pattern?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
   readonly enum?: readonly string[];

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { After, Limit, OneOf } from './common.ts';
+import { Query } from './query.ts';
 import { From, MAX_PAGE, To } from './readings.ts';
 import { TimeZone } from './time-zone.ts';
 
@@ -19,7 +20,7 @@ export type DeviceReading = Static<typeof DeviceReading>;
 
 export const DEVICE_READING_BUCKETS = ['raw', 'hour', 'day'] as const;
 
-export const DeviceReadingsQuery = Type.Object({
+export const DeviceReadingsQuery = Query({
   limit: Limit(MAX_PAGE, 10),
   from: From,
   to: To,

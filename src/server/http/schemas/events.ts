@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { Query } from './query.ts';
 import type { Reading } from './readings.ts';
 
 /** The `data` of each kind of event on `GET /api/v1/events`. The kind is the event's name. */
@@ -18,7 +19,7 @@ export interface LiveEventData {
 export const LIVE_EVENT_KINDS = ['reading', 'history', 'device', 'gap', 'rejected', 'resync'] as const;
 export type LiveEventKind = (typeof LIVE_EVENT_KINDS)[number];
 
-export const EventsQuery = Type.Object({
+export const EventsQuery = Query({
   lastEventId: Type.Optional(
     Type.String({
       maxLength: 100,

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { GAP_REASONS } from '../../../contract/reading.ts';
 import { After, IsoTime, Limit, Nullable, OneOf, Uid } from './common.ts';
+import { Query } from './query.ts';
 import { From, To } from './readings.ts';
 
 /** What a device says is missing from its record, and why. */
@@ -20,7 +21,7 @@ export const Gap = Type.Object({
 });
 export type Gap = Static<typeof Gap>;
 
-export const GapsQuery = Type.Object({
+export const GapsQuery = Query({
   device: Type.Optional(Uid),
   from: From,
   to: To,

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { After, Limit, Nullable, OneOf, Uid } from './common.ts';
+import { Query } from './query.ts';
 
 const OptionalUid = Type.Optional(Uid);
 
@@ -17,7 +18,7 @@ export const Reading = Type.Object({
 });
 export type Reading = Static<typeof Reading>;
 
-export const LatestQuery = Type.Object({
+export const LatestQuery = Query({
   deviceId: Type.Optional(
     Type.String({ maxLength: 200, description: "A device's uid; an unknown one gives no reading" }),
   ),
@@ -43,7 +44,7 @@ export function TimeIn(what: string) {
 export const From = TimeIn('Included; absent: the beginning of the record.');
 export const To = TimeIn('Not included; absent: now.');
 
-export const ReadingsQuery = Type.Object({
+export const ReadingsQuery = Query({
   device: OptionalUid,
   room: OptionalUid,
   from: From,

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import type { RejectReason } from '../../store/stored.ts';
 import { After, IsoTime, Limit, Nullable, OneOf } from './common.ts';
+import { Query } from './query.ts';
 
 /** Why a message is not among the readings, as in src/server/store/stored.ts. */
 export const REJECT_REASON_WORDS = [
@@ -30,7 +31,7 @@ export const RejectedMessage = Type.Object({
 });
 export type RejectedMessage = Static<typeof RejectedMessage>;
 
-export const RejectedQuery = Type.Object({
+export const RejectedQuery = Query({
   device: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: "The device's uid" })),
   reason: Type.Optional(OneOf(REJECT_REASON_WORDS)),
   limit: Limit(1000, 100),

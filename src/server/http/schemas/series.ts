@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { IsoTime, Nullable, OneOf, Uid } from './common.ts';
 import { Gap } from './gaps.ts';
+import { Query } from './query.ts';
 import { TimeIn, To } from './readings.ts';
 import { TimeZone } from './time-zone.ts';
 
@@ -50,7 +51,7 @@ export const Sources = Type.Optional(
   Type.Array(Uid, { maxItems: MAX_SOURCES, description: 'May be repeated. No device and no room: all devices' }),
 );
 
-export const SeriesQuery = Type.Object({
+export const SeriesQuery = Query({
   device: Sources,
   room: Sources,
   from: TimeIn('Included; absent: 24 hours before `to`.'),

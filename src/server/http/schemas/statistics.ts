@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { IsoTime, Nullable } from './common.ts';
+import { Query } from './query.ts';
 import { TimeIn } from './readings.ts';
 import { SourceKind, Sources, Spread } from './series.ts';
 import { TimeZone } from './time-zone.ts';
@@ -33,7 +34,7 @@ export const Statistics = Type.Object({
 });
 export type Statistics = Static<typeof Statistics>;
 
-export const StatisticsQuery = Type.Object({
+export const StatisticsQuery = Query({
   device: Sources,
   room: Sources,
   from: TimeIn('Its day is the first; absent: six days before that of `to`.'),

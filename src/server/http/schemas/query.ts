@@ -1,0 +1,10 @@
+import { type TProperties, type TSchema, Type } from 'typebox';
+
+/** The parameters of a query. One with a default need not be sent, and a handler has it always. */
+export function Query<T extends TProperties>(properties: T) {
+  const schema = Type.Object(properties);
+  const required = Object.entries<TSchema>(properties).flatMap(([name, property]) =>
+    'default' in property || Type.IsOptional(property) ? [] : [name],
+  );
+  return Object.assign<typeof schema, object>(schema, { required });
+}

@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { StoreError, type StoreErrorCode } from '../store.ts';
+import { StoreError } from '../store.ts';
 
 /** Less than this left and an I/O error means a full disk: the shared-memory file grows by 32 KiB, the log by pages. */
 const FULL_BELOW_BYTES = 1024 * 1024;
@@ -12,6 +12,21 @@ const REMEDIES = {
   STORE_DAMAGED:
     'Stop the server, keep the file, and restore a backup; `sqlite3 FILE ".recover"` saves what is left of the damaged one.',
 } as const;
+
+/** By family of SQLite's code (https://www.sqlite.org/rescode.html); what is not here is a bug of ours. */
+const STORE_CODES: ReadonlyMap<string, keyof typeof REMEDIES> = new Map([
+  ['BUSY', 'STORE_BUSY'],
+  ['LOCKED', 'STORE_BUSY'],
+  ['FULL', 'STORE_FULL'],
+  ['CORRUPT', 'STORE_DAMAGED'],
+  ['NOTADB', 'STORE_DAMAGED'],
+  ['READONLY', 'STORE_UNAVAILABLE'],
+  ['CANTOPEN', 'STORE_UNAVAILABLE'],
+  ['PERM', 'STORE_UNAVAILABLE'],
+  ['NOMEM', 'STORE_UNAVAILABLE'],
+  ['PROTOCOL', 'STORE_UNAVAILABLE'],
+  ['INTERRUPT', 'STORE_UNAVAILABLE'],
+]);
 
 /** What SQLite threw, as the callers of the store know it; what is not SQLite's weather (a bug) stays as it is. */
 export function storeErrorOf(error: unknown, path: string): unknown {
@@ -38,29 +53,11 @@ export function sqliteCodeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' && error.code.startsWith('SQLITE_') ? error.code : undefined;
 }
 
-function storeCodeOf(code: string, path: string): (keyof typeof REMEDIES & StoreErrorCode) | undefined {
+function storeCodeOf(code: string, path: string): keyof typeof REMEDIES | undefined {
   // SQLITE_IOERR_SHMSIZE is of the family of SQLITE_IOERR.
-  switch (code.split('_')[1]) {
-    case 'BUSY':
-    case 'LOCKED':
-      return 'STORE_BUSY';
-    case 'FULL':
-      return 'STORE_FULL';
-    case 'CORRUPT':
-    case 'NOTADB':
-      return 'STORE_DAMAGED';
-    case 'IOERR':
-      return isDiskFull(path) ? 'STORE_FULL' : 'STORE_UNAVAILABLE';
-    case 'READONLY':
-    case 'CANTOPEN':
-    case 'PERM':
-    case 'NOMEM':
-    case 'PROTOCOL':
-    case 'INTERRUPT':
-      return 'STORE_UNAVAILABLE';
-    default:
-      return undefined;
-  }
+  const family = code.split('_')[1] ?? '';
+  if (family === 'IOERR') return isDiskFull(path) ? 'STORE_FULL' : 'STORE_UNAVAILABLE';
+  return STORE_CODES.get(family);
 }
 
 function isDiskFull(path: string): boolean {

@@ -25,7 +25,7 @@ export function createHealth({
         () => undefined,
       );
       try {
-        return (await Promise.race([work, late.then(() => undefined)])) as T | undefined;
+        return await Promise.race([work, late.then(() => undefined)]);
       } catch (error) {
         problems.push((error as Error).message);
         return undefined;

@@ -68,9 +68,9 @@ function readerSideOf(db: Database): ReaderSide {
   return {
     ...createSqliteReader(db),
     ...createRoomRows(db),
-    devices: devices.all,
-    device: devices.one,
-    placements: devices.placements,
+    devices: (filter) => devices.all(filter),
+    device: (uid) => devices.one(uid),
+    placements: (deviceUid) => devices.placements(deviceUid),
     facts: () => ({
       schemaVersion: db.pragma('user_version', { simple: true }) as number,
       sizeBytes: selectSize.get() as number,

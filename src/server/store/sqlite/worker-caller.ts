@@ -48,6 +48,7 @@ export async function openWorkerCaller<R extends Role>(
   let lastId = 0;
   let running: Running | undefined;
   let problem = '';
+  const isClosed = (): boolean => closing.signal.aborted;
 
   const answered = (message: FromWorker): void => {
     if (message.kind !== 'result' && message.kind !== 'error') return;
@@ -64,13 +65,13 @@ export async function openWorkerCaller<R extends Role>(
 
   /** Until closed: waits for the worker's end, then starts another one. */
   const keepRunning = async (): Promise<void> => {
-    for (let attempt = 0; !closing.signal.aborted; ) {
+    for (let attempt = 0; ; ) {
       if (running !== undefined) {
         const { gone } = running;
         problem = await gone;
         running = undefined;
         rejectWaiting(problem);
-        if (closing.signal.aborted) return;
+        if (isClosed()) return;
         log.error({ role, problem }, 'A thread of the store ended; starting it again');
       }
       try {
@@ -81,9 +82,10 @@ export async function openWorkerCaller<R extends Role>(
         attempt += 1;
         running = await startWorker(options, answered);
         attempt = 0;
+        if (isClosed()) say(running, { kind: 'close' });
         log.info({ role }, 'The thread of the store runs again');
       } catch (error) {
-        if (closing.signal.aborted) return;
+        if (isClosed()) return;
         problem = (error as Error).message;
         log.error({ role, problem }, 'A thread of the store does not start');
       }
@@ -97,7 +99,7 @@ export async function openWorkerCaller<R extends Role>(
     ...(migrated !== undefined && { migrated }),
     call: (method, ...args) =>
       new Promise((resolve, reject) => {
-        if (closing.signal.aborted) reject(new StoreError('STORE_UNAVAILABLE', 'The store is closed'));
+        if (isClosed()) reject(new StoreError('STORE_UNAVAILABLE', 'The store is closed'));
         else if (running === undefined) reject(unavailable(role, problem));
         else if (waiting.size >= MAX_WAITING) {
           reject(
@@ -106,14 +108,14 @@ export async function openWorkerCaller<R extends Role>(
         } else {
           lastId += 1;
           waiting.set(lastId, { resolve, reject });
-          running.worker.postMessage({ kind: 'call', id: lastId, method, args } satisfies ToWorker);
+          say(running, { kind: 'call', id: lastId, method, args });
         }
       }),
     async close() {
-      if (!closing.signal.aborted) {
+      if (!isClosed()) {
         closing.abort();
         // Behind the calls that it has been given: it carries them out first.
-        running?.worker.postMessage({ kind: 'close' } satisfies ToWorker);
+        if (running !== undefined) say(running, { kind: 'close' });
       }
       await kept;
     },
@@ -147,6 +149,10 @@ async function startWorker(
       reject(lastError instanceof StoreError ? lastError : unavailable(role, reason));
     });
   });
+}
+
+function say({ worker }: Running, message: ToWorker): void {
+  worker.postMessage(message);
 }
 
 function unavailable(role: Role, reason: string): StoreError {

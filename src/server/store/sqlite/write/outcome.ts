@@ -1,4 +1,3 @@
-import type { SeqRange } from '../../../../contract/seq-ranges.ts';
 import { normaliseRanges } from '../../../../contract/seq-ranges.ts';
 import type { CommitResult, StoreChange } from '../../ingest-store.ts';
 import type { RejectReason, StoredReading } from '../../stored.ts';
@@ -82,7 +81,7 @@ export function createOutcome(): Outcome {
 function append(ranges: [number, number][], seq: number): void {
   const last = ranges.at(-1);
   if (last?.[1] === seq - 1) last[1] = seq;
-  else ranges.push([seq, seq] satisfies SeqRange as [number, number]);
+  else ranges.push([seq, seq]);
 }
 
 function rejectedChange(rejected: Partial<Record<RejectReason, number>>): readonly StoreChange[] {

@@ -27,3 +27,8 @@ export const EXIT_UNDECIDED = 2;
 export const EXIT_USAGE = 64;
 /** The config cannot be used: EX_CONFIG of sysexits.h, as `run` ends with it. */
 export const EXIT_CONFIG = 78;
+/**
+ * The record is one that the program must not touch (damaged, of a newer version, no database at all): EX_DATAERR of sysexits.h.
+ * The server's unit does not start it again after this, since only a person can help.
+ */
+export const EXIT_STORE = 65;

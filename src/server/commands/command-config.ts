@@ -4,7 +4,7 @@ import type { ConfigOptions } from '../../common/config-options.ts';
 import { type LoadedServerConfig, loadServerConfig, storePath } from '../config/open-config.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/techtemp/server.conf';
-/** Where the units' StateDirectory= is: this of techtemp-server.service, a folder below it for techtemp-server@NAME.service. */
+/** Where StateDirectory= of techtemp-server.service is; that of techtemp-server@NAME.service has the name behind it. */
 export const SERVICE_STATE_DIRECTORY = '/var/lib/techtemp-server';
 const INSTANCE_CONFIG_PATH = /^\/etc\/techtemp\/server-([A-Za-z0-9_-]+)\.conf$/;
 
@@ -17,7 +17,13 @@ export function serviceEnvironment({ configPath }: ConfigOptions, { env }: Comma
   if (configPath === DEFAULT_CONFIG_PATH) return { ...env, STATE_DIRECTORY: SERVICE_STATE_DIRECTORY };
   const instance = INSTANCE_CONFIG_PATH.exec(configPath)?.[1];
   if (instance === undefined) return env;
-  return { ...env, STATE_DIRECTORY: `${SERVICE_STATE_DIRECTORY}/${instance}`, TECHTEMP_MQTT_INSTANCE: instance };
+  return { ...env, STATE_DIRECTORY: `${SERVICE_STATE_DIRECTORY}-${instance}`, TECHTEMP_MQTT_INSTANCE: instance };
+}
+
+/** The service that uses this config. */
+export function unitOf({ configPath }: ConfigOptions): string {
+  const instance = INSTANCE_CONFIG_PATH.exec(configPath)?.[1];
+  return instance === undefined ? 'techtemp-server.service' : `techtemp-server@${instance}.service`;
 }
 
 /** As the server loads it. @throws ConfigError */

@@ -1,4 +1,4 @@
-import { EXIT_CONFIG, EXIT_FAILED, EXIT_OK } from '../../common/command-io.ts';
+import { EXIT_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_STORE } from '../../common/command-io.ts';
 import type { ConfigOptions } from '../../common/config-options.ts';
 import { createNotifier } from '../../common/notify.ts';
 import { createLog } from '../../common/pino-log.ts';
@@ -13,12 +13,6 @@ import { StartError } from '../start-error.ts';
 export interface RunOptions extends ConfigOptions, Pick<ServerParts, 'onListening'> {
   readonly env: NodeJS.ProcessEnv;
 }
-
-/**
- * A record that the program must not touch (damaged, of a newer version, no database at all): EX_DATAERR of sysexits.h. The unit
- * does not start the server again after it, since only a person can help; what comes meanwhile waits at the devices.
- */
-export const EXIT_STORE = 65;
 
 export type RunExitCode = typeof EXIT_OK | typeof EXIT_FAILED | typeof EXIT_CONFIG | typeof EXIT_STORE;
 

@@ -3,9 +3,21 @@ import { configOptions, type GivenOptions } from '../../common/config-options.ts
 import type { CommandContext } from './command-context.ts';
 import { withConfigOptions } from './command-context.ts';
 
-/** The commands that look at the record: `verify`, `export`, `gaps`, `rejected`. */
+/** The commands that look: `check`, `verify`, `export`, `gaps`, `rejected`. */
 
 const DEFAULT_LIMIT = 20;
+
+/** `check`: the doctor. */
+export function registerCheck(program: Command, { io, finish }: CommandContext): void {
+  withConfigOptions(program.command('check'))
+    .description('examine config, store, broker, HTTP, devices and service; say cause and remedy of what is wrong')
+    .option('--json', 'print the findings as JSON', false)
+    .addHelpText('after', '\nExit code: 0 nothing failed, 1 something did, 78 the config cannot be used.')
+    .action(async (given: GivenOptions & { readonly json: boolean }) => {
+      const { runCheck } = await import('./check.ts');
+      finish(await runCheck({ ...configOptions(given), json: given.json }, io));
+    });
+}
 
 /** `verify`: whether there is a hole, and where. */
 export function registerVerify(program: Command, { io, finish }: CommandContext): void {

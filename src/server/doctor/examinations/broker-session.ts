@@ -1,0 +1,127 @@
+import { userOf } from '../../../common/doctor/connection-faults.ts';
+import type { Finding } from '../../../common/doctor/finding.ts';
+import { LinkError } from '../../../common/mqtt/link-error.ts';
+import { type Announcement, decodeAnnouncement } from '../../../contract/announcement.ts';
+import { WireError } from '../../../contract/json.ts';
+import { encodeReceipt } from '../../../contract/receipt.ts';
+import { parseServerTopic, SERVER_TOPIC_FILTER, sensorTopic, serverTopic } from '../../../contract/topics.ts';
+import { DROPS_TOPIC } from '../../ingest/broker-drops.ts';
+import type { MqttConnection } from '../../mqtt/connection.ts';
+import { report } from '../finding.ts';
+import { accountOf, type BrokerParts } from './broker-parts.ts';
+
+/** A message that came while we looked. */
+export interface Heard {
+  readonly topic: string;
+  readonly payload: string;
+  readonly isRetained: boolean;
+}
+
+/** No announcement: agents read it, find no state that they know, and change nothing. Not retained, so nothing stays behind. */
+export const PROBE_PAYLOAD = '{"state":"check"}';
+/** A device that there is not, so that nobody hears our receipt. */
+const PROBE_DEVICE = 'techtemp-server-check';
+const PROBE_HOME = 'techtemp-server-check';
+/** Retained messages come right behind the answer to a subscription. */
+const RETAINED_WAIT_MS = 500;
+const LEAVES = ['reading', 'backlog', 'gap', 'status'] as const;
+
+/** What an accepted connection allows, what the broker has dropped, and who else is there. @throws LinkError when it is ended */
+export async function examineSession(
+  connection: MqttConnection,
+  heard: readonly Heard[],
+  parts: BrokerParts,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const refused = await subscriptions(connection, parts);
+  const seesServers = (await connection.subscribe([{ filter: SERVER_TOPIC_FILTER, qos: 1 }])).length === 0;
+  await connection.subscribe([{ filter: DROPS_TOPIC, qos: 0 }]);
+  const unpublished = await probes(connection, parts);
+  await parts.clock.sleep(RETAINED_WAIT_MS, signal);
+  const permissions = [...refused, ...unpublished];
+  return [
+    ...(permissions.length > 0 ? permissions : [report('broker.permissions')]),
+    drops(heard, parts),
+    ...(seesServers ? await servers(heard, parts) : [report('broker.acl-servers', { user: userOf(parts.mqtt) })]),
+  ];
+}
+
+/** As ingest does it, for one home or for all; without believing that what is granted is also delivered. */
+async function subscriptions(connection: MqttConnection, { mqtt }: BrokerParts): Promise<readonly Finding[]> {
+  const filters = LEAVES.map((leaf) => sensorTopic(mqtt.homeId, '+', leaf));
+  const refused = await connection.subscribe(filters.map((filter) => ({ filter, qos: 1 as const })));
+  // What comes from now on is the server's business, which has a session of its own.
+  await connection.unsubscribe(filters.filter((filter) => !refused.includes(filter)));
+  if (refused.length === 0) return [];
+  return [report('broker.acl-subscribe', { topics: refused.join(', '), user: userOf(mqtt), account: accountOf(mqtt) })];
+}
+
+async function probes(connection: MqttConnection, { mqtt }: BrokerParts): Promise<readonly Finding[]> {
+  const home = mqtt.homeId === '+' ? PROBE_HOME : mqtt.homeId;
+  const wanted = [
+    { topic: serverTopic(mqtt.instance), payload: PROBE_PAYLOAD },
+    ...(mqtt.receipts
+      ? [
+          {
+            topic: sensorTopic(home, PROBE_DEVICE, 'receipt'),
+            payload: encodeReceipt({ epoch: 'check', stored: [] }),
+          },
+        ]
+      : []),
+  ];
+  const findings: Finding[] = [];
+  for (const { topic, payload } of wanted) {
+    try {
+      await connection.publish({ topic, payload, retain: false });
+    } catch (error) {
+      if (!(error instanceof LinkError)) throw error;
+      const facts = { topic, problem: error.message, user: userOf(mqtt), account: accountOf(mqtt) };
+      findings.push(report('broker.acl-publish', facts));
+    }
+  }
+  return findings;
+}
+
+function drops(heard: readonly Heard[], { folder, mqtt }: BrokerParts): Finding {
+  const said = heard.findLast(({ topic }) => topic === DROPS_TOPIC)?.payload ?? '';
+  if (!/^\d+$/.test(said)) return report('broker.silent-about-drops', { account: accountOf(mqtt) });
+  const count = Number(said);
+  return count === 0 ? report('broker.no-drops') : report('broker.dropped', { count, folder });
+}
+
+async function servers(heard: readonly Heard[], parts: BrokerParts): Promise<readonly Finding[]> {
+  const { mqtt, configFile: file, unit } = parts;
+  const { instance } = mqtt;
+  const found = heard.flatMap(({ topic, payload, isRetained }) => {
+    const name = parseServerTopic(topic);
+    const announcement = name === undefined || !isRetained ? undefined : readAnnouncement(payload);
+    return name === undefined || announcement === undefined ? [] : [{ name, ...announcement }];
+  });
+  const others = found.filter(({ name, accepts }) => name !== instance && accepts.includes('receipt'));
+  const competition =
+    others.length > 0 && mqtt.receipts
+      ? [
+          report('broker.other-servers', {
+            servers: others.map(({ name, state }) => `${name} (${state})`).join(', '),
+            host: mqtt.brokerHost,
+            port: mqtt.brokerPort,
+          }),
+        ]
+      : [];
+  const own = found.find(({ name }) => name === instance);
+  if (own === undefined) return [report('broker.not-announced', { instance, unit }), ...competition];
+  const isTwin = own.state === 'online' && !(await parts.isRunning());
+  return [
+    isTwin ? report('broker.twin', { instance, file }) : report('broker.announced', { instance, state: own.state }),
+    ...competition,
+  ];
+}
+
+function readAnnouncement(payload: string): Announcement | undefined {
+  try {
+    return decodeAnnouncement(payload);
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}

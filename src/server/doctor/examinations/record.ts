@@ -1,0 +1,105 @@
+import type { Clock } from '../../../common/clock.ts';
+import type { Examination } from '../../../common/doctor/examination.ts';
+import type { Finding } from '../../../common/doctor/finding.ts';
+import { visibleText } from '../../../common/text-table.ts';
+import { countOfRanges } from '../../../contract/seq-ranges.ts';
+import type { Store } from '../../store/store.ts';
+import type { Device } from '../../store/stored.ts';
+import { type DeviceVerdict, verdictOf } from '../../verify/verdict.ts';
+import { report } from '../finding.ts';
+
+const DAY_MS = 86_400_000;
+const MS_PER_SECOND = 1000;
+/** Of a device that does not say its interval (older agents measure each five minutes at most by default). */
+const DEFAULT_INTERVAL_SECONDS = 300;
+const PATIENCE_INTERVALS = 3;
+/** Newest rejected messages that are looked at. */
+const REJECTED_PAGE = 200;
+const MAX_TEXT_CHARACTERS = 80;
+
+/** Runs work on the opened store; answers nothing where there is none that could be opened. */
+export type WithRecord = (work: (store: Store) => Promise<readonly Finding[]>) => Promise<readonly Finding[]>;
+
+/** What verify says, in short, and what was rejected lately. */
+export function recordExamination(withRecord: WithRecord, clock: Pick<Clock, 'nowMs'>): Examination {
+  return {
+    id: 'record',
+    title: 'Record',
+    run: async (signal) =>
+      await withRecord(async (store) => {
+        const findings: Finding[] = [];
+        const devices = await store.devices({ withRemoved: true });
+        let readings = 0;
+        for (const device of devices) {
+          signal.throwIfAborted();
+          const verdict = verdictOf(device, await store.numbers(device.uid), { strict: false });
+          readings += verdict.epochs.reduce((sum, epoch) => sum + epoch.readings, verdict.unnumbered);
+          findings.push(...faultsOf(verdict));
+        }
+        if (findings.length === 0) findings.push(report('record.whole', { readings, devices: devices.length }));
+        return [...findings, ...(await rejectedLately(store, clock.nowMs()))];
+      }),
+  };
+}
+
+/** How the devices are: heard from, approved, well. */
+export function devicesExamination(withRecord: WithRecord, clock: Pick<Clock, 'nowMs'>): Examination {
+  return {
+    id: 'devices',
+    title: 'Devices',
+    run: async () =>
+      await withRecord(async (store) => {
+        const devices = (await store.devices()).filter(({ state }) => state !== 'refused');
+        if (devices.length === 0) return [report('devices.none')];
+        const faults = devices.flatMap((device) => symptomsOf(device, clock.nowMs()));
+        return faults.length > 0 ? faults : [report('devices.ok', { count: devices.length })];
+      }),
+  };
+}
+
+function faultsOf({ deviceUid: device, epochs }: DeviceVerdict): readonly Finding[] {
+  const holes = epochs.flatMap((epoch) => epoch.holes);
+  const count = holes.reduce((sum, hole) => sum + hole.count, 0);
+  const doubled = epochs.reduce((sum, epoch) => sum + countOfRanges(epoch.doubled), 0);
+  return [
+    ...(count > 0 ? [report('record.hole', { device, count, holes: holes.length })] : []),
+    ...(doubled > 0 ? [report('record.doubled', { device, count: doubled })] : []),
+  ];
+}
+
+async function rejectedLately(store: Store, nowMs: number): Promise<readonly Finding[]> {
+  const { rejected } = await store.rejected({ limit: REJECTED_PAGE });
+  const lately = rejected.filter(({ lastMs }) => lastMs > nowMs - DAY_MS);
+  const [newest] = lately;
+  if (newest === undefined) return [];
+  const shown = (text: string): string => visibleText(text, MAX_TEXT_CHARACTERS);
+  const { reason, topic, detail } = newest;
+  const count = lately.reduce((sum, each) => sum + each.count, 0);
+  return [report('record.rejected', { count, reason, topic: shown(topic), detail: shown(detail) })];
+}
+
+function symptomsOf(device: Device, nowMs: number): readonly Finding[] {
+  const { uid, status, lastSeenMs, presence, state } = device;
+  const where = visibleText(
+    [device.label, device.room?.name].filter((text) => text !== null && text !== undefined).join(', ') || 'no room',
+    MAX_TEXT_CHARACTERS,
+  );
+  const interval = status?.interval_s ?? DEFAULT_INTERVAL_SECONDS;
+  const isSilent = lastSeenMs !== null && nowMs - lastSeenMs > PATIENCE_INTERVALS * interval * MS_PER_SECOND;
+  const seen = lastSeenMs === null ? '' : new Date(lastSeenMs).toISOString();
+  const sensor = status?.sensor;
+  return [
+    ...(state === 'pending' ? [report('devices.pending', { device: uid })] : []),
+    ...(isSilent ? [report('devices.silent', { device: uid, where, seen, interval, presence })] : []),
+    ...(sensor?.state === 'fault'
+      ? [
+          report('devices.sensor', {
+            device: uid,
+            where,
+            problem: visibleText(sensor.error ?? 'unknown', MAX_TEXT_CHARACTERS),
+          }),
+        ]
+      : []),
+    ...(status?.journal?.state === 'memory' ? [report('devices.memory', { device: uid, where })] : []),
+  ];
+}

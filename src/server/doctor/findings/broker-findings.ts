@@ -1,0 +1,86 @@
+/** What the broker lets the server do, and what it does behind its back. */
+export const BROKER_FINDINGS = {
+  'broker.old-protocol': {
+    verdict: 'warn',
+    found: 'we speak MQTT 3.1.1 with the broker, {why}; whether it drops what we publish cannot be seen',
+    cause: 'MQTT 3.1.1 acknowledges a message that the access list forbids as if it were delivered',
+    remedy: ['MQTT 5 tells: a newer broker (Mosquitto 1.6 or later), and in {file}: protocol = auto'],
+  },
+  'broker.permissions': {
+    verdict: 'ok',
+    found: 'we may read what devices publish, and publish receipts and our announcement',
+  },
+  'broker.acl-subscribe': {
+    verdict: 'fail',
+    found: 'the broker forbids us to subscribe to {topics}',
+    cause: 'its access list does not contain this for {user}; no reading arrives',
+    remedy: [
+      "on the broker's machine, in the file of acl_file, below user {account}: topic read home/#",
+      '$ sudo systemctl reload mosquitto',
+    ],
+  },
+  'broker.acl-publish': {
+    verdict: 'fail',
+    found: 'the broker forbids us to publish on {topic}: {problem}',
+    cause:
+      'its access list does not contain this for {user}; without it devices never get a receipt and keep all their readings',
+    remedy: [
+      "on the broker's machine, in the file of acl_file, below user {account}:",
+      'topic write home/+/sensors/+/receipt',
+      'topic write techtemp/server/#',
+      '$ sudo systemctl reload mosquitto',
+    ],
+  },
+  'broker.acl-servers': {
+    verdict: 'warn',
+    found: 'the broker forbids us to read techtemp/server/#: whether another server is there cannot be seen',
+    cause: 'its access list does not contain this for {user}',
+    remedy: [
+      "on the broker's machine, in the file of acl_file: topic read techtemp/server/#",
+      '$ sudo systemctl reload mosquitto',
+    ],
+  },
+  'broker.dropped': {
+    verdict: 'fail',
+    found:
+      'the broker has dropped {count} message(s) since it started, for subscribers that were slow or away, after it had acknowledged them',
+    cause:
+      'its queue for one subscriber holds 1000 messages where nobody says otherwise (max_queued_messages of Mosquitto); readings of agents that wait for receipts come again, those of older agents are lost',
+    remedy: [
+      "on the broker's machine, the settings that TechTemp ships (config/mosquitto/techtemp.conf): max_queued_messages 0 and persistence true",
+      '$ sudo cp {folder}/config/mosquitto/techtemp.conf /etc/mosquitto/conf.d/',
+      '$ sudo systemctl restart mosquitto',
+      'which numbers are missing, where there are numbers: $ sudo techtemp-server verify',
+    ],
+  },
+  'broker.no-drops': { verdict: 'ok', found: 'the broker has dropped no message since it started' },
+  'broker.silent-about-drops': {
+    verdict: 'skipped',
+    found: 'the broker does not say whether it drops messages ($SYS/broker/publish/messages/dropped)',
+    cause: 'it is not Mosquitto, $SYS is switched off, or its access list hides it',
+    remedy: ["on a Mosquitto's machine: topic read $SYS/# for {account}, and sys_interval 10"],
+  },
+  'broker.announced': { verdict: 'ok', found: 'this server has announced itself as {instance} ({state})' },
+  'broker.not-announced': {
+    verdict: 'warn',
+    found: 'no server has announced itself as {instance}: devices deliver without receipts',
+    cause: 'the server has never run with this broker, or the broker has forgotten it',
+    remedy: ['$ sudo systemctl start {unit}'],
+  },
+  'broker.twin': {
+    verdict: 'warn',
+    found: 'a server is online as {instance}, but none answers on this machine',
+    cause:
+      'another machine runs a server with our instance name: the two end the connections of each other; or ours has just ended',
+    remedy: ['check again in two minutes; still so? in {file} of one of them: [mqtt] instance = <another name>'],
+  },
+  'broker.other-servers': {
+    verdict: 'warn',
+    found: 'other servers give receipts, too: {servers}',
+    cause: 'a device releases a reading when any server has stored it: each of them may miss some',
+    remedy: [
+      'in the config of the one that only watches (staging): [mqtt] receipts = no',
+      'one that is gone for good: $ mosquitto_pub -h {host} -p {port} -r -n -t techtemp/server/<its name>',
+    ],
+  },
+} as const;

@@ -1,0 +1,50 @@
+/** Where the server answers, and who can reach it there. */
+export const HTTP_FINDINGS = {
+  'http.ready': { verdict: 'ok', found: 'our server answers on {url} and is ready' },
+  'http.not-ready': {
+    verdict: 'fail',
+    found: 'our server answers on {url}, but is not ready: {parts}',
+    cause: 'a part of it does not work; the findings above say why',
+    remedy: ['$ journalctl -u {unit} -n 20 --no-pager'],
+  },
+  'http.free': { verdict: 'ok', found: '{host} port {port} is free for the server, which is not running' },
+  'http.taken': {
+    verdict: 'fail',
+    found: 'something else listens on {host} port {port}: {problem}',
+    cause: 'another program has taken the port, or an older TechTemp still runs',
+    remedy: ['$ sudo ss -ltnp "sport = :{port}"', 'in {file}: [http] port = <a free one>'],
+  },
+  'http.bad-address': {
+    verdict: 'fail',
+    found: 'the server cannot listen on {host} port {port}: {problem}',
+    cause: 'no network interface of this machine has that address, or the port is one that only root may use',
+    remedy: ['$ ip -brief address', 'in {file}: [http] host = 127.0.0.1 and port = 3000'],
+  },
+  'http.any-port': { verdict: 'skipped', found: 'not examined: [http] port = 0 means whichever is free' },
+  'exposure.loopback': { verdict: 'ok', found: 'the server listens on this machine only ({host})' },
+  'exposure.guarded': {
+    verdict: 'ok',
+    found: 'the server listens on {host}, encrypted, and {tokens} token(s) are in force',
+  },
+  'exposure.no-tls': {
+    verdict: 'warn',
+    found: 'the server listens on {host} without TLS: everybody on that network can read what it says, tokens too',
+    cause: '[http] tls_cert_file and tls_key_file are empty',
+    remedy: [
+      'in {file}: [http] host = 127.0.0.1, and a reverse proxy with TLS in front of it',
+      'or give it a certificate: tls_cert_file and tls_key_file',
+    ],
+  },
+  'exposure.no-token': {
+    verdict: 'warn',
+    found: 'a token is needed to {what}, and none is in force',
+    cause: 'no token was ever made, or all are revoked or have expired',
+    remedy: ['$ sudo techtemp-server token create <name> --scope {scope}'],
+  },
+  'exposure.tls-file': {
+    verdict: 'fail',
+    found: '{file} of [http] cannot be read: {problem}',
+    cause: 'a certificate or key that the config names is missing, or private to another user',
+    remedy: ['$ sudo ls -l {file}'],
+  },
+} as const;

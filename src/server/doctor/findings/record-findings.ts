@@ -1,0 +1,53 @@
+/** What is in the record, and how its devices are. */
+export const RECORD_FINDINGS = {
+  'check.needs-store': { verdict: 'skipped', found: 'not examined: there is no database that could be opened' },
+  'record.whole': { verdict: 'ok', found: 'no unexplained hole in {readings} readings of {devices} device(s)' },
+  'record.hole': {
+    verdict: 'warn',
+    found: '{count} number(s) of {device} are missing without explanation, in {holes} hole(s)',
+    cause: 'they were lost between device and store, by a broker that dropped them or a device without receipts',
+    remedy: ['$ sudo techtemp-server verify --device {device}'],
+  },
+  'record.doubled': {
+    verdict: 'warn',
+    found: '{count} number(s) of {device} are stored more than once, with different times',
+    cause: 'two devices speak under one name: an SD card or a config was copied',
+    remedy: [
+      'give one of them another device_uid in its /etc/techtemp/device.conf',
+      '$ sudo techtemp-server verify --device {device}',
+    ],
+  },
+  'record.rejected': {
+    verdict: 'warn',
+    found: '{count} message(s) of the last day could not be stored; the newest: {reason} on {topic}',
+    cause: 'a device or another program sends what is no reading: {detail}',
+    remedy: ['$ sudo techtemp-server rejected'],
+  },
+  'devices.none': { verdict: 'ok', found: 'no device is known yet' },
+  'devices.ok': { verdict: 'ok', found: '{count} device(s), each heard from within three of its intervals' },
+  'devices.silent': {
+    verdict: 'warn',
+    found:
+      '{device} ({where}) was last seen {seen}, more than three of its intervals of {interval} s ago; it is {presence}',
+    cause: 'it has no power or no network, its sensor fails, or it cannot reach the broker',
+    remedy: ['on the device: $ sudo techtemp-device check', '$ systemctl status techtemp-device'],
+  },
+  'devices.pending': {
+    verdict: 'warn',
+    found: '{device} waits for somebody to approve it; its readings are kept meanwhile',
+    cause: 'registration = approve, and nobody has said yes',
+    remedy: ['$ sudo techtemp-server devices approve {device}', 'or: $ sudo techtemp-server devices refuse {device}'],
+  },
+  'devices.sensor': {
+    verdict: 'warn',
+    found: '{device} ({where}) says that its sensor fails: {problem}',
+    cause: 'a loose wire, a sensor at its end, or no power',
+    remedy: ['on the device: $ sudo techtemp-device check'],
+  },
+  'devices.memory': {
+    verdict: 'warn',
+    found: '{device} ({where}) keeps its readings in memory: a power cut loses what is not delivered',
+    cause: 'its disk is full, read-only or broken',
+    remedy: ['on the device: $ sudo techtemp-device check'],
+  },
+} as const;

@@ -76,7 +76,7 @@ function firstView(metafile, target, root) {
 
 async function buildServiceWorker(source, facts) {
   const { outputFiles } = await build({
-    entryPoints: [join(source, 'service-worker.ts')],
+    entryPoints: [join(source, 'worker/service-worker.ts')],
     bundle: true,
     format: 'iife',
     target: BROWSERS,

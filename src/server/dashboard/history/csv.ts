@@ -1,3 +1,4 @@
+import { localIso } from '../time/local-iso.ts';
 import type { Zone } from '../time/zone.ts';
 import type { PlotData, PlotLine } from './plot-data.ts';
 
@@ -23,14 +24,6 @@ export function toCsv({ times, spans }: PlotData, columns: readonly CsvColumn[],
     return [[new Date(fromMs).toISOString(), localIso(fromMs, zone), ...values.map(number)]];
   });
   return [head, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
-}
-
-/** `2026-10-25T02:30:00+01:00`. */
-export function localIso(ms: number, zone: Zone): string {
-  const offset = zone.offsetMs(ms);
-  const minutes = Math.abs(offset) / 60_000;
-  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
-  return `${new Date(ms + offset).toISOString().slice(0, 19)}${offset < 0 ? '-' : '+'}${two(minutes / 60)}:${two(minutes % 60)}`;
 }
 
 function number(value: number | null | undefined): string {

@@ -52,8 +52,10 @@ export function plotData(series: Series, quantity: Quantity, intervalOf: (key: S
     lines: drawn.map(({ source, points, holes }) => {
       const column = (pick: (spread: Spread) => number): Value[] =>
         times.map((time) => {
-          const point = points.get(time);
-          return point?.spread === undefined ? undefined : point.spread === null ? null : pick(point.spread);
+          const spread = points.get(time)?.spread;
+          if (spread !== undefined && spread !== null) return pick(spread);
+          // Null at every time of a hole: next to an undefined uPlot would draw on into it.
+          return holes.some(({ fromMs, toMs }) => time >= fromMs && time <= toMs) ? null : undefined;
         });
       return {
         key: source.key,

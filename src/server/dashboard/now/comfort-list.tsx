@@ -34,9 +34,10 @@ export function ComfortList({ comfort }: { readonly comfort: Comfort }): JSX.Ele
   const { word, dewPoint, absoluteHumidity, humidex, mouldBelow, mould } = comfort;
   const isWarning = mould !== null && (mould.level === 'risk' || mould.level === 'condensation');
   return (
-    <details class="comfort" open={isWarning}>
+    <details class="comfort">
       <summary>
-        {t('comfort')}: {t(COMFORT_WORDS[word])}
+        {t(COMFORT_WORDS[word])}
+        {isWarning && <span class="warning"> · {t('mouldRiskShort')}</span>}
       </summary>
       <dl title={t('comfortNorm')}>
         <dt>{t('dewPoint')}</dt>

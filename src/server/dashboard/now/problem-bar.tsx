@@ -20,7 +20,7 @@ export function ProblemBar({
     <ul class="problems">
       {problems.map(({ device, title, health, reading }) => (
         <li key={device.uid} class={`problem status-${health}`}>
-          <StatusMark health={health} />
+          <StatusMark health={health} isShapeOnly />
           <Link route="devices" search={`?uid=${device.uid}`}>
             {health === 'silent' && reading !== null
               ? t('problemSilent', { name: title, time: format.moment(reading.tsMs, clock.nowMs()) })

@@ -17,6 +17,7 @@ export function RoomCard({ facts, nowMs }: { readonly facts: RoomFacts; readonly
   const { device, title, subtitle, reading, ageMs, health, today, comfort } = facts;
   const isOld = health === 'silent' || health === 'fault' || health === 'never';
   const search = `?show=${device.room === null ? `device:${device.uid}` : `room:${device.room.uid}`}&last=24h`;
+  const note = [subtitle, facts.isOutdoors ? t('outdoors') : null].filter(Boolean).join(' · ');
   return (
     <article class={`card room ${isOld ? 'old' : ''}`} data-device={device.uid}>
       <header>
@@ -24,15 +25,14 @@ export function RoomCard({ facts, nowMs }: { readonly facts: RoomFacts; readonly
           <Link route="history" search={search} label={t('showHistory', { name: title })}>
             {title}
           </Link>
+          {note !== '' && <span class="subtitle"> {note}</span>}
         </h2>
         <StatusMark health={health} />
       </header>
-      {(subtitle !== null || facts.isOutdoors) && (
-        <p class="subtitle">{[subtitle, facts.isOutdoors ? t('outdoors') : null].filter(Boolean).join(' · ')}</p>
-      )}
       <p class="values">
         <span class="value" data-value="temperature">
-          {format.temperature(reading?.celsius ?? null)}
+          {reading === null ? '–' : format.number(reading.celsius)}
+          <span class="unit">&nbsp;°C</span>
         </span>
         <span class="value second" data-value="humidity">
           {format.humidity(reading?.percent ?? null)}
@@ -47,12 +47,13 @@ export function RoomCard({ facts, nowMs }: { readonly facts: RoomFacts; readonly
       </p>
       {today !== null && (
         <p class="facts">
-          {t('today')} {format.number(today.min)} – {format.temperature(today.max)}
+          <span>
+            {t('today')} {format.number(today.min)} – {format.temperature(today.max)}
+          </span>
           {comfort?.dewPoint !== undefined && comfort.dewPoint !== null && (
-            <>
-              {' · '}
+            <span>
               {t('dewPoint')} {format.temperature(comfort.dewPoint)}
-            </>
+            </span>
           )}
         </p>
       )}

@@ -20,6 +20,8 @@ export interface Format {
   day(ms: number): string;
   /** `21 Nov 2026, 14:05 UTC+1`: says the offset, so that an hour that comes twice is told apart. */
   exact(ms: number): string;
+  /** `21 Nov, 14:05 – 16:20`; the day again only where it is another one, the year where they differ. */
+  span(fromMs: number, toMs: number): string;
   /** What is written at a mark of the time axis: on the second line only where it says something new. */
   tick(ms: number, step: TickStep): { readonly line: string; readonly isDay: boolean };
   age(ageMs: number): string;
@@ -70,6 +72,12 @@ export function createFormat(language: Language, timeZone: string, translate: Tr
     },
     day: (ms) => longDay.format(ms),
     exact: (ms) => exact.format(ms),
+    span(fromMs, toMs) {
+      const [from, to] = [isoDay.format(fromMs), isoDay.format(toMs)];
+      if (from === to) return `${dayMonthClock.format(fromMs)} – ${clock.format(toMs)}`;
+      const format = from.slice(0, 4) === to.slice(0, 4) ? dayMonthClock : dateClock;
+      return `${format.format(fromMs)} – ${format.format(toMs)}`;
+    },
     tick(ms, step) {
       if (step.unit === 'month') {
         const isJanuary = isoDay.format(ms).slice(5, 7) === '01';

@@ -13,7 +13,7 @@ export const HEALTH_WORDS = {
   never: 'healthNever',
 } as const satisfies Record<DeviceHealth, TextKey>;
 
-const WHY = {
+export const HEALTH_WHY = {
   online: 'healthOnlineWhy',
   late: 'healthLateWhy',
   silent: 'healthSilentWhy',
@@ -34,14 +34,21 @@ const SHAPES: Readonly<Record<DeviceHealth, JSX.Element>> = {
   never: <circle cx="8" cy="8" r="5" class="line" />,
 };
 
-export function StatusMark({ health }: { readonly health: DeviceHealth }): JSX.Element {
+export function StatusMark({
+  health,
+  isShapeOnly = false,
+}: {
+  readonly health: DeviceHealth;
+  /** Where the words stand beside it. */
+  readonly isShapeOnly?: boolean;
+}): JSX.Element {
   const { t } = usePage();
   return (
-    <span class={`status status-${health}`} title={t(WHY[health])}>
+    <span class={`status status-${health}`} title={t(HEALTH_WHY[health])}>
       <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
         {SHAPES[health]}
       </svg>
-      {t(HEALTH_WORDS[health])}
+      {!isShapeOnly && t(HEALTH_WORDS[health])}
     </span>
   );
 }

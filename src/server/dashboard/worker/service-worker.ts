@@ -1,9 +1,9 @@
-/// <reference lib="webworker" />
-
 /**
  * Keeps this build's files, so that the page opens without a connection and shows its last known values. The API, the stream
  * and exports are never touched: old answers would look like new ones. Only where the browser allows it (https, localhost).
  */
+
+export {};
 
 declare const self: ServiceWorkerGlobalScope;
 /** Set by scripts/build-dashboard.mjs: this build's name and its files. */

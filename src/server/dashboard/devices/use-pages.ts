@@ -1,0 +1,45 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { Page, PageQuestion } from '../api/api.ts';
+import { usePage, useWatched } from '../view/context.ts';
+
+export interface Pages<T> {
+  /** Undefined until the first page is there. */
+  readonly items: readonly T[] | undefined;
+  readonly error: unknown;
+  /** Undefined where there is no more. */
+  readonly more: (() => void) | undefined;
+  readonly retry: () => void;
+}
+
+/** A list that comes in pages, newest first; anew when the record has changed. */
+export function usePages<T>(ask: (question: PageQuestion, signal: AbortSignal) => Promise<Page<T>>): Pages<T> {
+  const { session } = usePage();
+  const changes = useWatched(session.pastChanges);
+  const [state, setState] = useState<{ readonly items?: readonly T[]; readonly next?: string | undefined }>({});
+  const [error, setError] = useState<unknown>();
+  const [wanted, setWanted] = useState<{ readonly after?: string; readonly attempt: number }>({ attempt: 0 });
+  useEffect(() => {
+    setWanted(({ attempt }) => ({ attempt: attempt + 1 }));
+  }, [changes]);
+  useEffect(() => {
+    const ending = new AbortController();
+    const { after } = wanted;
+    ask(after === undefined ? {} : { after }, ending.signal).then(
+      ({ items, next }) => {
+        setError(undefined);
+        setState((before) => ({ items: after === undefined ? items : [...(before.items ?? []), ...items], next }));
+      },
+      (problem: unknown) => {
+        if (!ending.signal.aborted) setError(problem);
+      },
+    );
+    return () => ending.abort();
+  }, [wanted]);
+  const { items, next } = state;
+  return {
+    items,
+    error,
+    more: next === undefined ? undefined : () => setWanted(({ attempt }) => ({ after: next, attempt: attempt + 1 })),
+    retry: () => setWanted(({ attempt }) => ({ attempt: attempt + 1 })),
+  };
+}

@@ -11,6 +11,8 @@ import { until } from './until.ts';
 /** The program as it is installed; `npm test` has built it. */
 const PROGRAM = resolve(import.meta.dirname, '../../dist/techtemp-server.js');
 
+const DAY_MS = 86_400_000;
+
 /** Why tests of the whole server can't run here; undefined when they can. */
 export const serverMissing = existsSync(PROGRAM) ? undefined : 'dist/ has not been built';
 
@@ -118,16 +120,30 @@ export class ServerProcess {
     return body.data;
   }
 
-  /** Every reading of a device, oldest first, page by page as a client would. */
+  /** How many readings of the last month a device has; cheaper than to fetch them. */
+  async count(deviceUid: string): Promise<number> {
+    const iso = (ms: number): string => new Date(ms).toISOString();
+    const range = `from=${iso(Date.now() - 30 * DAY_MS)}&to=${iso(Date.now() + DAY_MS)}`;
+    const answer = await this.get(`/api/v1/series?device=${deviceUid}&bucket=1d&${range}`);
+    if (answer.status === 404) return 0;
+    const { data } = (await answer.json()) as {
+      data: { sources: readonly { buckets: readonly { count: number }[] }[] };
+    };
+    const buckets = data.sources.flatMap((source) => source.buckets);
+    return buckets.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** Every reading of a device, oldest first, page by page as a client would; none where there is no such device yet. */
   async readings(deviceUid: string): Promise<readonly ApiReading[]> {
     const readings: ApiReading[] = [];
     // Readings of a clock that runs fast in a test lie ahead of this machine's time.
-    const to = new Date(Date.now() + 86_400_000).toISOString();
+    const to = new Date(Date.now() + DAY_MS).toISOString();
     let after = '';
     do {
       const answer = await this.get(
         `/api/v1/readings?device=${deviceUid}&from=2000-01-01T00:00:00Z&to=${to}&order=asc&limit=5000${after}`,
       );
+      if (answer.status === 404) return [];
       const page = (await answer.json()) as { data: readonly ApiReading[]; next?: string };
       if (!answer.ok) throw new Error(`the readings were answered with ${answer.status}: ${JSON.stringify(page)}`);
       readings.push(...page.data);

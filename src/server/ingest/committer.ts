@@ -50,33 +50,45 @@ export class Committer {
 
   /**
    * Resolves when every message of the group is on disk, as what it is or as rejected. While the store cannot, the same messages
-   * are tried again. Where it can and one of them is the reason that it will not, that one is found by halving.
+   * are tried again. Where it can and one of them is the reason that it will not, that one is found by halving. The first attempt
+   * begins at once; nothing is reported as stored before `before` has resolved, the group before this one.
    * @throws the signal's reason; what has not been reported as stored by then has not been
    */
-  async commit(group: readonly Waiting[], signal: AbortSignal): Promise<void> {
+  async commit(group: readonly Waiting[], before: Promise<void>, signal: AbortSignal): Promise<void> {
     const messages = group.flatMap(({ message }) => (message === undefined ? [] : [message]));
-    if (messages.length === 0) {
-      this.#parts.onStored(group, undefined);
-      return;
-    }
-    const result = await this.#tryUntilClear(messages, signal);
+    const first = messages.length === 0 ? undefined : await this.#try(messages);
+    await before;
+    await this.#settle(group, first, messages, signal);
+  }
+
+  async #settle(
+    group: readonly Waiting[],
+    first: CommitResult | Error | undefined,
+    messages: readonly IngestMessage[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const result = first instanceof Error ? await this.#untilClear(first, messages, signal) : first;
     if (!(result instanceof Error)) this.#parts.onStored(group, result);
     else if (group.length > 1) {
       const middle = group.length >> 1;
-      await this.commit(group.slice(0, middle), signal);
-      await this.commit(group.slice(middle), signal);
+      await this.commit(group.slice(0, middle), Promise.resolve(), signal);
+      await this.commit(group.slice(middle), Promise.resolve(), signal);
     } else await this.#rejectCulprit(group, result, signal);
   }
 
   /** @returns an error that comes from the messages, not from the state of the store */
-  async #tryUntilClear(messages: readonly IngestMessage[], signal: AbortSignal): Promise<CommitResult | Error> {
+  async #untilClear(
+    first: Error,
+    messages: readonly IngestMessage[],
+    signal: AbortSignal,
+  ): Promise<CommitResult | Error> {
     const { clock, random } = this.#parts;
-    for (let attempt = 0; ; attempt += 1) {
-      signal.throwIfAborted();
-      const result = await this.#try(messages);
-      if (!(result instanceof Error) || !isOfTheStore(result)) return result;
+    let result: CommitResult | Error = first;
+    for (let attempt = 0; result instanceof Error && isOfTheStore(result); attempt += 1) {
       await clock.sleep(backOffMs(attempt, RETRY, random), signal);
+      result = await this.#try(messages);
     }
+    return result;
   }
 
   async #try(messages: readonly IngestMessage[]): Promise<CommitResult | Error> {
@@ -104,13 +116,22 @@ export class Committer {
     }
   }
 
+  async #asRejected(
+    message: Exclude<IngestMessage, RejectedMessage>,
+    error: Error,
+    signal: AbortSignal,
+  ): Promise<CommitResult | Error> {
+    const messages = [asRejected(message, error)];
+    const result = await this.#try(messages);
+    return result instanceof Error ? await this.#untilClear(result, messages, signal) : result;
+  }
+
   /** A message that no store takes is kept as rejected; if even that fails, the broker keeps it. */
   async #rejectCulprit(group: readonly Waiting[], error: Error, signal: AbortSignal): Promise<void> {
     const message = group[0]?.message;
     if (message === undefined) return;
     const { topic } = message;
-    const result =
-      message.kind === 'rejected' ? error : await this.#tryUntilClear([asRejected(message, error)], signal);
+    const result = message.kind === 'rejected' ? error : await this.#asRejected(message, error, signal);
     if (result instanceof Error) {
       this.#parts.log.error(
         { topic, error: result },

@@ -213,25 +213,40 @@ class MqttIngest implements Ingest {
     }
   }
 
+  /**
+   * Group after group. While one is being written the next one is handed on only if it is full: then the store has no pause between
+   * the two; otherwise it may still grow. They are reported in order.
+   */
   async #commitLoop(stop: AbortSignal, giveUp: AbortSignal): Promise<void> {
-    for (;;) {
-      if (this.#inbox.length === 0) {
-        if (stop.aborted) return;
-        await this.#inbox.arrival();
-        continue;
+    let before = Promise.resolve();
+    try {
+      for (;;) {
+        if (this.#inbox.length === 0) await before;
+        if (this.#inbox.length === 0) {
+          if (stop.aborted) return;
+          await this.#inbox.arrival();
+          continue;
+        }
+        const { batchMessages } = this.#parts.ingest.current;
+        const current = this.#bring(this.#inbox.take(batchMessages, MAX_GROUP_BYTES), before, giveUp);
+        // Its failure is met when it is waited for, if not by then another has ended the loop.
+        current.catch(() => undefined);
+        await (this.#inbox.length >= batchMessages ? before : current);
+        before = current;
       }
-      const group = this.#inbox.take(this.#parts.ingest.current.batchMessages, MAX_GROUP_BYTES);
-      this.#underway = group.length;
-      try {
-        await this.#committer.commit(group, giveUp);
-      } catch (error) {
-        if (giveUp.aborted) return;
-        throw error;
-      } finally {
-        this.#underway = 0;
-      }
-      this.#readOn();
+    } catch (error) {
+      if (!giveUp.aborted) throw error;
     }
+  }
+
+  async #bring(group: readonly Waiting[], before: Promise<void>, giveUp: AbortSignal): Promise<void> {
+    this.#underway += group.length;
+    try {
+      await this.#committer.commit(group, before, giveUp);
+    } finally {
+      this.#underway -= group.length;
+    }
+    this.#readOn();
   }
 
   /** On disk. Everything that is said of it now leaves in one write. */

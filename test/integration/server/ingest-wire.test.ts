@@ -39,7 +39,9 @@ function messages(from: number, to: number, leaf = 'reading'): { id: number; top
 async function serve(options: Partial<IngestRigOptions> = {}): Promise<IngestRig> {
   const rig = IngestRig.start({ store, port: broker.port, ...options });
   rigs.push(rig);
-  await until('the server has announced itself', () => broker.on('techtemp/server/main').length > 0);
+  await until('the server has said all that it says at first', () =>
+    broker.subscriptions.some((filter) => filter.startsWith('$SYS/')),
+  );
   return rig;
 }
 

@@ -27,17 +27,17 @@ export interface HttpRig extends AsyncDisposable {
   readonly feed: HttpParts['feed'];
   readonly metrics: ServerMetrics;
   /** What ingest says of itself from now on. */
-  ingestIs(state: Partial<IngestState>): void;
+  readonly ingestIs: (state: Partial<IngestState>) => void;
   /** Changes some settings while the server runs. */
-  configure(change: Partial<HttpSection>): void;
+  readonly configure: (change: Partial<HttpSection>) => void;
   /** A request without a network. */
-  ask(
+  readonly ask: (
     method: Method,
     url: string,
     more?: { readonly body?: unknown; readonly headers?: Record<string, string> },
-  ): Promise<Told>;
+  ) => Promise<Told>;
   /** Makes a token. @returns its secret */
-  token(scope: TokenScope, more?: { readonly expiresMs?: number }): Promise<string>;
+  readonly token: (scope: TokenScope, more?: { readonly expiresMs?: number }) => Promise<string>;
 }
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS' | 'PATCH';

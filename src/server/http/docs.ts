@@ -53,9 +53,10 @@ export async function describeRoutes(app: App, { http, version }: Pick<HttpParts
       },
     },
     transform: ({ schema, url, route }) => {
+      const named = { operationId: operationId([route.method].flat()[0] ?? 'GET', url), ...schema };
       const isOpen = route.config?.access === 'open';
       // Whether it is needed depends on the configuration: either nothing or a token will do.
-      return { schema: isOpen ? schema : { ...schema, security: [{}, { token: [] }] }, url };
+      return { schema: isOpen ? named : { ...named, security: [{}, { token: [] }] }, url };
     },
   });
 }
@@ -71,4 +72,14 @@ export async function addDocsPage(app: App, { http }: Pick<HttpParts, 'http'>): 
     theme: { title: 'TechTemp API' },
     uiConfig: { layout: 'BaseLayout', deepLinking: true, defaultModelsExpandDepth: -1 },
   });
+}
+
+/** `GET /api/v1/devices/:uid/readings` -> `getDevicesByUidReadings`: what a generated client calls it where its route gives no name. */
+function operationId(method: string, url: string): string {
+  const steps = url
+    .replace('/api/v1/', '/')
+    .split('/')
+    .filter((step) => step !== '');
+  const words = steps.flatMap((step) => step.replace(/^:/, 'by-').split(/[^A-Za-z0-9]+/));
+  return method.toLowerCase() + words.map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join('');
 }

@@ -66,7 +66,9 @@ export async function createHttpApp(parts: HttpParts): Promise<HttpApp> {
     if (!isStream) metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime);
     done();
   });
+  const connections = limitConnections(app);
   app.addHook('preClose', (done) => {
+    connections.endSilent();
     closing.abort(new Error('the server closes'));
     done();
   });
@@ -88,7 +90,6 @@ export async function createHttpApp(parts: HttpParts): Promise<HttpApp> {
   await addDocsPage(app, parts);
   answerUnknown(app, methods);
   await app.ready();
-  limitConnections(app);
 
   let address: HttpAddress | undefined;
   return {
@@ -106,7 +107,7 @@ export async function createHttpApp(parts: HttpParts): Promise<HttpApp> {
         await withDeadline(app.close(), { clock, limitMs: CLOSE_LIMIT_MS, what: 'closing the HTTP server' });
       } catch (error) {
         if (!(error instanceof DeadlineError)) throw error;
-        app.server.closeAllConnections();
+        connections.endAll();
       }
     },
   };

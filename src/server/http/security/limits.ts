@@ -37,26 +37,43 @@ export const SERVER_LIMITS: FastifyServerOptions = {
   routerOptions: { maxParamLength: 100 },
 };
 
+/** The connections that are open. */
+export interface Connections {
+  /** Ends those on which nothing was ever said: browsers open some ahead, and Node does not count them as idle. */
+  endSilent(): void;
+  endAll(): void;
+}
+
 /** Too many connections are closed at once, without a word: words cost what is to be saved. */
-export function limitConnections(app: App): void {
+export function limitConnections(app: App): Connections {
   const { server } = app;
-  const open = new Map<string, number>();
+  const open = new Set<Socket>();
+  const ofAddress = new Map<string, number>();
   server.maxConnections = MAX_CONNECTIONS;
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? '';
-    if (isLoopbackHost(address)) return;
-    const count = (open.get(address) ?? 0) + 1;
-    if (count > MAX_CONNECTIONS_OF_ADDRESS) {
+    const count = (ofAddress.get(address) ?? 0) + 1;
+    if (count > MAX_CONNECTIONS_OF_ADDRESS && !isLoopbackHost(address)) {
       socket.destroy();
       return;
     }
-    open.set(address, count);
+    open.add(socket);
+    ofAddress.set(address, count);
     socket.once('close', () => {
-      const left = (open.get(address) ?? 1) - 1;
-      if (left === 0) open.delete(address);
-      else open.set(address, left);
+      open.delete(socket);
+      const left = (ofAddress.get(address) ?? 1) - 1;
+      if (left === 0) ofAddress.delete(address);
+      else ofAddress.set(address, left);
     });
   });
+  return {
+    endSilent() {
+      for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+    },
+    endAll() {
+      for (const socket of open) socket.destroy();
+    },
+  };
 }
 
 /** So many requests a minute of one address, unknown paths and wrong tokens included; health and readiness are never refused. */

@@ -70,7 +70,8 @@ export function createBuckets(db: Database, scopes: Scopes) {
       const hourMs = row[7];
       while ((sums[index]?.toMs ?? Number.POSITIVE_INFINITY) <= hourMs) index += 1;
       const sum = sums[index];
-      if (sum !== undefined && sum.fromMs <= hourMs && hourMs + HOUR_MS <= sum.toMs) add(sum, row);
+      // An hour that an edge divides was counted by its readings.
+      if (sum !== undefined && hourMs + HOUR_MS <= sum.toMs) add(sum, row);
     }
   };
   const addStretch = (sums: readonly Sum[], stretch: Stretch): void => {

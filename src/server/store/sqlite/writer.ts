@@ -11,6 +11,7 @@ import { createTokenWriter } from './read/token-writer.ts';
 import type { Sync, TokenWriter } from './sync.ts';
 import { createCommit } from './write/commit.ts';
 import { createKnownDevices } from './write/known-devices.ts';
+import { createRollups } from './write/rollups.ts';
 
 type CatalogueWrites = Pick<
   CatalogueStore,
@@ -41,7 +42,7 @@ export function createSqliteWriter(db: Database): SqliteWriter {
     };
   };
   return {
-    commit: createCommit(db, { known, rooms, placing }),
+    commit: createCommit(db, { known, rooms, placing, rollups: createRollups(db) }),
     addDevices: alone(devices.addDevices),
     updateDevice: alone(devices.updateDevice),
     removeDevice: alone(devices.removeDevice),

@@ -11,7 +11,7 @@ import { createNewestKeeper } from './newest.ts';
 import { createOutcome } from './outcome.ts';
 import { createRegistry } from './registration.ts';
 import { createRejects, rejectionOf } from './rejects.ts';
-import { createRollups } from './rollups.ts';
+import type { Rollups } from './rollups.ts';
 import { createStatusKeeper } from './status.ts';
 
 /** What was being worked on when something went wrong. */
@@ -31,12 +31,16 @@ interface Poisoned {
  */
 export function createCommit(
   db: Database,
-  shared: { readonly known: KnownDevices; readonly rooms: RoomBook; readonly placing: Placing },
+  shared: {
+    readonly known: KnownDevices;
+    readonly rooms: RoomBook;
+    readonly placing: Placing;
+    readonly rollups: Rollups;
+  },
 ): (batch: IngestBatch) => CommitResult {
-  const { known, rooms, placing } = shared;
+  const { known, rooms, placing, rollups } = shared;
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
-  const rollups = createRollups(db);
   const newest = createNewestKeeper(db);
   const rejects = createRejects(db);
   const registry = createRegistry(db, known, rooms, placing);

@@ -7,7 +7,6 @@ import type { Examination } from '../../common/doctor/examination.ts';
 import { clockExamination } from '../../common/doctor/examinations/clock.ts';
 import { nodeExamination, notifyPackageExamination } from '../../common/doctor/examinations/runtime.ts';
 import { unitExamination } from '../../common/doctor/examinations/unit.ts';
-import type { Finding } from '../../common/doctor/finding.ts';
 import type { Machine } from '../../common/doctor/machine.ts';
 import { createNotifier } from '../../common/notify.ts';
 import { probeTimeSync } from '../../common/time-sync.ts';
@@ -18,6 +17,7 @@ import { exposureExamination, httpExamination, lookAtHttp } from '../doctor/exam
 import { devicesExamination, recordExamination, type WithRecord } from '../doctor/examinations/record.ts';
 import { sqliteExamination, stateExamination, storeExamination } from '../doctor/examinations/store.ts';
 import type { StoreParts } from '../doctor/examinations/store-parts.ts';
+import { synchronisationFinding } from '../doctor/examinations/synchronisation.ts';
 import { report } from '../doctor/finding.ts';
 import { createOpenConnection } from '../mqtt/open-connection.ts';
 import { inspectStore, type StoreInspection, sqliteVersion } from '../store/sqlite/inspect.ts';
@@ -62,7 +62,7 @@ export async function planExaminations(setting: CheckSetting): Promise<CheckPlan
       : withConfig(setting, { config: outcome.loaded.config, folder, record })),
     clockExamination({
       clock,
-      synchronisation: synchronisationFinding,
+      synchronisation: (time) => synchronisationFinding(time, probeTimeSync),
       evidence: async () => {
         const newestMs = (await record?.inspect().catch(() => undefined))?.newestMs ?? null;
         const changed = await stat(options.configPath).catch(() => undefined);
@@ -160,17 +160,6 @@ function withoutConfig(): readonly Examination[] {
     title,
     run: () => Promise.resolve([report('check.needs-config')]),
   }));
-}
-
-async function synchronisationFinding(time: string): Promise<Finding> {
-  switch (await probeTimeSync()) {
-    case 'synced':
-      return report('clock.ok', { time });
-    case 'unsynced':
-      return report('clock.unsynchronised', { time });
-    case 'unknown':
-      return report('clock.unknown', { time });
-  }
 }
 
 function evidence(what: string, tsMs: number): { readonly what: string; readonly tsMs: number } {

@@ -51,7 +51,8 @@ async function subscriptions(connection: MqttConnection, { mqtt }: BrokerParts):
   const filters = LEAVES.map((leaf) => sensorTopic(mqtt.homeId, '+', leaf));
   const refused = await connection.subscribe(filters.map((filter) => ({ filter, qos: 1 as const })));
   // What comes from now on is the server's business, which has a session of its own.
-  await connection.unsubscribe(filters.filter((filter) => !refused.includes(filter)));
+  const granted = filters.filter((filter) => !refused.includes(filter));
+  if (granted.length > 0) await connection.unsubscribe(granted);
   if (refused.length === 0) return [];
   return [report('broker.acl-subscribe', { topics: refused.join(', '), user: userOf(mqtt), account: accountOf(mqtt) })];
 }

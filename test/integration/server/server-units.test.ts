@@ -45,7 +45,7 @@ describe.each(units)('%s', (name) => {
   it('runs as a user of its own whose group the file beside it creates, and may reach any address', () => {
     const created = [...read('techtemp.sysusers.conf').matchAll(/^g (\S+)/gm)].map((match) => match[1]);
     expect(settings(unit, 'DynamicUser')).toEqual(['yes']);
-    expect(created).toEqual(expect.arrayContaining(settings(unit, 'SupplementaryGroups')));
+    expect(created).toEqual(expect.arrayContaining([...settings(unit, 'SupplementaryGroups')]));
     expect(settings(unit, 'IPAddressDeny')).toEqual([]);
     expect(settings(unit, 'PrivateNetwork')).toEqual([]);
   });

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { createLiveValue } from '../../../src/common/live-value.ts';
+import type { TimeSync } from '../../../src/common/time-sync.ts';
+import type { StoreHealth } from '../../../src/server/store/store.ts';
+import { createStoreKeeper } from '../../../src/server/store-keeper.ts';
+import { createTrustedClock } from '../../../src/server/trusted-clock.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { recordingLog, recordingProgress } from '../../support/recording.ts';
+
+const MB = 1024 * 1024;
+const well: StoreHealth = { isOk: true, schemaVersion: 2, sizeBytes: 1, freeBytes: 1_000 * MB };
+
+function rig() {
+  const clock = new FakeClock();
+  const log = recordingLog();
+  const progress = recordingProgress();
+  const stop = new AbortController();
+  const run = (loop: (signal: AbortSignal) => Promise<void>): Promise<void> =>
+    loop(stop.signal).catch((error: unknown) => {
+      if (error !== stop.signal.reason) throw error;
+    });
+  return { clock, log, progress, stop, run };
+}
+
+describe('the store keeper', () => {
+  it('tells each change of the store’s health once, and what a person has to know', async () => {
+    const { clock, log, progress, stop, run } = rig();
+    let health = well;
+    const settings = createLiveValue({ path: '', minFreeBytes: 64 * MB });
+    const store = { health: async () => Promise.resolve(health) };
+    const keeper = createStoreKeeper({ store, settings, clock, log, progress, maxIdleMs: 40_000 });
+    const running = run((signal) => keeper.run(signal));
+    await clock.advance(0);
+    expect([keeper.problem(), log.lines.length]).toEqual([undefined, 0]);
+
+    health = { ...well, freeBytes: 10 * MB };
+    await clock.advance(30_000);
+    health = { ...well, freeBytes: 9 * MB };
+    await clock.advance(30_000);
+    expect(keeper.problem()).toContain('only 9 MB are free');
+    expect(log.lines.map(({ level }) => level)).toEqual(['warn']);
+
+    settings.set({ path: '', minFreeBytes: 1 });
+    health = { ...well, isOk: false, problem: 'the disk is full' };
+    await clock.advance(60_000);
+    health = well;
+    await clock.advance(60_000);
+    expect(log.lines.map(({ level, message }) => `${level}: ${message}`).slice(1)).toEqual([
+      'error: the store is ill: the disk is full',
+      'info: the store is well again',
+    ]);
+    expect(progress.beats.length).toBeGreaterThan(10);
+    stop.abort(new Error('over'));
+    await running;
+  });
+});
+
+describe('the trusted clock', () => {
+  it('is believed where nobody can be asked, or the time service says so; not before', async () => {
+    const { clock, log, progress, stop, run } = rig();
+    let answer: TimeSync = 'unsynced';
+    const trusted = createTrustedClock({
+      clock,
+      probe: async () => Promise.resolve(answer),
+      log,
+      progress,
+      maxIdleMs: 40_000,
+    });
+    expect(trusted.isTrusted()).toBe(false);
+    await trusted.begin();
+    expect(trusted.isTrusted()).toBe(false);
+    expect(log.lines.map(({ level }) => level)).toEqual(['warn']);
+    const running = run((signal) => trusted.run(signal));
+    answer = 'synced';
+    await clock.advance(2_000);
+    expect(trusted.isTrusted()).toBe(true);
+    answer = 'unsynced';
+    await clock.advance(60_000);
+    expect(trusted.isTrusted()).toBe(false);
+    answer = 'unknown';
+    await clock.advance(60_000);
+    expect(trusted.isTrusted()).toBe(true);
+    stop.abort(new Error('over'));
+    await running;
+  });
+});

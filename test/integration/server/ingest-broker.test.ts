@@ -1,7 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createSystemClock } from '../../../src/common/system-clock.ts';
+import { decodeReceipt } from '../../../src/contract/receipt.ts';
+import type { IngestStore } from '../../../src/server/store/ingest-store.ts';
+import { openSqliteStore } from '../../../src/server/store/sqlite/open-store.ts';
+import type { Store } from '../../../src/server/store/store.ts';
 import { startEmbeddedBroker } from '../../../src/stack/embedded-broker.ts';
 import { IngestRig } from '../../support/ingest-rig.ts';
 import { Mosquitto, mosquittoInstalled } from '../../support/mosquitto.ts';
+import { recordingLog } from '../../support/recording.ts';
 import { RecordingStore } from '../../support/recording-store.ts';
 import { retainedOn, TestClient } from '../../support/test-client.ts';
 import { until } from '../../support/until.ts';
@@ -37,12 +46,9 @@ async function client(port: number, filters: readonly string[] = [], protocolVer
   return self;
 }
 
-function serve(
-  port: number,
-  store = new RecordingStore(),
-  changes: Partial<ConstructorParameters<typeof IngestRig>[0]> = {},
-): { rig: IngestRig; store: RecordingStore } {
-  const rig = IngestRig.start({ store, port, ...changes });
+function serve<S extends IngestStore = RecordingStore>(port: number, given?: S): { rig: IngestRig; store: S } {
+  const store = given ?? (new RecordingStore() as IngestStore as S);
+  const rig = IngestRig.start({ store, port });
   ends.push(async () => await rig.stop());
   return { rig, store };
 }
@@ -92,4 +98,130 @@ describe.skipIf(!mosquittoInstalled)('ingest on Mosquitto', () => {
     await until('all stored', () => store.items().length >= 300);
     expect(new Set(store.items()).size).toBe(300);
   });
+
+  it('S2: starts without a broker, and stores what comes once there is one', async () => {
+    const broker = await Mosquitto.prepare();
+    ends.push(async () => await broker.dispose());
+    const { rig, store } = serve(broker.port);
+    await until('it says why', () => rig.server.state().linkProblem !== undefined);
+    expect(rig.server.state()).toMatchObject({ link: 'connecting' });
+    expect(rig.server.state().linkProblem).toContain(
+      'nothing listens there; is the broker running, and is broker_port right?',
+    );
+    await broker.start();
+    await announced(broker.port, 'online', 5);
+    const device = await client(broker.port, [], 5);
+    await device.publish(`${TOPIC}/reading`, reading(1));
+    await until('stored', () => store.items().length === 1);
+    expect(rig.server.state().linkProblem).toBeUndefined();
+  });
+
+  it('S7: a duplicate is a counter, receipted again, and no line in the log', async () => {
+    const { port } = await mosquitto();
+    const sqlite = await openStore();
+    const { rig } = serve(port, sqlite);
+    await announced(port, 'online', 5);
+    const device = await client(port, [`${TOPIC}/receipt`], 5);
+    for (let times = 0; times < 3; times += 1) {
+      await device.publish(`${TOPIC}/reading`, reading(1));
+      await until('a receipt', () => device.on('/receipt').length === times + 1);
+    }
+    expect([rig.total('stored'), rig.total('duplicates'), rig.totalRejected()]).toEqual([1, 2, 0]);
+    expect(rig.log.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
+  });
+
+  it('S8: a device that nobody knows is registered, or kept until somebody says yes, or left with its readings', async () => {
+    const { port } = await mosquitto();
+    const sqlite = await openStore();
+    const { rig } = serve(port, sqlite);
+    await announced(port, 'online', 5);
+    const device = await client(port, ['home/+/sensors/+/receipt'], 5);
+    const say = async (uid: string): Promise<void> =>
+      await device.publish(`home/home-001/sensors/${uid}/reading`, reading(1));
+    for (const registration of ['auto', 'approve', 'reject'] as const) {
+      rig.ingest.set({ ...rig.ingest.current, registration });
+      const before = rig.counts.length;
+      await say(`aht20-${registration}`);
+      await until('committed', () => rig.counts.length > before);
+    }
+    await until('the receipts', () => device.on('/receipt').length === 2);
+    const states = (await sqlite.devices()).map(({ uid, state }) => [uid, state]);
+    expect(states).toEqual(
+      expect.arrayContaining([
+        ['aht20-auto', 'active'],
+        ['aht20-approve', 'pending'],
+      ]),
+    );
+    expect(
+      device
+        .on('/receipt')
+        .map(({ topic }) => topic.split('/')[3])
+        .sort(),
+    ).toEqual(['aht20-approve', 'aht20-auto']);
+    expect(rig.totalRejected()).toBe(1);
+  });
+
+  it('S13: on default settings the broker drops of a burst; what has numbers comes again until its receipt, the rest is counted', async () => {
+    const { port } = await mosquitto(['sys_interval 1']);
+    const sqlite = await openStore();
+    const first = serve(port, sqlite);
+    await announced(port, 'online', 5);
+    await first.rig.stop();
+    const device = await client(port, [`${TOPIC}/receipt`], 5);
+    const missing = new Set(Array.from({ length: 3_000 }, (_, index) => index + 1));
+    const send = async (seqs: readonly number[]): Promise<void> => {
+      await Promise.all(seqs.map(async (seq) => await device.publish(`${TOPIC}/reading`, reading(seq))));
+    };
+    let heard = 0;
+    const hear = (): number => {
+      for (const { payload } of device.on('/receipt').slice(heard)) {
+        heard += 1;
+        for (const [from, to] of decodeReceipt(payload).stored) {
+          for (let seq = from; seq <= to; seq += 1) missing.delete(seq);
+        }
+      }
+      return missing.size;
+    };
+    await send([...missing]);
+    const { rig } = serve(port, sqlite);
+    await until('what the broker kept is receipted', () => hear() <= 2_000);
+    expect(missing.size).toBeGreaterThan(1_000);
+    while (missing.size > 0) {
+      const again = [...missing].slice(0, 400);
+      await send(again);
+      await until('these are receipted', () => hear() >= 0 && again.every((seq) => !missing.has(seq)));
+    }
+    expect((await sqlite.numbers(UID)).epochs).toMatchObject([
+      { epoch: 'k3v9x2', readings: [[1, 3_000]], doubled: [] },
+    ]);
+    await until('the broker has counted', () => (rig.server.state().brokerDropped ?? 0) > 0);
+  });
+
+  it('ends and begins again with a broker that is killed and forgets the session', async () => {
+    const broker = await mosquitto();
+    const { store } = serve(broker.port);
+    await announced(broker.port, 'online', 5);
+    for (let round = 1; round <= 3; round += 1) {
+      await broker.restart();
+      await announced(broker.port, 'online', 5);
+      const device = await client(broker.port, [], 5);
+      await device.publish(`${TOPIC}/reading`, reading(round));
+      await until('stored', () => store.items().length === round);
+    }
+  });
 });
+
+async function openStore(): Promise<Store> {
+  const folder = mkdtempSync(join(tmpdir(), 'techtemp-ingest-'));
+  const store = await openSqliteStore({
+    path: join(folder, 'record.db'),
+    engine: 'in-process',
+    clock: createSystemClock(),
+    log: recordingLog(),
+  });
+  ends.push(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return store;
+}

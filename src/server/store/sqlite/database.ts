@@ -40,8 +40,7 @@ export function connectWriter(sqlite: Sqlite, path: string): Database {
     refuseOtherFiles(path);
     const db = new sqlite(path, { timeout: BUSY_TIMEOUT_MS });
     // better-sqlite3 is compiled with NORMAL, which in a write-ahead log may lose the last commits at a power cut.
-    db.pragma('synchronous = FULL');
-    return db;
+    return orClosed(db, () => db.pragma('synchronous = FULL'));
   });
 }
 
@@ -57,11 +56,23 @@ export function prepareForWriting(db: Database): void {
 export function connectReader(sqlite: Sqlite, path: string): Database {
   return translated(path, () => {
     const db = new sqlite(path, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
-    // Not opened read-only: the first reader after a crash has to be able to recover the log.
-    db.pragma('query_only = ON');
-    db.pragma(`cache_size = -${READER_CACHE_KIB}`);
-    return db;
+    return orClosed(db, () => {
+      // Not opened read-only: the first reader after a crash has to be able to recover the log.
+      db.pragma('query_only = ON');
+      db.pragma(`cache_size = -${READER_CACHE_KIB}`);
+    });
   });
+}
+
+/** The connection once it is set up; closed where that fails (the disk may be full already). */
+function orClosed(db: Database, setUp: () => void): Database {
+  try {
+    setUp();
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
 }
 
 /** SQLite would only notice at the first query, and may leave files beside it. */
@@ -82,11 +93,7 @@ function firstBytes(path: string): string {
     file = openSync(path, 'r');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw new StoreError(
-      'STORE_UNAVAILABLE',
-      `The database ${path} can't be opened: ${(error as Error).message}. Check who may read it.`,
-      { cause: error },
-    );
+    throw error;
   }
   try {
     return bytes.toString('latin1', 0, readSync(file, bytes));

@@ -28,13 +28,13 @@ const STORE_CODES: ReadonlyMap<string, keyof typeof REMEDIES> = new Map([
   ['INTERRUPT', 'STORE_UNAVAILABLE'],
 ]);
 
-/** What SQLite threw, as the callers of the store know it; what is not SQLite's weather (a bug) stays as it is. */
+/** What SQLite (or the file system) threw, as the callers of the store know it; what is not SQLite's weather (a bug) stays as it is. */
 export function storeErrorOf(error: unknown, path: string): unknown {
   if (error instanceof StoreError) return error;
-  const sqliteCode = sqliteCodeOf(error);
-  const code = sqliteCode === undefined ? undefined : storeCodeOf(sqliteCode, path);
-  if (code === undefined || sqliteCode === undefined) return error;
-  const message = `The database ${path} failed: ${(error as Error).message} (${sqliteCode}). ${REMEDIES[code]}`;
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
+  const code = 'syscall' in error ? fileCodeOf(error.code) : storeCodeOf(error.code, path);
+  if (code === undefined) return error;
+  const message = `The database ${path} failed: ${error.message} (${error.code}). ${REMEDIES[code]}`;
   return new StoreError(code, message, { cause: error });
 }
 
@@ -55,9 +55,15 @@ export function sqliteCodeOf(error: unknown): string | undefined {
 
 function storeCodeOf(code: string, path: string): keyof typeof REMEDIES | undefined {
   // SQLITE_IOERR_SHMSIZE is of the family of SQLITE_IOERR.
-  const family = code.split('_')[1] ?? '';
+  const [prefix, family = ''] = code.split('_');
+  if (prefix !== 'SQLITE') return undefined;
   if (family === 'IOERR') return isDiskFull(path) ? 'STORE_FULL' : 'STORE_UNAVAILABLE';
   return STORE_CODES.get(family);
+}
+
+/** What the file system threw while the file or its copy was made ready. */
+function fileCodeOf(code: string): keyof typeof REMEDIES {
+  return code === 'ENOSPC' || code === 'EDQUOT' ? 'STORE_FULL' : 'STORE_UNAVAILABLE';
 }
 
 function isDiskFull(path: string): boolean {

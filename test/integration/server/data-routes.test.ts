@@ -44,6 +44,8 @@ describe('GET /api/v1/readings', () => {
         const { data, next } = body as Page;
         found.push(...data.map(({ ts, device_id }) => `${ts} ${device_id}`));
         pages += 1;
+        // A page that leads to itself fails instead of going on for ever.
+        if (pages > 20) break;
         expect(headers['link'] === undefined).toBe(next === undefined);
         if (next === undefined) break;
         // Followed as a client follows links: relative to where it asked.
@@ -325,7 +327,7 @@ describe('GET /api/v1/gaps and /api/v1/rejected', () => {
         const { data, next } = body as { data: unknown[]; next?: string };
         found.push(...data);
         after = next === undefined ? '' : `&after=${next}`;
-      } while (after !== '');
+      } while (after !== '' && found.length <= 25);
       expect(found).toHaveLength(25);
       expect(new Set(found.map((one) => JSON.stringify(one))).size).toBe(25);
     }

@@ -233,7 +233,7 @@ describe('the older API', () => {
           const { data, next } = body as { data: { temperature: number }[]; next?: string };
           found.push(...data.map(({ temperature }) => temperature));
           after = next === undefined ? '' : `&after=${encodeURIComponent(next)}`;
-        } while (after !== '');
+        } while (after !== '' && found.length <= 5);
         expect(found).toEqual([4, 3, 2, 1, 0]);
       }
     });

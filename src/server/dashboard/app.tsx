@@ -21,6 +21,7 @@ import { createNavigation, type Place } from './view/navigation.ts';
 import { NotFound } from './view/not-found.tsx';
 import { createPreferences } from './view/preferences.ts';
 import { TokenDialog } from './view/token-dialog.tsx';
+import { UpdateNotice } from './view/update-notice.tsx';
 
 export interface Spoken {
   readonly language: Language;
@@ -115,6 +116,7 @@ function App({ parts, first, speak, announcement }: AppProps): JSX.Element {
           </a>
           <Header route={place.route} />
           <LastKnown />
+          <UpdateNotice />
         </>
       )}
       <main id="content" tabIndex={-1}>

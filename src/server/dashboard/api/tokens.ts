@@ -30,24 +30,31 @@ export function createTokens(storage: KeyValue, base: string): Tokens {
   let asking: Promise<boolean> | undefined;
   let hasDeclined = false;
 
-  const askAnew = (why: TokenReason, isWrong: boolean): Promise<boolean> =>
-    new Promise((resolve) => {
-      question.set({
-        why,
-        isWrong,
-        answer(given, keep) {
-          question.set(null);
-          asking = undefined;
-          hasDeclined = why === 'read' && given === undefined;
-          if (given !== undefined) {
-            token = given;
-            if (keep) storage.set(key, given);
-            else storage.remove(key);
-          }
-          resolve(given !== undefined);
-        },
-      });
+  const ask = (why: TokenReason, isWrong: boolean): Promise<boolean> => {
+    if (asking !== undefined) return asking;
+    let settle: (hasToken: boolean) => void = () => undefined;
+    const answered = new Promise<boolean>((resolve) => {
+      settle = resolve;
     });
+    // Before the question is put: it may be answered at once.
+    asking = answered;
+    question.set({
+      why,
+      isWrong,
+      answer(given, keep) {
+        asking = undefined;
+        hasDeclined = why === 'read' && given === undefined;
+        if (given !== undefined) {
+          token = given;
+          if (keep) storage.set(key, given);
+          else storage.remove(key);
+        }
+        question.set(null);
+        settle(given !== undefined);
+      },
+    });
+    return answered;
+  };
 
   return {
     question,
@@ -56,13 +63,9 @@ export function createTokens(storage: KeyValue, base: string): Tokens {
       // Several requests may be refused at once: the reader is asked once.
       if (sent !== token) return Promise.resolve(true);
       if (why === 'read' && hasDeclined) return Promise.resolve(false);
-      asking ??= askAnew(why, sent !== undefined);
-      return asking;
+      return ask(why, sent !== undefined);
     },
-    invite() {
-      asking ??= askAnew('read', token !== undefined);
-      return asking;
-    },
+    invite: () => ask('read', token !== undefined),
     forget() {
       token = undefined;
       storage.remove(key);

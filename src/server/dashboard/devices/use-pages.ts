@@ -11,19 +11,24 @@ export interface Pages<T> {
   readonly retry: () => void;
 }
 
+interface Wanted {
+  readonly after: string | undefined;
+  /** As of which state of the record `after` was given. */
+  readonly changes: number;
+  readonly attempt: number;
+}
+
 /** A list that comes in pages, newest first; anew when the record has changed. */
 export function usePages<T>(ask: (question: PageQuestion, signal: AbortSignal) => Promise<Page<T>>): Pages<T> {
   const { session } = usePage();
   const changes = useWatched(session.pastChanges);
   const [state, setState] = useState<{ readonly items?: readonly T[]; readonly next?: string | undefined }>({});
   const [error, setError] = useState<unknown>();
-  const [wanted, setWanted] = useState<{ readonly after?: string; readonly attempt: number }>({ attempt: 0 });
-  useEffect(() => {
-    setWanted(({ attempt }) => ({ attempt: attempt + 1 }));
-  }, [changes]);
+  const [wanted, setWanted] = useState<Wanted>({ after: undefined, changes: 0, attempt: 0 });
   useEffect(() => {
     const ending = new AbortController();
-    const { after } = wanted;
+    // Where the page began to be counted before a change, it begins anew.
+    const after = wanted.changes === changes ? wanted.after : undefined;
     ask(after === undefined ? {} : { after }, ending.signal).then(
       ({ items, next }) => {
         setError(undefined);
@@ -34,12 +39,15 @@ export function usePages<T>(ask: (question: PageQuestion, signal: AbortSignal) =
       },
     );
     return () => ending.abort();
-  }, [wanted]);
+  }, [wanted, changes]);
   const { items, next } = state;
   return {
     items,
     error,
-    more: next === undefined ? undefined : () => setWanted(({ attempt }) => ({ after: next, attempt: attempt + 1 })),
-    retry: () => setWanted(({ attempt }) => ({ attempt: attempt + 1 })),
+    more:
+      next === undefined
+        ? undefined
+        : () => setWanted(({ attempt }) => ({ after: next, changes, attempt: attempt + 1 })),
+    retry: () => setWanted((before) => ({ ...before, attempt: before.attempt + 1 })),
   };
 }

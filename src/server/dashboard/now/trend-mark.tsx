@@ -14,7 +14,6 @@ export function TrendMark({ trend }: { readonly trend: Trend | null }): JSX.Elem
   if (trend === null) return <span class="trend" />;
   const { direction, change, overMs } = trend;
   const words = t('trendOver', {
-    word: t(direction),
     change: format.temperatureChange(change),
     hours: Math.max(1, Math.round(overMs / 3_600_000)),
   });

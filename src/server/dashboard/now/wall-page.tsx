@@ -11,6 +11,7 @@ import { useSeries } from '../history/use-series.ts';
 import { useNow, usePage, useWatched } from '../view/context.ts';
 import { Link } from '../view/link.tsx';
 import { StatusMark } from '../view/status-mark.tsx';
+import { useIsOutdated } from '../view/update-notice.tsx';
 import { SPARKLINE_BREAK_MS, SPARKLINE_MS } from './room-card.tsx';
 import { factsOf, type RoomFacts } from './room-facts.ts';
 import { Sparkline } from './sparkline.tsx';
@@ -29,12 +30,17 @@ export function WallPage(): JSX.Element {
   const nowMs = useNow(TICK_MS);
   const facts = factsOf(state, nowMs, zone).slice(0, MOST_TILES);
   useEffect(() => keepAwake(), []);
+  const isOutdated = useIsOutdated();
+  useEffect(() => {
+    // Nobody stands by to press a button.
+    if (isOutdated) window.location.reload();
+  }, [isOutdated]);
   const heardMs = session.heardMs();
   const isDead = connection.kind === 'lost';
   return (
     <div class="wall">
       <h1 class="visually-hidden">{t('wall')}</h1>
-      <div class={`tiles tiles-${Math.min(facts.length, 4)}`}>
+      <div class={`tiles columns-${columnsFor(facts.length)}`}>
         {facts.map((room) => (
           <Tile key={room.device.uid} facts={room} nowMs={nowMs} />
         ))}
@@ -55,6 +61,12 @@ export function WallPage(): JSX.Element {
       </p>
     </div>
   );
+}
+
+/** Rows as full as can be. */
+function columnsFor(tiles: number): number {
+  if (tiles <= 4) return Math.max(1, tiles);
+  return tiles <= 6 ? 3 : tiles <= 8 ? 4 : tiles <= 10 ? 5 : 6;
 }
 
 function Tile({ facts, nowMs }: { readonly facts: RoomFacts; readonly nowMs: number }): JSX.Element {
@@ -103,9 +115,12 @@ function WallChart(): JSX.Element | null {
     <section class="card wall-chart">
       <ChartFigure content={content} quantity="temperature" isBusy={isBusy} onRange={() => undefined} isQuiet />
       <p class="readout">
-        {content.sources.map(({ key, name, colour }) => (
+        {content.sources.map(({ key, name, colour, dash }) => (
           <span key={key} class={`readout-value c${colour}`}>
-            <span class="swatch" /> {name}
+            <svg class="line-sample" viewBox="0 0 24 8" width="24" height="8" aria-hidden="true">
+              <path d="M1 4h22" stroke-dasharray={dash.join(' ') || undefined} />
+            </svg>{' '}
+            {name}
           </span>
         ))}
       </p>

@@ -5,7 +5,8 @@ import { createSseParser, type StreamEvent } from './sse-parser.ts';
 export interface LiveStreamOptions {
   readonly client: Pick<ApiClient, 'open'>;
   readonly platform: Pick<Platform, 'sleep' | 'random' | 'every' | 'monotonicMs'>;
-  readonly onOpen: () => void;
+  /** `isResumed`: what was missed meanwhile will be told; otherwise nobody knows what that was. */
+  readonly onOpen: (isResumed: boolean) => void;
   readonly onEvent: (event: StreamEvent) => void;
   /** Any byte came, also a heartbeat. */
   readonly onAlive: () => void;
@@ -34,7 +35,7 @@ export function createLiveStream(options: LiveStreamOptions): LiveStream {
     const headers = { accept: 'text/event-stream', ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) };
     const { body } = await client.open('events', { headers, signal });
     if (body === null) throw new ApiError(0, 'UNREACHABLE', 'the stream has no body');
-    onOpen();
+    onOpen(lastEventId !== undefined);
     const parser = createSseParser();
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     let aliveMs = platform.monotonicMs();

@@ -26,7 +26,7 @@ export function ExportBar({ content, quantity, notes, canvas, isTable, onTable }
   const fileName = `techtemp-${quantity}-${localIso(content.range.fromMs, zone).slice(0, 10)}`;
   const csv = (): void => {
     const { range, data } = content;
-    const inView = { ...data, times: data.times.filter((time) => time >= range.fromMs && time <= range.toMs) };
+    const inView = { ...data, times: data.times.filter((time) => time >= range.fromMs && time < range.toMs) };
     const first = data.times.findIndex((time) => time >= range.fromMs);
     const cut = <T,>(column: readonly T[]): readonly T[] =>
       column.slice(Math.max(0, first), Math.max(0, first) + inView.times.length);

@@ -21,7 +21,7 @@ export function ValueTable({
   const [page, setPage] = useState(0);
   const { range, data, sources } = content;
   const rows = data.times
-    .flatMap((time, index) => (time >= range.fromMs && time <= range.toMs ? [index] : []))
+    .flatMap((time, index) => (time >= range.fromMs && time < range.toMs ? [index] : []))
     .reverse();
   const pages = Math.max(1, Math.ceil(rows.length / ROWS));
   const shown = Math.min(page, pages - 1);

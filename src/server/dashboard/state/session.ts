@@ -115,12 +115,10 @@ export function createSession({ api, client, platform, clock, snapshots }: Sessi
   const stream = createLiveStream({
     client,
     platform,
-    onOpen() {
+    onOpen(isResumed) {
       heardMs = clock.nowMs();
-      const isFirst = !hasStarted.get();
       hasStarted.set(true);
-      // Without anything known the stream resumes from nowhere; after a loss it tells what was missed by itself.
-      if (isFirst || connection.get().kind === 'lost' || house.get().loadedMs === null) ask('everything');
+      if (!isResumed || connection.get().kind === 'lost' || house.get().loadedMs === null) ask('everything');
       connection.set({ kind: 'live' });
     },
     onAlive() {

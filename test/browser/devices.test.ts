@@ -1,0 +1,150 @@
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../support/until.ts';
+import { calmValues, House, houseMissing } from './support/house.ts';
+
+const BOX = 'aht20-b0b0b0';
+const STRANGER = 'aht20-57a49e';
+const NOW = Date.now();
+
+interface DeviceAnswer {
+  readonly uid: string;
+  readonly state: string;
+  readonly label: string | null;
+  readonly room: { readonly name: string } | null;
+}
+
+const device = (page: Page, uid: string) => page.locator(`.device[data-device="${uid}"]`);
+
+describe.skipIf(houseMissing !== undefined)(
+  `the dashboard, devices${houseMissing ? ` (skipped: ${houseMissing})` : ''}`,
+  () => {
+    let house: House;
+    const asked = async (uid: string): Promise<DeviceAnswer> =>
+      await house.server.data<DeviceAnswer>(`/api/v1/devices/${uid}`);
+
+    beforeAll(async () => {
+      house = await House.open({ ingest: ['registration = approve'] });
+      for (const uid of [BOX, STRANGER]) {
+        await house.status(uid, { room: 'Hall', delivery: 'receipt' });
+        await house.backlog(uid, calmValues(5, NOW, 19));
+      }
+      await fetch(`${house.url}api/v1/devices/${BOX}`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ state: 'active', room_name: 'Hall' }),
+      });
+    });
+    afterEach(async () => {
+      for (const context of house.browser.contexts()) await context.close();
+      expect(house.wrongs).toEqual([]);
+    });
+    afterAll(async () => await house.close());
+
+    it('a new device waits for somebody, is seen on the first page, and is admitted', async () => {
+      const page = await house.page();
+      await page.getByRole('link', { name: 'A new device asks to be admitted.' }).click();
+      await page.locator(`[data-pending="${STRANGER}"]`).getByRole('button', { name: 'Admit' }).click();
+      await until('it is admitted', async () => (await asked(STRANGER)).state === 'active');
+      await device(page, STRANGER).waitFor();
+      await page.locator(`[data-pending="${STRANGER}"]`).waitFor({ state: 'detached' });
+    });
+
+    it('says how it is doing, in full', async () => {
+      const page = await house.page(`devices?uid=${BOX}`);
+      await device(page, BOX).getByText('confirmed by the store').waitFor();
+      await device(page, BOX).getByText('1 minute', { exact: true }).waitFor();
+    });
+
+    it('is named, and moves to a new room on a date: what was measured since counts for that room', async () => {
+      const page = await house.page(`devices?uid=${BOX}`);
+      await device(page, BOX).getByRole('button', { name: 'Name and room' }).click();
+      await page.getByLabel('Name', { exact: true }).fill('Shelf');
+      await page.getByLabel('Room', { exact: true }).selectOption({ label: 'a new room…' });
+      await page.getByLabel('Name of the new room').fill('Pantry');
+      const movedAt = NOW - 2 * 3_600_000;
+      const local = new Intl.DateTimeFormat('sv-SE', {
+        timeZone: 'Europe/Brussels',
+        dateStyle: 'short',
+        timeStyle: 'short',
+      });
+      await page.getByLabel('It has stood there since').fill(local.format(movedAt).replace(' ', 'T'));
+      await page.getByRole('button', { name: 'Save' }).click();
+      await until('it is saved', async () => (await asked(BOX)).room?.name === 'Pantry');
+      expect((await asked(BOX)).label).toBe('Shelf');
+      await device(page, BOX).getByText('Pantry · Shelf').waitFor();
+      const rooms = await house.server.data<readonly { readonly room_id: string; readonly ts: string }[]>(
+        `/api/v1/readings?device=${BOX}&from=${new Date(NOW - 86_400_000).toISOString()}&limit=1000`,
+      );
+      const since = new Set(rooms.filter(({ ts }) => Date.parse(ts) > movedAt).map(({ room_id }) => room_id));
+      const before = new Set(rooms.filter(({ ts }) => Date.parse(ts) < movedAt - 60_000).map(({ room_id }) => room_id));
+      expect([[...since], [...before]]).toEqual([['pantry'], ['hall']]);
+    });
+
+    it('a wrong answer is told where it was asked for, and the dialog stays', async () => {
+      const page = await house.page(`devices?uid=${BOX}`);
+      await page.route('**/api/v1/devices/*', async (route) =>
+        route.request().method() === 'PUT'
+          ? await route.fulfill({ status: 503, json: { error: 'the disk is full', code: 'STORE_FULL' } })
+          : await route.continue(),
+      );
+      await device(page, BOX).getByRole('button', { name: 'Name and room' }).click();
+      await page.getByLabel('Name', { exact: true }).fill('Other');
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByRole('alert').getByText('the disk is full').waitFor();
+      await page.keyboard.press('Escape');
+      await page.locator('dialog').waitFor({ state: 'detached' });
+      await until(
+        'the focus is back',
+        async () => (await page.evaluate(() => document.activeElement?.textContent)) === 'Name and room',
+      );
+    });
+
+    it('what was rejected is listed with its reason', async () => {
+      await house.raw(`home/lilas/sensors/${BOX}/reading`, '{"temperature_c":"warm"}');
+      await until(
+        'it is stored',
+        async () => (await house.server.data<readonly unknown[]>('/api/v1/rejected')).length > 0,
+      );
+      const page = await house.page('devices');
+      await page.getByText('not a reading').click();
+      await page.getByText('{"temperature_c":"warm"}').waitFor();
+    });
+
+    it('is removed, with its readings kept', async () => {
+      const page = await house.page(`devices?uid=${STRANGER}`);
+      await device(page, STRANGER).getByRole('button', { name: 'Remove' }).click();
+      await page.locator('dialog').getByRole('button', { name: 'Remove' }).click();
+      await device(page, STRANGER).waitFor({ state: 'detached' });
+      expect((await house.server.get(`/api/v1/devices/${STRANGER}`)).status).toBe(404);
+    });
+
+    it('asks for a token once, when the server says that it needs one', async () => {
+      const guarded = await House.open({ http: ['writing = token', 'reading = token'] });
+      try {
+        const made = await guarded.server.command('token', 'create', 'phone', '--scope', 'write');
+        const secret = secretIn(made.stdout);
+        expect(secret, made.stdout + made.stderr).toBeDefined();
+        const page = await guarded.page();
+        const dialog = page.locator('dialog');
+        await dialog.getByLabel('Token').fill('wrong');
+        await dialog.getByRole('button', { name: 'Use it' }).click();
+        await dialog.getByText('The server does not accept this token.').waitFor();
+        await dialog.getByLabel('Token').fill(secret ?? '');
+        await dialog.getByRole('button', { name: 'Use it' }).click();
+        await page.locator('[data-connection=live]').waitFor({ timeout: 45_000 });
+        await page.getByText('No device has spoken yet').waitFor();
+        await page.reload();
+        await page.locator('[data-connection=live]').waitFor();
+        expect(await dialog.count()).toBe(0);
+        expect(guarded.wrongs).toEqual([]);
+      } finally {
+        await guarded.close();
+      }
+    });
+  },
+);
+
+function secretIn(text: string): string | undefined {
+  return /ttk_[A-Za-z0-9_-]{43}/.exec(text)?.[0];
+}

@@ -13,7 +13,16 @@ import type { Store } from '../../../../src/server/store/store.ts';
 import { bundleForChild } from '../../../support/bundle.ts';
 import { mountTmpfs } from '../../../support/own-file-system.ts';
 import { storeFolder, storeWorkerUrl } from '../../../support/sqlite-store.ts';
-import { allReadings, batchOf, commit, itemsOf, numbered, rejectedOf } from '../../../support/store-messages.ts';
+import {
+  allReadings,
+  batchOf,
+  commit,
+  HOUR_MS,
+  itemsOf,
+  numbered,
+  rejectedOf,
+  START_MS,
+} from '../../../support/store-messages.ts';
 import { until } from '../../../support/until.ts';
 
 const ENGINES: readonly StoreEngine[] = ['in-process', 'threads'];
@@ -70,6 +79,7 @@ describe.each(ENGINES)('a store with the engine %s', (engine) => {
     const { counts } = await commit(store, [itemsOf('d', [numbered(2)])]);
     expect(counts).toMatchObject({ registered: 1, stored: 1 });
     expect((await allReadings(store, 'd')).readings.map(({ seq }) => seq)).toEqual([2]);
+    expect(await countOf(store)).toBe(1);
   });
 
   it('says STORE_FULL on a full disk, changes nothing, and works again when there is space', async ({ skip }) => {
@@ -86,6 +96,7 @@ describe.each(ENGINES)('a store with the engine %s', (engine) => {
     expect((await store.device('d'))?.latest?.seq).toBe(1);
     rmSync(ballast);
     expect((await commit(store, [itemsOf('d', items)])).counts).toMatchObject({ stored: 2_000, duplicates: 0 });
+    expect(await countOf(store)).toBe(2_001);
     await store.close();
     const again = await open(join(disk.mountPoint, 'techtemp.db'));
     expect((await allReadings(again, 'd')).readings).toHaveLength(2_001);
@@ -202,6 +213,12 @@ describe('a store on threads', () => {
     await Promise.allSettled(calls);
   });
 });
+
+/** As the roll-ups have it. */
+async function countOf(store: Store): Promise<number> {
+  const [bucket] = await store.buckets({ deviceUid: 'd' }, [START_MS, START_MS + 1000 * HOUR_MS]);
+  return bucket?.count ?? 0;
+}
 
 /** Takes all the space there is. */
 function fill(path: string): void {

@@ -55,7 +55,10 @@ export function createCommit(
     };
     try {
       begin.run();
-      if (known.refresh() === 'forgotten') rejects.forget();
+      if (known.refresh() === 'forgotten') {
+        rejects.forget();
+        rollups.forgetStored();
+      }
       for (const [index, message] of messages.entries()) {
         at.message = index;
         if (message.kind === 'items') keepItems(message, batch.registration, outcome, step);
@@ -75,6 +78,7 @@ export function createCommit(
       if (db.inTransaction) db.exec('ROLLBACK');
       known.forget();
       rejects.forget();
+      rollups.forgetStored();
       const known_ = storeErrorOf(error, db.name);
       if (known_ instanceof StoreError || at.message === undefined) throw known_;
       return { at, error };

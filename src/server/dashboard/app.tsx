@@ -18,7 +18,6 @@ import { Header } from './view/header.tsx';
 import { LastKnown } from './view/last-known.tsx';
 import { Lazy } from './view/lazy.tsx';
 import { createNavigation, type Place } from './view/navigation.ts';
-import { NotFound } from './view/not-found.tsx';
 import { createPreferences } from './view/preferences.ts';
 import { TokenDialog } from './view/token-dialog.tsx';
 import { UpdateNotice } from './view/update-notice.tsx';
@@ -103,7 +102,7 @@ function App({ parts, first, speak, announcement }: AppProps): JSX.Element {
 
   useEffect(() => {
     document.documentElement.lang = language;
-    const title = place.route === undefined ? t('notFoundTitle') : t(TITLES[place.route]);
+    const title = t(TITLES[place.route]);
     document.title = `${title} · ${house?.name || t('appName')}`;
   }, [language, t, place.route, house?.name]);
 
@@ -140,8 +139,6 @@ function Content({ place }: { readonly place: Place }): JSX.Element {
       return <Lazy key="devices" load={loadDevices} />;
     case 'wall':
       return <Lazy key="wall" load={loadWall} />;
-    case undefined:
-      return <NotFound />;
   }
 }
 

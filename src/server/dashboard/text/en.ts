@@ -96,8 +96,6 @@ export const en = {
   errorTitle: 'The values could not be loaded',
   errorUnreachable: 'The server does not answer.',
   errorAnswer: 'The server says: {error}',
-  notFoundTitle: 'There is no such page',
-  notFoundText: 'Here is what there is:',
 
   whatToShow: 'What to show',
   roomsToShow: 'Rooms and devices',

@@ -95,8 +95,6 @@ export const fr: Texts = {
   errorTitle: 'Les valeurs n’ont pas pu être chargées',
   errorUnreachable: 'Le serveur ne répond pas.',
   errorAnswer: 'Le serveur dit : {error}',
-  notFoundTitle: 'Cette page n’existe pas',
-  notFoundText: 'Voici ce qu’il y a :',
 
   whatToShow: 'Ce qui est montré',
   roomsToShow: 'Pièces et appareils',

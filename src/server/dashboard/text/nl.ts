@@ -95,8 +95,6 @@ export const nl: Texts = {
   errorTitle: 'De waarden konden niet worden geladen',
   errorUnreachable: 'De server antwoordt niet.',
   errorAnswer: 'De server zegt: {error}',
-  notFoundTitle: 'Deze pagina bestaat niet',
-  notFoundText: 'Dit is er wel:',
 
   whatToShow: 'Wat getoond wordt',
   roomsToShow: 'Kamers en toestellen',

@@ -15,7 +15,7 @@ const PAGES = [
 ] as const satisfies readonly (readonly [Route, string, IconName])[];
 
 /** The house's name, whether it is live, and the ways to the other pages; on a phone those are below. */
-export function Header({ route }: { readonly route: Route | undefined }): JSX.Element {
+export function Header({ route }: { readonly route: Route }): JSX.Element {
   const { t, session } = usePage();
   const state = useWatched(session.house);
   const connection = useWatched(session.connection);

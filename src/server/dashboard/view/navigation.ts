@@ -4,8 +4,7 @@ export const ROUTES = ['', 'history', 'devices', 'wall'] as const;
 export type Route = (typeof ROUTES)[number];
 
 export interface Place {
-  /** Undefined: there is no such page. */
-  readonly route: Route | undefined;
+  readonly route: Route;
   /** With its `?`, or empty. */
   readonly search: string;
 }
@@ -25,7 +24,7 @@ export function createNavigation(window: Window): Navigation {
   const base = new URL('.', window.location.href.split(/[?#]/)[0]).href;
   const read = (): Place => {
     const last = window.location.pathname.split('/').at(-1) ?? '';
-    return { route: ROUTES.find((route) => route === last), search: window.location.search };
+    return { route: ROUTES.find((route) => route === last) ?? '', search: window.location.search };
   };
   const place = createWatched(read());
   window.addEventListener('popstate', () => place.set(read()));

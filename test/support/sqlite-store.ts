@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createSystemClock } from '../../src/common/system-clock.ts';
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/server/store/sqlite/open-store.ts';
 import { bundleForChild } from './bundle.ts';
-import type { StoreAtHand } from './store-contract.ts';
+import type { StoreAtHand } from './store-at-hand.ts';
 
 const workerEntry = fileURLToPath(new URL('../../src/server/store/sqlite/store-worker.ts', import.meta.url));
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Reading } from '../../src/contract/reading.ts';
 import { PAYLOAD_KEPT_BYTES } from '../../src/server/store/ingest-store.ts';
-import type { WithStore } from './store-contract.ts';
+import type { WithStore } from './store-at-hand.ts';
 import {
   allReadings,
   badItem,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { IngestMessage } from '../../src/server/store/ingest-store.ts';
 import { type Store, StoreError } from '../../src/server/store/store.ts';
-import type { WithStore } from './store-contract.ts';
+import type { WithStore } from './store-at-hand.ts';
 import { allReadings, commit, HOUR_MS, itemsOf, numbered, START_MS, unnumbered } from './store-messages.ts';
 
 const SEED = 3;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { WithStore } from './store-contract.ts';
+import type { WithStore } from './store-at-hand.ts';
 import {
   allReadings,
   commit,

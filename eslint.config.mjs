@@ -70,7 +70,7 @@ export default tseslint.config(
   },
   {
     // Runs in browsers, whose globals are not those of Node.js.
-    files: ['src/server/dashboard/**', 'test/browser/**'],
+    files: ['src/server/dashboard/**', 'test/browser/**', 'test/unit/dashboard/**'],
     rules: { 'n/no-unsupported-features/node-builtins': 'off', 'n/no-unsupported-features/es-builtins': 'off' },
   },
   {

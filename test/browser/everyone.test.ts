@@ -140,7 +140,7 @@ describe.skipIf(houseMissing !== undefined)(
           const focused = document.activeElement;
           if (focused === null || focused === document.body) return '';
           const { outlineStyle, outlineWidth } = getComputedStyle(focused);
-          return `${outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2}|${focused.getAttribute('aria-label') ?? focused.textContent ?? ''}`;
+          return `${outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2}|${focused.getAttribute('aria-label') ?? focused.textContent}`;
         });
         if (where !== '') seen.add(where);
       }

@@ -72,8 +72,7 @@ describe('asking the server', () => {
     const tokens = createTokens(memory(), 'http://house/x/');
     const requests: Request[] = [];
     const fetch = async (url: unknown, init?: RequestInit) => {
-      const { signal: _signal, ...rest } = init ?? {};
-      const request = new Request(String(url), rest);
+      const request = new Request(String(url), { ...init, signal: null });
       requests.push(request);
       return await answer(request);
     };
@@ -166,7 +165,7 @@ describe('following the server', () => {
           }
           return await Promise.resolve(
             new Response(
-              new ReadableStream({
+              new ReadableStream<Uint8Array>({
                 start(controller) {
                   streams.push(controller);
                   request?.signal?.addEventListener('abort', () => controller.error(request.signal?.reason));

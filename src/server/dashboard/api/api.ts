@@ -3,6 +3,7 @@ import type {
   DeviceChange as WireDeviceChange,
   Placement as WirePlacement,
 } from '../../http/schemas/devices.ts';
+import type { Gap as WireGap } from '../../http/schemas/gaps.ts';
 import type { RejectedMessage } from '../../http/schemas/rejected.ts';
 import type { Room as WireRoom, RoomChange as WireRoomChange } from '../../http/schemas/rooms.ts';
 import type { Series as WireSeries } from '../../http/schemas/series.ts';
@@ -28,13 +29,15 @@ export interface Api {
     signal: AbortSignal,
   ): Promise<Readonly<Record<string, readonly Bucket[]>>>;
   series(question: SeriesQuestion, signal: AbortSignal): Promise<Series>;
-  gaps(page: PageQuestion, signal: AbortSignal): Promise<Page<Gap>>;
-  rejected(page: PageQuestion, signal: AbortSignal): Promise<Page<RejectedMessage>>;
+  readonly gaps: AskPage<Gap>;
+  readonly rejected: AskPage<RejectedMessage>;
   placements(deviceUid: string, signal: AbortSignal): Promise<readonly Placement[]>;
   changeDevice(uid: string, change: DeviceChange): Promise<void>;
   removeDevice(uid: string, readings: 'keep' | 'delete'): Promise<void>;
   changeRoom(uid: string, change: { readonly isOutdoors: boolean }): Promise<void>;
 }
+
+export type AskPage<T> = (page: PageQuestion, signal: AbortSignal) => Promise<Page<T>>;
 
 export interface SeriesQuestion {
   readonly sources: readonly SourceKey[];
@@ -116,15 +119,10 @@ export function createApi(client: ApiClient): Api {
     };
   };
 
-  const page = async <W, T>(
-    path: string,
-    { deviceUid, after }: PageQuestion,
-    map: (item: W) => T,
-    signal: AbortSignal,
-  ) => {
+  const page = async <W>(path: string, { deviceUid, after }: PageQuestion, signal: AbortSignal): Promise<Page<W>> => {
     const query = { device: deviceUid, after, limit: PAGE_SIZE };
     const answer = await client.json<DataPage<W>>(path, { query, signal });
-    return { items: answer.data.map(map), next: answer.next };
+    return { items: answer.data, next: answer.next };
   };
 
   return {
@@ -145,8 +143,11 @@ export function createApi(client: ApiClient): Api {
       }
       return found;
     },
-    gaps: (question, signal) => page('gaps', question, gapFromWire, signal),
-    rejected: (question, signal) => page('rejected', question, (message: RejectedMessage) => message, signal),
+    async gaps(question, signal) {
+      const { items, next } = await page<WireGap>('gaps', question, signal);
+      return { items: items.map(gapFromWire), next };
+    },
+    rejected: (question, signal) => page<RejectedMessage>('rejected', question, signal),
     async placements(deviceUid, signal) {
       const found = await data<WirePlacement[]>(`devices/${encodeURIComponent(deviceUid)}/placements`, signal);
       return found.map(({ room, from, to }) => ({

@@ -63,18 +63,17 @@ export function houseFromWire({ name = '', version = '', time_zone = 'UTC', writ
 
 /** Undefined for events that this page does not know (a newer server) and for heartbeats. */
 export function changeFromWire({ type, data }: StreamEvent): LiveChange | undefined {
-  const parsed = <K extends keyof LiveEventData>(): LiveEventData[K] => JSON.parse(data) as LiveEventData[K];
   switch (type) {
     case 'reading':
-      return { kind: 'reading', reading: readingFromWire(parsed<'reading'>()) };
+      return { kind: 'reading', reading: readingFromWire(JSON.parse(data) as LiveEventData['reading']) };
     case 'history': {
-      const { device_id, from, to } = parsed<'history'>();
+      const { device_id, from, to } = JSON.parse(data) as LiveEventData['history'];
       return { kind: 'history', deviceUid: device_id, fromMs: Date.parse(from), toMs: Date.parse(to) };
     }
     case 'device':
-      return { kind: 'device', deviceUid: parsed<'device'>().device_id };
+      return { kind: 'device', deviceUid: (JSON.parse(data) as LiveEventData['device']).device_id };
     case 'gap':
-      return { kind: 'gap', deviceUid: parsed<'gap'>().device_id };
+      return { kind: 'gap', deviceUid: (JSON.parse(data) as LiveEventData['gap']).device_id };
     case 'rejected':
       return { kind: 'rejected' };
     case 'resync':

@@ -57,7 +57,8 @@ export function createLiveStream(options: LiveStreamOptions): LiveStream {
   return {
     async run(signal) {
       let failures = 0;
-      while (!signal.aborted) {
+      const isOver = (): boolean => signal.aborted;
+      while (!isOver()) {
         connection = new AbortController();
         const abort = (): void => connection.abort(signal.reason);
         signal.addEventListener('abort', abort, { once: true });
@@ -70,7 +71,7 @@ export function createLiveStream(options: LiveStreamOptions): LiveStream {
         }
         connection.abort();
         signal.removeEventListener('abort', abort);
-        if (signal.aborted) return;
+        if (isOver()) return;
         failures = platform.monotonicMs() - startedMs > SILENCE_LIMIT_MS ? 0 : failures + 1;
         onLost(error);
         waiting = new AbortController();

@@ -7,7 +7,7 @@ export interface Action {
   /** What went wrong, in words; undefined while nothing has. */
   readonly problem: string | undefined;
   /** Does it, shows the result and says so. @returns whether it was done */
-  run(work: () => Promise<void>, done: string): Promise<boolean>;
+  readonly run: (work: () => Promise<void>, done: string) => Promise<boolean>;
 }
 
 /** Writing: one thing at a time, and its failure stays where it was asked for. */

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Page, PageQuestion } from '../api/api.ts';
+import type { AskPage } from '../api/api.ts';
 import { usePage, useWatched } from '../view/context.ts';
 
 export interface Pages<T> {
@@ -19,7 +19,7 @@ interface Wanted {
 }
 
 /** A list that comes in pages, newest first; anew when the record has changed. */
-export function usePages<T>(ask: (question: PageQuestion, signal: AbortSignal) => Promise<Page<T>>): Pages<T> {
+export function usePages<T>(ask: AskPage<T>): Pages<T> {
   const { session } = usePage();
   const changes = useWatched(session.pastChanges);
   const [state, setState] = useState<{ readonly items?: readonly T[]; readonly next?: string | undefined }>({});

@@ -1,5 +1,5 @@
 import type uPlot from 'uplot';
-import type { ChartContent } from './chart.ts';
+import type { ChartContent } from './chart-content.ts';
 import type { Palette } from './palette.ts';
 import { loneIndices } from './plot-data.ts';
 

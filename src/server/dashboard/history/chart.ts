@@ -2,21 +2,11 @@ import uPlot from 'uplot';
 import type { Format } from '../text/format.ts';
 import { tickStep, ticks } from '../time/ticks.ts';
 import type { Zone } from '../time/zone.ts';
+import type { ChartContent } from './chart-content.ts';
 import { drawGaps, drawLoneBands } from './chart-layers.ts';
 import type { Palette } from './palette.ts';
 import { loneIndices, type PlotData } from './plot-data.ts';
 import type { TimeRange } from './range.ts';
-import type { Source } from './sources.ts';
-
-/** What the chart shows; a new object for each change. */
-export interface ChartContent {
-  readonly data: PlotData;
-  /** In the order of `data.lines`. */
-  readonly sources: readonly Source[];
-  readonly range: TimeRange;
-  readonly unit: string;
-  readonly leastSpan: number;
-}
 
 export interface ChartOptions {
   readonly root: HTMLElement;
@@ -37,7 +27,7 @@ export interface Chart {
   /** @returns false when other lines are to be drawn: then a new chart is needed */
   show(content: ChartContent): boolean;
   /** Moves the view at once, before its data are there. */
-  preview(range: TimeRange): void;
+  readonly preview: (range: TimeRange) => void;
   setCursor(index: number | null): void;
   setSize(width: number, height: number): void;
   setPalette(palette: Palette): void;

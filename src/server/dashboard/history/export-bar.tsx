@@ -4,7 +4,7 @@ import { localIso } from '../time/local-iso.ts';
 import { usePage } from '../view/context.ts';
 import { Glyph } from '../view/icons.tsx';
 import type { Quantity } from './address.ts';
-import type { ChartContent } from './chart.ts';
+import type { ChartContent } from './chart-content.ts';
 import { toCsv } from './csv.ts';
 import { readPalette } from './palette.ts';
 import { drawPicture } from './picture.ts';

@@ -4,7 +4,7 @@ import { DAY_MS } from '../time/zone.ts';
 import { usePage, useWatched } from '../view/context.ts';
 import { LoadProblem } from '../view/load-problem.tsx';
 import { type HistoryAddress, readHistoryAddress, writeHistoryAddress } from './address.ts';
-import type { ChartContent } from './chart.ts';
+import type { ChartContent } from './chart-content.ts';
 import { ChartFigure } from './chart-figure.tsx';
 import { ExportBar } from './export-bar.tsx';
 import { GapList } from './gap-list.tsx';

@@ -10,6 +10,5 @@ const WORDS = {
 
 /** A newer device may give a reason that this page doesn't know: then its own word. */
 export function reasonText(reason: GapReason, t: Translate): string {
-  const key: TextKey | undefined = WORDS[reason];
-  return key === undefined ? reason : t(key);
+  return reason in WORDS ? t(WORDS[reason]) : reason;
 }

@@ -65,13 +65,14 @@ export function useSeries(demand: SeriesDemand): SeriesState & { readonly retry:
     underWay.current?.ending.abort();
 
     const ending = new AbortController();
+    const isOver = (): boolean => ending.signal.aborted;
     const askedMs = clock.nowMs();
     const question = { subject, revision, askedMs, range: widened(range, resolution, askedMs) };
     underWay.current = { ...question, ending };
     const ask = async (): Promise<void> => {
       // The first question waits for nobody.
       if (answers.current.length > 0) await platform.sleep(SETTLE_MS, ending.signal);
-      if (ending.signal.aborted) return;
+      if (isOver()) return;
       try {
         const series = await api.series(
           { sources, range: question.range, bucket: resolution, timeZone: zone.name },
@@ -81,7 +82,7 @@ export function useSeries(demand: SeriesDemand): SeriesState & { readonly retry:
         answers.current = [loaded, ...answers.current].slice(0, KEPT_ANSWERS);
         setState({ loaded, isBusy: false, error: undefined });
       } catch (error) {
-        if (!ending.signal.aborted) setState((before) => ({ ...before, isBusy: false, error }));
+        if (!isOver()) setState((before) => ({ ...before, isBusy: false, error }));
       } finally {
         if (underWay.current?.ending === ending) underWay.current = undefined;
       }

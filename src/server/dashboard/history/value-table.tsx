@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { usePage } from '../view/context.ts';
 import type { Quantity } from './address.ts';
-import type { ChartContent } from './chart.ts';
+import type { ChartContent } from './chart-content.ts';
 import { absenceAt } from './plot-data.ts';
 import { formatQuantity, QUANTITY_WORDS } from './quantity.ts';
 import { reasonText } from './reasons.ts';

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
-import type { ChartContent } from '../history/chart.ts';
+import type { ChartContent } from '../history/chart-content.ts';
 import { ChartFigure } from '../history/chart-figure.tsx';
 import { plotData } from '../history/plot-data.ts';
 import { LEAST_SPAN, UNITS } from '../history/quantity.ts';

@@ -53,6 +53,8 @@ export function createSession({ api, client, platform, clock, snapshots }: Sessi
   let isAsking = false;
   let ending = new AbortController().signal;
 
+  const isOver = (): boolean => ending.aborted;
+
   const lose = (error: unknown): void => {
     const isFull = error instanceof ApiError && error.code === 'TOO_MANY_WATCHERS';
     if (isFull) {
@@ -98,14 +100,14 @@ export function createSession({ api, client, platform, clock, snapshots }: Sessi
     }
   };
   const answer = async (): Promise<void> => {
-    while (asked.size > 0 && !ending.aborted) {
+    while (asked.size > 0 && !isOver()) {
       const questions = asked;
       asked = new Set();
       try {
         await load(questions);
         if (connection.get().kind === 'lost') connection.set({ kind: 'connecting' });
       } catch (error) {
-        if (!ending.aborted) lose(error);
+        if (!isOver()) lose(error);
       }
       if (asked.size > 0) await platform.sleep(GATHER_MS, ending);
     }

@@ -1,7 +1,7 @@
 /** A value that can be watched: the only mutable thing that the page's parts share. */
 export interface Watched<T> {
   get(): T;
-  set(value: T): void;
+  readonly set: (value: T) => void;
   update(change: (value: T) => T): void;
   /** @returns how to stop */
   watch(listener: (value: T) => void): () => void;

@@ -218,7 +218,7 @@ describe('following the server', () => {
     const ending = new AbortController();
     const running = stream.run(ending.signal);
     await has('open');
-    say('id: b-7\ndata: first\n\n');
+    say('retry: 3000\nid: b-6\n\ndata: first\n\nid: b-7\n\n');
     await has('first');
     refuse(3);
     end();

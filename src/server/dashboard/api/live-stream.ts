@@ -47,10 +47,8 @@ export function createLiveStream(options: LiveStreamOptions): LiveStream {
       if (done) return;
       aliveMs = platform.monotonicMs();
       onAlive();
-      for (const event of parser.push(value)) {
-        lastEventId = event.id ?? lastEventId;
-        onEvent(event);
-      }
+      for (const event of parser.push(value)) onEvent(event);
+      lastEventId = parser.lastEventId ?? lastEventId;
     }
   };
 

@@ -8,17 +8,21 @@ export interface StreamEvent {
 export interface SseParser {
   /** Text as it comes, cut anywhere; gives the events that are complete. */
   push(text: string): StreamEvent[];
+  /** Where to go on from; also told without an event, at the beginning of a stream. */
+  readonly lastEventId: string | undefined;
 }
 
 /** For streams read with `fetch`, which unlike EventSource can carry a token and be told apart from a dead one. */
 export function createSseParser(): SseParser {
   let rest = '';
   let id: string | undefined;
+  let lastEventId: string | undefined;
   let type = '';
   let data: string[] = [];
 
   const takeLine = (line: string, events: StreamEvent[]): void => {
     if (line === '') {
+      lastEventId = id;
       if (data.length > 0) {
         events.push({ id, type: type === '' ? 'message' : type, data: data.join('\n') });
       }
@@ -39,6 +43,9 @@ export function createSseParser(): SseParser {
   };
 
   return {
+    get lastEventId() {
+      return lastEventId;
+    },
     push(text) {
       const events: StreamEvent[] = [];
       rest += text;

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
@@ -16,24 +16,35 @@ const A_YEAR_S = 31_536_000;
  * never ask for them again; about everything else they ask each time, and mostly hear that nothing has changed. Everybody may
  * load the page: what it shows, it has to ask the API for.
  */
-export const addDashboardRoutes: RouteFile = (app) => {
+export const addDashboardRoutes: RouteFile = (app, { http }) => {
   const root = dashboardFolder();
   if (root === undefined) return;
+  const { basePath } = http.current;
+  const assets = new Set(readdirSync(join(root, 'assets')).filter((name) => !/\.(br|gz)$/.test(name)));
   app.register(async (pages) => {
-    await pages.register(fastifyStatic, {
-      root,
-      serve: false,
-      preCompressed: true,
-      cacheControl: false,
-      index: false,
-    });
+    await pages.register(fastifyStatic, { root, serve: false, preCompressed: true, cacheControl: false, index: false });
     const options = { config: { access: 'open' }, schema: { hide: true } } as const;
-    const sendFresh = (reply: FastifyReply, file: string) => reply.header('cache-control', 'no-cache').sendFile(file);
-    for (const path of PAGES) pages.get(path, options, (_request, reply) => sendFresh(reply, 'index.html'));
-    for (const file of FILES) pages.get(`/${file}`, options, (_request, reply) => sendFresh(reply, file));
-    pages.get<{ Params: { '*': string } }>('/assets/*', options, (request, reply) =>
-      reply.header('cache-control', `public, max-age=${A_YEAR_S}, immutable`).sendFile(`assets/${request.params['*']}`),
-    );
+    const send = (reply: FastifyReply, file: string, caching: string) => {
+      // What lies between may keep answers: not a compressed one for a browser that can't read it.
+      const vary = [reply.getHeader('vary'), 'Accept-Encoding'].filter((name) => name !== undefined).join(', ');
+      return reply.headers({ vary, 'cache-control': caching }).sendFile(file);
+    };
+    for (const path of PAGES) {
+      pages.get(path, options, (request, reply) => {
+        // The page's addresses are relative: without the slash they would lead out of the prefix.
+        const isBare = basePath !== '' && request.originalUrl.replace(/\?.*$/, '') === basePath;
+        return isBare ? reply.redirect(`${basePath}/`, 308) : send(reply, 'index.html', 'no-cache');
+      });
+    }
+    for (const file of FILES) pages.get(`/${file}`, options, (_request, reply) => send(reply, file, 'no-cache'));
+    pages.get<{ Params: { '*': string } }>('/assets/*', options, (request, reply) => {
+      const name = request.params['*'];
+      if (!assets.has(name)) {
+        reply.callNotFound();
+        return reply;
+      }
+      return send(reply, `assets/${name}`, `public, max-age=${A_YEAR_S}, immutable`);
+    });
   });
 };
 

@@ -1,6 +1,15 @@
+import type { CommitResult, IngestBatch } from '../ingest-store.ts';
 import type { StoreErrorCode } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { Migrated } from './migrate.ts';
+import {
+  type PackedBatch,
+  type PackedResult,
+  packBatch,
+  packResult,
+  unpackBatch,
+  unpackResult,
+} from './packed-commit.ts';
 import type { Role } from './sides.ts';
 
 /** What a store's worker thread is given to begin with. */
@@ -18,6 +27,25 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly error: SentError }
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'error'; readonly id: number; readonly error: SentError };
+
+/** Commits are most of what goes between the threads, and go packed; the few other calls are cloned. */
+const PACKED_METHOD = 'commit';
+
+export function sentArgsOf(method: string, args: readonly unknown[]): readonly unknown[] {
+  return method === PACKED_METHOD ? [packBatch(args[0] as IngestBatch)] : args;
+}
+
+export function receivedArgsOf(method: string, args: readonly unknown[]): readonly unknown[] {
+  return method === PACKED_METHOD ? [unpackBatch(args[0] as PackedBatch)] : args;
+}
+
+export function sentResultOf(method: string, result: unknown): unknown {
+  return method === PACKED_METHOD ? packResult(result as CommitResult) : result;
+}
+
+export function receivedResultOf(method: string, result: unknown): unknown {
+  return method === PACKED_METHOD ? unpackResult(result as PackedResult) : result;
+}
 
 /** An error on its way between threads: a structured clone would lose class and code. */
 export interface SentError {

@@ -1,7 +1,14 @@
 // One side of the store on a thread of its own, so that a slow disk never holds up the event loop of the service.
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadSqlite } from './database.ts';
-import { type FromWorker, sentErrorOf, type ToWorker, type WorkerTask } from './messages.ts';
+import {
+  type FromWorker,
+  receivedArgsOf,
+  sentErrorOf,
+  sentResultOf,
+  type ToWorker,
+  type WorkerTask,
+} from './messages.ts';
 import { type OpenSide, openReaderSide, openWriterSide, type Role } from './sides.ts';
 
 const port = parentPort;
@@ -21,7 +28,8 @@ function serve(open: OpenSide<Role>): void {
     try {
       const call = side[method];
       if (call === undefined) throw new Error(`The ${method} of a store is not known here`);
-      say({ kind: 'result', id, result: call(...args) });
+      const result = call(...receivedArgsOf(method, args));
+      say({ kind: 'result', id, result: sentResultOf(method, result) });
     } catch (error) {
       say({ kind: 'error', id, error: sentErrorOf(error) });
     }

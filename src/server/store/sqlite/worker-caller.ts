@@ -4,7 +4,14 @@ import type { Clock } from '../../../common/clock.ts';
 import type { Log } from '../../../common/log.ts';
 import { StoreError } from '../store.ts';
 import type { Caller } from './caller.ts';
-import { type FromWorker, receivedErrorOf, type ToWorker, type WorkerTask } from './messages.ts';
+import {
+  type FromWorker,
+  receivedErrorOf,
+  receivedResultOf,
+  sentArgsOf,
+  type ToWorker,
+  type WorkerTask,
+} from './messages.ts';
 import type { Migrated } from './migrate.ts';
 import type { Role } from './sides.ts';
 
@@ -18,6 +25,7 @@ export interface WorkerCallerOptions<R extends Role> {
 }
 
 interface Waiting {
+  readonly method: string;
   readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
 }
@@ -54,7 +62,7 @@ export async function openWorkerCaller<R extends Role>(
     if (message.kind !== 'result' && message.kind !== 'error') return;
     const call = waiting.get(message.id);
     waiting.delete(message.id);
-    if (message.kind === 'result') call?.resolve(message.result as never);
+    if (message.kind === 'result') call?.resolve(receivedResultOf(call.method, message.result) as never);
     else call?.reject(receivedErrorOf(message.error));
   };
   const rejectWaiting = (reason: string): void => {
@@ -107,8 +115,8 @@ export async function openWorkerCaller<R extends Role>(
           );
         } else {
           lastId += 1;
-          waiting.set(lastId, { resolve, reject });
-          say(running, { kind: 'call', id: lastId, method, args });
+          waiting.set(lastId, { method, resolve, reject });
+          say(running, { kind: 'call', id: lastId, method, args: sentArgsOf(method, args) });
         }
       }),
     async close() {

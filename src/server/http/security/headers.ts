@@ -34,7 +34,7 @@ export async function addSecurityHeaders(app: App, { http }: Pick<HttpParts, 'ht
     origin: (origin, decide) => decide(null, origin !== undefined && http.current.corsOrigins.includes(origin)),
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type', 'last-event-id'],
-    exposedHeaders: ['content-disposition', 'retry-after', 'x-request-id'],
+    exposedHeaders: ['content-disposition', 'link', 'retry-after', 'x-request-id'],
     maxAge: PREFLIGHT_MAX_AGE_S,
     credentials: false,
   });

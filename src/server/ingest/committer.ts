@@ -7,7 +7,7 @@ import type { Pulse } from '../../common/pulse.ts';
 import type { IngestSection } from '../config/server-config.ts';
 import type { CommitResult, IngestMessage, IngestStore, RejectedMessage } from '../store/ingest-store.ts';
 import { StoreError } from '../store/store.ts';
-import type { Waiting } from './inbox.ts';
+import type { Taken } from './inbox.ts';
 import type { IngestObserver } from './ingest.ts';
 
 export interface CommitterParts {
@@ -19,7 +19,7 @@ export interface CommitterParts {
   readonly pulse: Pulse;
   readonly observer: IngestObserver;
   /** These are on disk, in the order in which they came: acknowledge them. */
-  readonly onStored: (stored: readonly Waiting[], result: CommitResult | undefined) => void;
+  readonly onStored: (stored: readonly Taken[], result: CommitResult | undefined) => void;
 }
 
 /** Between attempts while the disk is full, the database locked, or somebody has to act. */
@@ -54,7 +54,7 @@ export class Committer {
    * begins at once; nothing is reported as stored before `before` has resolved, the group before this one.
    * @throws the signal's reason; what has not been reported as stored by then has not been
    */
-  async commit(group: readonly Waiting[], before: Promise<void>, signal: AbortSignal): Promise<void> {
+  async commit(group: readonly Taken[], before: Promise<void>, signal: AbortSignal): Promise<void> {
     const messages = group.flatMap(({ message }) => (message === undefined ? [] : [message]));
     const first = messages.length === 0 ? undefined : await this.#try(messages);
     await before;
@@ -62,7 +62,7 @@ export class Committer {
   }
 
   async #settle(
-    group: readonly Waiting[],
+    group: readonly Taken[],
     first: CommitResult | Error | undefined,
     messages: readonly IngestMessage[],
     signal: AbortSignal,
@@ -127,7 +127,7 @@ export class Committer {
   }
 
   /** A message that no store takes is kept as rejected; if even that fails, the broker keeps it. */
-  async #rejectCulprit(group: readonly Waiting[], error: Error, signal: AbortSignal): Promise<void> {
+  async #rejectCulprit(group: readonly Taken[], error: Error, signal: AbortSignal): Promise<void> {
     const message = group[0]?.message;
     if (message === undefined) return;
     const { topic } = message;

@@ -14,7 +14,7 @@ import { BrokerDrops, DROPS_TOPIC } from './broker-drops.ts';
 import { Committer } from './committer.ts';
 import { Conversation, willOf } from './conversation.ts';
 import { decodeMessage } from './decode-message.ts';
-import { Inbox, type Waiting } from './inbox.ts';
+import { Inbox, type Read, type Taken, type Waiting } from './inbox.ts';
 import type { ChangeSink, IngestObserver, IngestState } from './ingest.ts';
 import { ReceiptDesk } from './receipts.ts';
 
@@ -77,8 +77,8 @@ class MqttIngest implements Ingest {
   #messagesOfRead = 0;
   /** Messages taken from the inbox and not yet on disk. */
   #underway = 0;
-  /** Monotonic time of the read that is being decoded. */
-  #readMs: number | undefined;
+  /** The read whose messages are coming; undefined before its first one. */
+  #read: Read | undefined;
   #isTaking = true;
   readonly #drained: Promise<void>;
   #resolveDrained!: () => void;
@@ -92,8 +92,7 @@ class MqttIngest implements Ingest {
     this.#pulse = new Pulse(clock, parts.progress, parts.maxIdleMs);
     this.#receipts = new ReceiptDesk({ clock, log, observer });
     this.#drops = new BrokerDrops(clock, log);
-    const onStored = (stored: readonly Waiting[], result: CommitResult | undefined): void =>
-      this.#stored(stored, result);
+    const onStored = (stored: readonly Taken[], result: CommitResult | undefined): void => this.#stored(stored, result);
     this.#committer = new Committer({ store, ingest, clock, random, log, pulse: this.#pulse, observer, onStored });
     this.#conversation = new Conversation({ clock, log, mqtt, receipts: this.#receipts });
     this.#connections = new ConnectionLoop({
@@ -151,21 +150,30 @@ class MqttIngest implements Ingest {
       this.#drops.heard(message.payload.toString());
       return;
     }
+    this.#read ??= this.#readOn(connection);
+    this.#messagesOfRead += 1;
+    this.#inbox.put({ raw: message, read: this.#read });
+  }
+
+  #readOn(connection: MqttConnection): Read {
     const { clock, ingest, isClockTrusted } = this.#parts;
     const { maxPayloadBytes } = ingest.current;
     const context = { nowMs: clock.nowMs(), isClockTrusted: isClockTrusted(), maxPayloadBytes };
-    const decoded = decodeMessage(message, context);
-    if (decoded !== undefined && decoded.kind !== 'rejected') this.#conversation.heardFrom(decoded.homeId, connection);
-    this.#readMs ??= clock.monotonicMs();
-    this.#messagesOfRead += 1;
-    const { packetId, payload } = message;
-    this.#inbox.put({ message: decoded, bytes: payload.length, packetId, connection, readMs: this.#readMs });
+    return { connection, readMs: clock.monotonicMs(), context };
+  }
+
+  #decoded({ raw, read }: Waiting): Taken {
+    const message = decodeMessage(raw, read.context);
+    if (message !== undefined && message.kind !== 'rejected') {
+      this.#conversation.heardFrom(message.homeId, read.connection);
+    }
+    return { raw, read, message };
   }
 
   #wasRead(bytes: number, connection: MqttConnection): void {
     if (this.#messagesOfRead > 0) this.#parts.observer.received(this.#messagesOfRead, bytes);
     this.#messagesOfRead = 0;
-    this.#readMs = undefined;
+    this.#read = undefined;
     this.#inbox.ring();
     const { maxWaiting } = this.#parts.ingest.current;
     if (this.#inbox.length < maxWaiting && this.#inbox.bytes < MAX_WAITING_BYTES) return;
@@ -173,7 +181,7 @@ class MqttIngest implements Ingest {
     this.#heldBack = connection;
   }
 
-  #readOn(): void {
+  #letComeAgain(): void {
     const { maxWaiting } = this.#parts.ingest.current;
     if (this.#inbox.length > maxWaiting / 2 || this.#inbox.bytes > MAX_WAITING_BYTES / 2) return;
     this.#heldBack?.letCome();
@@ -242,19 +250,20 @@ class MqttIngest implements Ingest {
   async #bring(group: readonly Waiting[], before: Promise<void>, giveUp: AbortSignal): Promise<void> {
     this.#underway += group.length;
     try {
-      await this.#committer.commit(group, before, giveUp);
+      const taken = group.map((waiting) => this.#decoded(waiting));
+      await this.#committer.commit(taken, before, giveUp);
     } finally {
       this.#underway -= group.length;
     }
-    this.#readOn();
+    this.#letComeAgain();
   }
 
   /** On disk. Everything that is said of it now leaves in one write. */
-  #stored(stored: readonly Waiting[], result: CommitResult | undefined): void {
+  #stored(stored: readonly Taken[], result: CommitResult | undefined): void {
     const { changes, clock, mqtt } = this.#parts;
     acknowledge(stored);
     if (result === undefined) return;
-    if (mqtt.current.receipts) this.#receipts.stored(result.receipts, stored[0]?.readMs ?? clock.monotonicMs());
+    if (mqtt.current.receipts) this.#receipts.stored(result.receipts, stored[0]?.read.readMs ?? clock.monotonicMs());
     if (result.changes.length > 0) changes.publish(result.changes, clock.nowMs());
   }
 }
@@ -262,14 +271,14 @@ class MqttIngest implements Ingest {
 /** In the order in which they came; nearly always all on one connection. */
 function acknowledge(stored: readonly Waiting[]): void {
   let packetIds: number[] = [];
-  let connection = stored[0]?.connection;
-  for (const waiting of stored) {
-    if (waiting.connection !== connection) {
+  let connection = stored[0]?.read.connection;
+  for (const { raw, read } of stored) {
+    if (read.connection !== connection) {
       connection?.acknowledge(packetIds);
       packetIds = [];
-      connection = waiting.connection;
+      connection = read.connection;
     }
-    if (waiting.packetId > 0) packetIds.push(waiting.packetId);
+    if (raw.packetId > 0) packetIds.push(raw.packetId);
   }
   connection?.acknowledge(packetIds);
 }

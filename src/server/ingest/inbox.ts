@@ -1,17 +1,31 @@
 import type { MqttConnection } from '../mqtt/connection.ts';
+import type { IncomingMessage } from '../mqtt/frame-reader.ts';
 import type { IngestMessage } from '../store/ingest-store.ts';
+import type { DecodeContext } from './decode-message.ts';
 
-/** A message that was read from the socket and is not on disk yet. */
+/** One read of the socket, for all messages that it brought. */
+export interface Read {
+  /** On which they are acknowledged, if that is still open. */
+  readonly connection: MqttConnection;
+  /** Monotonic time. */
+  readonly readMs: number;
+  /** By which they are judged, however long they wait. */
+  readonly context: DecodeContext;
+}
+
+/**
+ * A message that was read from the socket, as it came. What it says is found out when its turn comes: thousands of small objects
+ * that wait would be copied by the garbage collector again and again, which costs more than making them (measured).
+ */
 export interface Waiting {
+  readonly raw: IncomingMessage;
+  readonly read: Read;
+}
+
+/** A message whose turn has come and that is not on disk yet. */
+export interface Taken extends Waiting {
   /** Undefined: there is nothing to store, only to acknowledge. */
   readonly message: IngestMessage | undefined;
-  readonly bytes: number;
-  /** 0: nobody waits for an acknowledgement. */
-  readonly packetId: number;
-  /** On which it is acknowledged, if that is still open. */
-  readonly connection: MqttConnection;
-  /** Monotonic time at which it was read. */
-  readonly readMs: number;
 }
 
 /** What waits for the store, oldest first. One taker. */
@@ -32,7 +46,7 @@ export class Inbox {
 
   put(entry: Waiting): void {
     this.#entries.push(entry);
-    this.#bytes += entry.bytes;
+    this.#bytes += entry.raw.payload.length;
   }
 
   /** Wakes the taker. Called when all has been put that one read of the socket brought, so that it becomes one group. */
@@ -54,9 +68,9 @@ export class Inbox {
     let end = this.#head;
     let bytes = 0;
     for (const limit = Math.min(this.#entries.length, this.#head + maxMessages); end < limit; end += 1) {
-      bytes += this.#entries[end]?.bytes ?? 0;
+      bytes += this.#entries[end]?.raw.payload.length ?? 0;
       if (bytes > maxBytes && end > this.#head) {
-        bytes -= this.#entries[end]?.bytes ?? 0;
+        bytes -= this.#entries[end]?.raw.payload.length ?? 0;
         break;
       }
     }

@@ -54,7 +54,7 @@ export interface ConnectionOptions extends BrokerIdentity {
   /** QoS 1 messages that the broker may have on the way to us (MQTT 5). */
   readonly receiveMaximum: number;
   readonly maxPayloadBytes: () => number;
-  /** Each message, in order. Must not throw; what it is given is valid only during the call. */
+  /** Each message, in order. Must not throw. */
   readonly onMessage: (message: IncomingMessage, connection: MqttConnection) => void;
   /** After all messages that one read of the socket brought. */
   readonly onRead: (bytes: number, connection: MqttConnection) => void;

@@ -6,7 +6,7 @@
 
 export interface IncomingMessage {
   readonly topic: string;
-  /** Valid only during the call; of a message that is too large the first bytes. */
+  /** A part of what was read, which it keeps in memory; of a message that is too large the first bytes. */
   readonly payload: Buffer;
   /** Size before it was cut. */
   readonly payloadBytes: number;

@@ -17,7 +17,14 @@ import {
 import type { ConnectionOptions, MqttConnection, OpenConnection, OutgoingMessage, Subscription } from './connection.ts';
 import { FrameReader, MalformedPacketError } from './frame-reader.ts';
 import { Liveness } from './liveness.ts';
-import { createPacketDecoder, encodePacket, encodePing, encodePubacks, encodePublish } from './packets.ts';
+import {
+  createPacketDecoder,
+  encodePacket,
+  encodePing,
+  encodePubacks,
+  encodePublish,
+  packetIdOfPuback,
+} from './packets.ts';
 import { Requests } from './requests.ts';
 
 /** Never (section 3.1.2.11.2 of MQTT 5); the broker may set a limit of its own. */
@@ -252,6 +259,11 @@ class Connection implements MqttConnection {
   }
 
   #take(frame: Buffer): void {
+    const acknowledgedId = packetIdOfPuback(frame);
+    if (acknowledgedId !== undefined) {
+      this.#requests.answered(acknowledgedId, 0);
+      return;
+    }
     const packet = this.#decode(frame);
     if (packet.cmd === 'puback') this.#requests.answered(packet.messageId, packet.reasonCode ?? 0);
     else if (packet.cmd === 'suback') this.#requests.answered(packet.messageId, packet.granted);

@@ -7,6 +7,7 @@ import { MalformedPacketError } from './frame-reader.ts';
 export type ProtocolVersion = 4 | 5;
 
 const PINGREQ = Buffer.from([0xc0, 0]);
+const PUBACK = 0x40;
 const PUBACK_BYTES = 4;
 
 export function encodePacket(packet: Packet, protocolVersion: ProtocolVersion): Buffer {
@@ -29,6 +30,11 @@ export function encodePubacks(packetIds: readonly number[]): Buffer {
     at += PUBACK_BYTES;
   }
   return bytes;
+}
+
+/** The packet id of a PUBACK that says nothing but success, as nearly all do; undefined for any other packet. */
+export function packetIdOfPuback(frame: Buffer): number | undefined {
+  return frame[0] === PUBACK && frame.length === PUBACK_BYTES ? frame.readUInt16BE(2) : undefined;
 }
 
 /** QoS 1 (section 3.3). */

@@ -11,9 +11,9 @@ export class Requests {
   }
 
   /** Takes a packet id and waits for its answer. `send` is called with it at once. */
-  async run<T>(nowMs: number, send: (packetId: number) => void): Promise<T> {
+  run<T>(nowMs: number, send: (packetId: number) => void): Promise<T> {
     const packetId = this.#freeId();
-    return await new Promise<T>((resolve, reject) => {
+    return new Promise<T>((resolve, reject) => {
       this.#waiting.set(packetId, { sinceMs: nowMs, resolve: resolve as (value: unknown) => void, reject });
       send(packetId);
     });

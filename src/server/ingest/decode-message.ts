@@ -70,9 +70,17 @@ function decodeText(
   context: DecodeContext,
 ): IngestMessage | undefined {
   const { homeId, deviceUid } = topic;
-  const base = { topic: raw.topic, receivedMs: context.nowMs, homeId, deviceUid };
   if (topic.leaf === 'status') {
-    return { ...base, kind: 'status', status: decodeStatus(text), isRetained: raw.isRetained };
+    const status = decodeStatus(text);
+    return {
+      kind: 'status',
+      topic: raw.topic,
+      receivedMs: context.nowMs,
+      homeId,
+      deviceUid,
+      status,
+      isRetained: raw.isRetained,
+    };
   }
   const value = parseJson(text);
   // A list on `reading` and a single one on `backlog` are unusual, and clear all the same.
@@ -88,7 +96,7 @@ function decodeText(
     if (isBad(item)) bad.push(item);
     else items.push(item);
   }
-  return { ...base, kind: 'items', items, bad };
+  return { kind: 'items', topic: raw.topic, receivedMs: context.nowMs, homeId, deviceUid, items, bad };
 }
 
 function itemOf(value: unknown, context: DecodeContext): Reading | GapRecord | BadItem {

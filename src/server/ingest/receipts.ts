@@ -15,8 +15,8 @@ export interface ReceiptDeskParts {
   readonly observer: IngestObserver;
 }
 
-/** On the way at once; the broker may allow fewer. More would not be faster: what waits is merged. */
-const MAX_IN_FLIGHT = 50;
+/** On the way at once, those of a full group of single readings; the broker may allow fewer. What waits longer is merged. */
+const MAX_IN_FLIGHT = 200;
 /** Ranges in one receipt: some 12 KB, far below what agents and brokers take. */
 const MAX_RANGES = 500;
 /** Journals for which a receipt may wait. Whom it does not reach sends again, and is told then. */
@@ -68,7 +68,7 @@ export class ReceiptDesk {
     const key = `${pending.homeId}/${pending.deviceUid}/${pending.epoch}`;
     const known = this.#pending.get(key);
     if (known === undefined) {
-      this.#pending.set(key, { ...pending });
+      this.#pending.set(key, pending);
       if (this.#pending.size > MAX_WAITING) this.#dropOldest();
       return;
     }

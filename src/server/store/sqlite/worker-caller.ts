@@ -40,6 +40,8 @@ interface Running {
 
 /** Without jitter: nobody else is started in step with it. */
 const RESTART: BackOff = { minMs: 100, maxMs: 10_000 };
+/** Of the memory for objects that do not live long, the default is 48 MiB a thread: what is asked here needs a fraction of that. */
+const YOUNG_MIB = 12;
 /** Callers ask little at once; more than this is a flood, and its memory would be ours. */
 const MAX_WAITING = 1_000;
 
@@ -135,7 +137,10 @@ async function startWorker(
   { role, path, workerUrl }: WorkerCallerOptions<Role>,
   answered: (message: FromWorker) => void,
 ): Promise<Running> {
-  const worker = new Worker(workerUrl, { workerData: { role, path } satisfies WorkerTask });
+  const worker = new Worker(workerUrl, {
+    workerData: { role, path } satisfies WorkerTask,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+  });
   let isGone: (reason: string) => void = () => undefined;
   const gone = new Promise<string>((resolve) => {
     isGone = resolve;

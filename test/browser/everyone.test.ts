@@ -189,6 +189,10 @@ describe.skipIf(houseMissing !== undefined)(
       await page.route('**/assets/app-*.js', async (route) => await route.fulfill({ status: 404, body: '' }));
       await page.goto(house.url);
       await page.getByText('This page could not be loaded').waitFor();
+      await page.unroute('**/assets/app-*.js');
+      await page.route('**/assets/boot-*.js', async (route) => await route.fulfill({ status: 404, body: '' }));
+      await page.goto(house.url);
+      await page.getByText('This page does not load. Is the server running?').waitFor();
     });
 
     it('a wall can’t look alive when it is not', async () => {

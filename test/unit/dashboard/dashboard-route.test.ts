@@ -77,8 +77,7 @@ describe.skipIf(!existsSync(BUILT))('the server gives the dashboard', () => {
     '/nonsense',
   ])('nothing else: %s is an error like any other', async (path) => {
     const { status, body } = await rig.ask('GET', path);
-    expect(status).toBeGreaterThanOrEqual(400);
-    expect(status).toBeLessThan(500);
+    expect([400, 404]).toContain(status);
     expect(body['code']).toBeDefined();
   });
 

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import type { Point } from '../state/trend.ts';
+import { HOUR_MS } from '../time/zone.ts';
 
 const WIDTH = 240;
 const HEIGHT = 44;
@@ -23,12 +24,14 @@ export function Sparkline({
   readonly toMs: number;
   readonly breakMs: number;
 }): JSX.Element {
-  const shown = points.filter(({ tsMs }) => tsMs >= fromMs && tsMs <= toMs);
+  // The hour before its beginning too, so that the line begins at the edge.
+  const shown = points.filter(({ tsMs }) => tsMs >= fromMs - HOUR_MS && tsMs <= toMs);
   const values = shown.map(({ value }) => value);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const range = Math.max(LEAST_RANGE, high - low);
   const bottom = (low + high) / 2 - range / 2;
-  const x = (ms: number): string => (PAD + ((ms - fromMs) / (toMs - fromMs)) * (WIDTH - 2 * PAD)).toFixed(1);
+  const x = (ms: number): string =>
+    Math.max(PAD, PAD + ((ms - fromMs) / (toMs - fromMs)) * (WIDTH - 2 * PAD)).toFixed(1);
   const y = (value: number): string => (HEIGHT - PAD - ((value - bottom) / range) * (HEIGHT - 2 * PAD)).toFixed(1);
   const path = shown
     .map(({ tsMs, value }, index) => {

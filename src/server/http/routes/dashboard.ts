@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyReply } from 'fastify';
+import { ApiError } from '../api-error.ts';
 import type { RouteFile } from '../app.ts';
 
 /** The pages of src/server/dashboard/view/navigation.ts: one document shows them all. */
@@ -39,10 +40,7 @@ export const addDashboardRoutes: RouteFile = (app, { http }) => {
     for (const file of FILES) pages.get(`/${file}`, options, (_request, reply) => send(reply, file, 'no-cache'));
     pages.get<{ Params: { '*': string } }>('/assets/*', options, (request, reply) => {
       const name = request.params['*'];
-      if (!assets.has(name)) {
-        reply.callNotFound();
-        return reply;
-      }
+      if (!assets.has(name)) throw new ApiError(404, 'NOT_FOUND', 'the dashboard has no such file; reload its page');
       return send(reply, `assets/${name}`, `public, max-age=${A_YEAR_S}, immutable`);
     });
   });

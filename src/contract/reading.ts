@@ -106,7 +106,7 @@ function decodeReading(record: JsonRecord): Reading {
   const temperatureCelsius = numberField(record, 'temperature_c', -100, 200);
   const humidityPercent = numberField(record, 'humidity_pct', 0, 100);
   const tsMs = integerField(record, 'ts', 0, MAX_TS_MS);
-  // Written out for the usual ones: spreading objects is a third of the time that decoding takes (measured).
+  // Written out for the usual ones, which come by the hundred thousand: no objects are spread.
   const reading = isNumbered(record)
     ? { temperatureCelsius, humidityPercent, tsMs, epoch: epochOf(record), seq: seqOf(record) }
     : { temperatureCelsius, humidityPercent, tsMs };

@@ -15,7 +15,7 @@ export interface Read {
 
 /**
  * A message that was read from the socket, as it came. What it says is found out when its turn comes: thousands of small objects
- * that wait would be copied by the garbage collector again and again, which costs more than making them (measured).
+ * that wait would be copied by the garbage collector again and again.
  */
 export interface Waiting {
   readonly raw: IncomingMessage;

@@ -25,9 +25,12 @@ const FILTERS = [
   'home/+/sensors/+/status',
 ];
 
-interface Figures {
+interface Cost {
   readonly perSecond: number;
   readonly cpuSecondsPer100k: number;
+}
+
+interface Figures extends Cost {
   readonly mostMiB: number;
 }
 
@@ -48,10 +51,11 @@ test('how fast what is queued at the broker reaches the disk', async () => {
     start: (port, folder) =>
       child([join(root, 'test/bench/children/ingest-mqttjs.mjs'), String(port), join(folder, 'peer.db')]),
   };
-  const rounds: { single: Figures; arrays: Figures; peer: Figures; limit: number }[] = [];
+  const rounds: { single: Figures; arrays: Figures; peer: Figures; limit: number; tables: Cost }[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     rounds.push({
       limit: await subscriberRate(),
+      tables: await bareTables(),
       peer: await measure(peer, 1),
       single: await measure(ours, 1),
       arrays: await measure(ours, ARRAY),
@@ -89,6 +93,13 @@ test('how fast what is queued at the broker reaches the disk', async () => {
     cpu(of((one) => one.peer.cpuSecondsPer100k)),
     (one) => one.single.cpuSecondsPer100k / one.peer.cpuSecondsPer100k,
     '<= 0.45',
+  );
+  line(
+    '  the record in bare SQLite, without a broker',
+    rate(of((one) => one.tables.perSecond)),
+    cpu(of((one) => one.tables.cpuSecondsPer100k)),
+    (one) => one.tables.perSecond / one.peer.perSecond,
+    'the limit',
   );
   const mib = (value: number): string => `${value.toFixed(0)} MiB`;
   line(
@@ -148,6 +159,22 @@ async function measure(consumer: Consumer, perMessage: number): Promise<Figures>
   rmSync(folder, { recursive: true, force: true });
   process.stdout.write(`  ${consumer.name} x${perMessage}: ${JSON.stringify(figures)}\n`);
   return figures;
+}
+
+/** The same rows from memory into the same tables, 200 a commit, each on disk: no ingest can cost less. */
+async function bareTables(): Promise<Cost> {
+  const folder = mkdtempSync(join(tmpdir(), 'techtemp-ingest-'));
+  const process_ = child([
+    join(root, 'test/bench/children/ingest-limit.mjs'),
+    join(folder, 'limit.db'),
+    String(READINGS),
+  ]);
+  const ended = once(process_, 'exit');
+  const [cost] = (await once(process_, 'message')) as [Cost];
+  await ended;
+  rmSync(folder, { recursive: true, force: true });
+  process.stdout.write(`  bare tables: ${JSON.stringify(cost)}\n`);
+  return cost;
 }
 
 /** A subscriber that does nothing with what it gets: the broker's own limit. */

@@ -77,7 +77,10 @@ function introduce({ url, portNote }: ServerPart): void {
   if (broker.portNote !== undefined) say(`  note: ${broker.portNote}`);
   if (url === undefined)
     say('  note: the server could not start, the lines above say why; broker and agent go on without it');
-  else say(`  API:    ${url}/api/v1/readings/latest (documentation: ${url}/docs)`);
+  else {
+    say(`  look:   ${url}/`);
+    say(`  API:    ${url}/api/v1/readings/latest (documentation: ${url}/docs)`);
+  }
   if (portNote !== undefined) say(`  note: ${portNote}`);
   say('  watch:  ' + `mosquitto_sub -h ${host} -p ${port} -t 'home/+/sensors/+/#' -v`);
   say(`  change: ${deviceConf} and ${serverConf}; what you save is in force at once`);

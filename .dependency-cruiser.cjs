@@ -49,7 +49,7 @@ module.exports = {
       name: 'only-the-sqlite-store-imports-better-sqlite3',
       severity: 'error',
       from: { path: '^(drivers|src)/', pathNot: '^src/server/store/sqlite/' },
-      to: { path: '(^|/)better-sqlite3($|/)' },
+      to: { path: '(^|/)better-sqlite3(-napi)?($|/)' },
     },
     {
       name: 'only-http-imports-fastify',

@@ -44,6 +44,11 @@ function rebuildNative() {
     : process.versions.modules;
   if (builtFor !== process.versions.modules) {
     say(`Node.js has changed: building the native packages anew`);
+    // What fits this Node.js and did not fit the other one, such as better-sqlite3-napi.
+    const omit = existsSync(join(root, 'node_modules/vitest')) ? [] : ['--omit=dev'];
+    npm(['install', '--no-save', '--ignore-scripts', ...omit, '--no-audit', '--no-fund', '--loglevel=error'], {
+      mayFail: true,
+    });
     for (const name of Object.keys(manifest.optionalDependencies)) {
       if (existsSync(join(root, 'node_modules', name))) npm(['rebuild', name, '--loglevel=error'], { mayFail: true });
     }

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { createSystemClock } from '../../src/common/system-clock.ts';
 import type { CommitResult, IngestBatch } from '../../src/server/store/ingest-store.ts';
@@ -13,6 +12,7 @@ import { openSqliteStore, type StoreEngine } from '../../src/server/store/sqlite
 import { createCommit } from '../../src/server/store/sqlite/write/commit.ts';
 import { createKnownDevices } from '../../src/server/store/sqlite/write/known-devices.ts';
 import { createRollups, type Rollups } from '../../src/server/store/sqlite/write/rollups.ts';
+import { type Database, Sqlite } from '../support/sqlite.ts';
 import { storeWorkerUrl } from '../support/sqlite-store.ts';
 import { batchOf, itemsOf } from '../support/store-messages.ts';
 import { ratio, row } from './report.ts';
@@ -57,10 +57,7 @@ describe('readings/s into the store, each batch of 200 on the disk', () => {
     return join(folder, `${files}.db`);
   };
 
-  const alone = async (
-    batches: readonly IngestBatch[],
-    rollupsOf: (db: Sqlite.Database) => Rollups,
-  ): Promise<number> => {
+  const alone = async (batches: readonly IngestBatch[], rollupsOf: (db: Database) => Rollups): Promise<number> => {
     const db = connectWriter(Sqlite, newPath());
     migrate(Sqlite, db);
     prepareForWriting(db);

@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Database } from 'better-sqlite3';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { bucketEdges } from '../../src/server/calendar/bucket-edges.ts';
 import { autoBucket } from '../../src/server/calendar/bucket-size.ts';
 import { createSqliteReader } from '../../src/server/store/sqlite/read/sqlite-reader.ts';
 import type { SqliteReader } from '../../src/server/store/sqlite/sync.ts';
 import { createRollups } from '../../src/server/store/sqlite/write/rollups.ts';
+import type { Database } from '../support/sqlite.ts';
 import { emptyDatabase, StoreRows } from '../support/store-rows.ts';
 import { ratio, row } from './report.ts';
 

@@ -1,19 +1,19 @@
-import Database from 'better-sqlite3';
 import { MIGRATIONS } from '../../src/server/store/sqlite/migrations/all.ts';
 import type { StoredGap } from '../../src/server/store/stored.ts';
+import { type Database, Sqlite } from './sqlite.ts';
 
 /** The newest schema, in memory or in a file, with nothing in it. */
-export function emptyDatabase(path = ':memory:'): Database.Database {
-  const db = new Database(path);
+export function emptyDatabase(path = ':memory:'): Database {
+  const db = new Sqlite(path);
   for (const sql of MIGRATIONS) db.exec(sql);
   return db;
 }
 
 /** Writes rows as they lie in the tables, by names; for tests of the reading end alone. */
 export class StoreRows {
-  readonly db: Database.Database;
+  readonly db: Database;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database) {
     this.db = db;
   }
 

@@ -1,6 +1,8 @@
 /** Bench child: the least that the promises cost: the record's three tables in bare SQLite, each commit on disk, ready rows. */
-import Database from 'better-sqlite3';
 
+// As src/server/store/sqlite/database.ts chooses.
+const name = Number(process.versions.napi) >= 10 ? 'better-sqlite3-napi' : 'better-sqlite3';
+const { default: Database } = await import(name);
 const [, , path, readingsText] = process.argv;
 const readings = Number(readingsText);
 const DEVICES = 1_000;

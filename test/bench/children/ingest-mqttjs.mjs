@@ -1,7 +1,9 @@
 /** Bench child: what is usually written: mqtt.js, better-sqlite3, a transaction per 200 messages or second, acknowledged before. */
-import Database from 'better-sqlite3';
 import mqtt from 'mqtt';
 
+// As src/server/store/sqlite/database.ts chooses.
+const name = Number(process.versions.napi) >= 10 ? 'better-sqlite3-napi' : 'better-sqlite3';
+const { default: Database } = await import(name);
 const [, , port, path] = process.argv;
 const db = new Database(path);
 db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');

@@ -3,7 +3,6 @@ import { chmodSync, chownSync, mkdirSync, truncateSync, writeFileSync } from 'no
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import BetterSqlite3 from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Examination } from '../../../src/common/doctor/examination.ts';
 import type { Finding } from '../../../src/common/doctor/finding.ts';
@@ -28,6 +27,7 @@ import {
   statusMessage,
   TEST_DEVICE,
 } from '../../support/server-store.ts';
+import { Sqlite } from '../../support/sqlite.ts';
 
 const isRoot = process.geteuid?.() === 0;
 const neverAborted = new AbortController().signal;
@@ -162,7 +162,7 @@ describe('techtemp-server check: the store', () => {
     expect(await ids()).toContain('store.none');
     await bench.open();
     await bench.close();
-    const db = new BetterSqlite3(bench.path);
+    const db = new Sqlite(bench.path);
     db.pragma('user_version = 1');
     db.close();
     expect(await ids()).toContain('store.older');
@@ -172,12 +172,12 @@ describe('techtemp-server check: the store', () => {
   it('names a schema that is newer than this program, and a database of somebody else', async () => {
     await bench.open();
     await bench.close();
-    const db = new BetterSqlite3(bench.path);
+    const db = new Sqlite(bench.path);
     db.pragma('user_version = 99');
     db.close();
     expect(await ids()).toContain('store.newer');
     const other = join(bench.folder, 'other.db');
-    const foreign = new BetterSqlite3(other);
+    const foreign = new Sqlite(other);
     foreign.exec('CREATE TABLE t (x)');
     foreign.close();
     expect(await ids({ 'store.path': other })).toContain('store.foreign');

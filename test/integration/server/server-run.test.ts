@@ -9,6 +9,7 @@ import { Mosquitto, mosquittoInstalled } from '../../support/mosquitto.ts';
 import { type FakeSystemd, type NotifyMessage, playSystemd, whyNoFakeSystemd } from '../../support/notify-socket.ts';
 import { freePort } from '../../support/ports.ts';
 import { serverMissing } from '../../support/server-process.ts';
+import { Sqlite } from '../../support/sqlite.ts';
 import { TestClient } from '../../support/test-client.ts';
 import { until } from '../../support/until.ts';
 
@@ -214,8 +215,7 @@ describe.skipIf(serverMissing !== undefined)('techtemp-server run does not start
     const child = await startAnswering();
     child.kill('SIGTERM');
     expect(await endOf(child)).toBe(0);
-    const { default: Database } = await import('better-sqlite3');
-    const db = new Database(join(folder, 'state/techtemp.db'));
+    const db = new Sqlite(join(folder, 'state/techtemp.db'));
     db.pragma('user_version = 9000');
     db.close();
     log = '';

@@ -5,7 +5,10 @@ export const STORE_FINDINGS = {
     verdict: 'fail',
     found: 'the package better-sqlite3 does not load: {problem}',
     cause: 'it was not built at installation, or was built for another version of Node.js than {node}',
-    remedy: ['$ sudo apt install g++ make python3', '$ cd {folder} && sudo npm rebuild better-sqlite3'],
+    remedy: [
+      '$ sudo apt install g++ make python3',
+      '$ cd {folder} && sudo npm install && sudo npm rebuild better-sqlite3',
+    ],
   },
   'state.ok': { verdict: 'ok', found: '{folder}, {free} MB free' },
   'state.not-yet': { verdict: 'ok', found: '{folder} does not exist yet; the server makes it' },

@@ -16,10 +16,24 @@ const CHECKPOINT_PAGES = 8_000;
 const WRITER_CACHE_KIB = 64 * 1024;
 const READER_CACHE_KIB = 16 * 1024;
 
-/** better-sqlite3 is native and optional. @throws StoreError where it is missing or built for another Node.js */
+/**
+ * better-sqlite3 is native and optional, and no version of it runs on every Node.js that we do: 13 needs Node-API 10 (Node.js 22.14)
+ * and comes for 64 bits alone, while 12 aborts the process from Node.js 24.19 on, whenever memory is cleaned up outside of a call
+ * (https://github.com/WiseLibs/better-sqlite3/issues/1514 and 1515). @throws StoreError where the one that fits does not load
+ */
 export async function loadSqlite(): Promise<Sqlite> {
+  const { napi, node } = process.versions;
+  let napiProblem: unknown;
+  if (Number(napi) >= 10) {
+    try {
+      return usable((await import('better-sqlite3-napi')).default);
+    } catch (error) {
+      napiProblem = error;
+    }
+  }
   try {
-    return (await import('better-sqlite3')).default;
+    if (Number.parseInt(node, 10) >= 24) throw napiProblem;
+    return usable((await import('better-sqlite3')).default);
   } catch (cause) {
     throw new StoreError(
       'STORE_UNAVAILABLE',
@@ -28,6 +42,12 @@ export async function loadSqlite(): Promise<Sqlite> {
       { cause },
     );
   }
+}
+
+/** The native part is loaded by the first database, not by the import. */
+function usable(sqlite: Sqlite): Sqlite {
+  new sqlite(':memory:').close();
+  return sqlite;
 }
 
 /**

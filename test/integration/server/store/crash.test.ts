@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import Sqlite from 'better-sqlite3';
 import { expect, it } from 'vitest';
 import { createSystemClock } from '../../../../src/common/system-clock.ts';
 import { openSqliteStore } from '../../../../src/server/store/sqlite/open-store.ts';
 import { bundleForChild } from '../../../support/bundle.ts';
 import { seededRandom } from '../../../support/seeded-random.ts';
+import { Sqlite } from '../../../support/sqlite.ts';
 import { storeFolder } from '../../../support/sqlite-store.ts';
 import { HOUR_MS, START_MS } from '../../../support/store-messages.ts';
 

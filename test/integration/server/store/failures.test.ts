@@ -1,7 +1,6 @@
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import Sqlite from 'better-sqlite3';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createSystemClock } from '../../../../src/common/system-clock.ts';
 import {
@@ -12,6 +11,7 @@ import {
 import type { Store } from '../../../../src/server/store/store.ts';
 import { bundleForChild } from '../../../support/bundle.ts';
 import { mountTmpfs } from '../../../support/own-file-system.ts';
+import { Sqlite } from '../../../support/sqlite.ts';
 import { storeFolder, storeWorkerUrl } from '../../../support/sqlite-store.ts';
 import {
   allReadings,

@@ -1,13 +1,13 @@
 import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSystemClock } from '../../../../../src/common/system-clock.ts';
 import { SCHEMA_VERSION } from '../../../../../src/server/store/sqlite/migrations/all.ts';
 import { openSqliteStore, type SqliteStoreOptions } from '../../../../../src/server/store/sqlite/open-store.ts';
 import type { Store } from '../../../../../src/server/store/store.ts';
 import { makeV1 } from '../../../../fixtures/store/make-v1.ts';
+import { type Database, Sqlite } from '../../../../support/sqlite.ts';
 import { storeWorkerUrl } from '../../../../support/sqlite-store.ts';
 import { allReadings, commit, itemsOf, numbered } from '../../../../support/store-messages.ts';
 
@@ -52,7 +52,7 @@ describe('opening a database file', () => {
     const made = new Sqlite(':memory:');
     makeV1(made);
     for (const table of ['sqlite_schema', 'readings', 'rollups_hourly', 'latest', 'devices', 'placements']) {
-      const rows = (db: Sqlite.Database): unknown[] =>
+      const rows = (db: Database): unknown[] =>
         db
           .prepare(`SELECT * FROM ${table}`)
           .all()

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # some of what is set here is read by the other modules
 # What every step of the installer is made of: words for people, one log, commands that a dry run only prints, files that are
 # written only when they differ, a list of what is ours, and a way back when a step fails. Sourced by bootstrap-pi.sh.
 
@@ -26,17 +27,55 @@ step() {
   say "* $1"
 }
 
-# fail WHAT [REMEDY]: undoes the current step, says what failed, what was undone and what to do, and ends.
+# --- failing: what failed, what was undone, what to do
+
+# The exit status of a subshell whose reason has been told already.
+TOLD=113
+
+# fail WHAT [REMEDY]: undoes what is not committed, says what failed, what was undone and what to do, and ends.
 fail() {
-  local what=$1 remedy=${2-}
-  printf '\nfailed: %s\n' "$what" >&2
-  log_line "failed: $what"
+  printf '\nfailed: %s\n' "$1" >&2
+  log_line "failed: $1"
+  # The way back is known to the outermost shell alone; $(...) and pipes end with a status that says that all has been told.
+  if [ "$BASH_SUBSHELL" -gt 0 ]; then
+    [ -z "${2-}" ] || printf 'to do:  %s\n' "$2" >&2
+    exit "$TOLD"
+  fi
+  trap - EXIT ERR
   undo_all
-  [ -z "$remedy" ] || printf 'to do:  %s\n' "$remedy" >&2
-  if [ -n "${LOG_OPEN-}" ]; then printf 'log:    %s\n' "$LOG_FILE" >&2; fi
-  trap - EXIT
+  [ -z "${2-}" ] || printf 'to do:  %s\n' "$2" >&2
+  name_log
   exit 1
 }
+
+# Sets the traps: a command that fails and that nobody caught must not end the script without a word, nor leave half a step.
+catch_failures() {
+  set -E
+  FAILED_AT=''
+  trap 'FAILED_AT="$BASH_COMMAND (line $LINENO of ${BASH_SOURCE[0]##*/})"' ERR
+  trap 'unexpected_end $?' EXIT
+  trap 'FAILED_AT="interrupted"; exit 130' INT
+  trap 'FAILED_AT="ended by a signal"; exit 143' TERM HUP
+}
+
+unexpected_end() {
+  local status=$1
+  trap - EXIT ERR
+  [ "$status" != 0 ] || return 0
+  if [ "$status" != "$TOLD" ]; then
+    printf '\nfailed: %s: %s, exit %s\n' "${STEP:-the installer}" "${FAILED_AT:-somewhere}" "$status" >&2
+    log_line "failed: ${STEP:-the installer}: ${FAILED_AT:-somewhere}, exit $status"
+  fi
+  undo_all
+  if [ "$status" != "$TOLD" ]; then
+    printf 'to do:  %s\n' 'run it again, it goes on where it ended; if it fails at the same place, report the lines above' >&2
+  fi
+  name_log
+  [ "$status" != "$TOLD" ] || status=1
+  exit "$status"
+}
+
+name_log() { [ -z "${LOG_OPEN-}" ] || printf 'log:    %s\n' "$LOG_FILE" >&2; }
 
 # on_undo WORDS COMMAND...: what takes the present step back if it fails; done in reverse order.
 on_undo() { UNDO+=("$(printf '%q ' "$@")"); }
@@ -44,30 +83,28 @@ on_undo() { UNDO+=("$(printf '%q ' "$@")"); }
 committed() { UNDO=(); }
 
 undo_all() {
-  local index words
+  local index entry words=()
+  # Whoever presses Ctrl-C a second time would keep half of the way back.
+  trap '' INT TERM HUP
   for ((index = ${#UNDO[@]} - 1; index >= 0; index--)); do
-    eval "set -- ${UNDO[index]}"
-    words=$1
-    shift
-    if "$@" >>"${LOG_OPEN:-/dev/null}" 2>&1; then
-      printf 'undone: %s\n' "$words" >&2
-      log_line "undone: $words"
+    entry=${UNDO[index]}
+    eval "words=($entry)"
+    if "${words[@]:1}" >>"${LOG_OPEN:-/dev/null}" 2>&1 </dev/null; then
+      printf 'undone: %s\n' "${words[0]}" >&2
+      log_line "undone: ${words[0]}"
     else
-      printf 'could not be undone: %s\n' "$words" >&2
-      log_line "could not be undone: $words"
+      printf 'could not be undone: %s\n' "${words[0]}" >&2
+      log_line "could not be undone: ${words[0]}"
     fi
   done
   UNDO=()
 }
 
-# A command that nobody caught has failed (set -e): say where, instead of ending without a word.
-unexpected_end() {
-  local status=$?
-  [ "$status" = 0 ] && return
-  printf '\nfailed: %s (line %s of %s, exit %s)\n' "${STEP:-the installer}" "${BASH_LINENO[0]}" "${BASH_SOURCE[1]##*/}" "$status" >&2
-  log_line "failed: ${STEP:-the installer}, exit $status"
-  undo_all
-  [ -z "${LOG_OPEN-}" ] || printf 'log:    %s\n' "$LOG_FILE" >&2
+# Two installers at once would undo each other's steps.
+one_at_a_time() {
+  [ -z "${DRY_RUN-}" ] || return 0
+  exec {LOCK_FD}>/run/lock/techtemp-install.lock
+  flock -n "$LOCK_FD" || fail 'another run of this script is at work on this machine' 'wait for its end (its log: '"$LOG_FILE"')'
 }
 
 open_log() {

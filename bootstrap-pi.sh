@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Installs TechTemp on this machine (sudo ./bootstrap-pi.sh) or, over ssh, on another one (./bootstrap-pi.sh pi@host), upgrades
+# it, examines it and removes it again; --help says more. What it does stands in scripts/install/, a file for each subject.
+#
+# Everything is in functions and nothing runs before the last line, whose brace is closed at its very end: of a file that was
+# cut short in a download, not one command is carried out.
+set -euo pipefail
+
+main() {
+  PROJECT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]:-.}")" && pwd -P)
+  load_modules
+  parse_options "$@"
+  case $ACTION in
+  help)
+    print_help
+    return
+    ;;
+  version)
+    installer_version
+    return
+    ;;
+  esac
+  need_all_modules
+  catch_failures
+  if [ -n "$TARGET" ]; then
+    run_remotely
+    return
+  fi
+  root || [ -n "$DRY_RUN" ] ||
+    fail 'this changes the system, so it must run as root' "sudo ./bootstrap-pi.sh${LOGGED_ARGUMENTS:+ $LOGGED_ARGUMENTS}"
+  one_at_a_time
+  open_log
+  read_password
+  case $ACTION in
+  install) install_all ;;
+  check) examine ;;
+  uninstall) uninstall ;;
+  rollback) roll_back ;;
+  esac
+}
+
+# The order in which a machine is brought from nothing to a running service. Up to switch_release nothing that runs is touched.
+install_all() {
+  preflight
+  provide_node
+  [ -z "$ROLE_DEVICE" ] || provide_bus
+  provide_accounts
+  stage_release
+  [ -z "$ROLE_DEVICE" ] || take_over_older_agent
+  [ -z "$WITH_BROKER" ] || provide_broker
+  [ -z "$ROLE_DEVICE" ] || write_device_config
+  [ -z "$ROLE_SERVER" ] || write_server_config
+  write_units
+  provide_watchdog
+  switch_release
+  await_health
+  [ -z "$ROLE_SERVER" ] || create_token
+  [ -z "$REMOVE_BUILD_TOOLS" ] || remove_build_tools
+  summary
+}
+
+load_modules() {
+  local file
+  # Other languages sort, count and spell differently; root's path without /usr/sbin (su) would hide half of the tools.
+  export LC_ALL=C.UTF-8 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+  umask 022
+  # The last command of a pipe runs in this shell, so that what it remembers for the way back is remembered.
+  shopt -s lastpipe
+  if [ ! -e "$PROJECT_DIR/scripts/install/lib.sh" ]; then
+    printf '%s\n' "failed: scripts/install is not beside ${BASH_SOURCE[0]:-this script}" \
+      'to do:  unpack the whole bundle (or clone the project) and run bootstrap-pi.sh in its folder' >&2
+    exit 1
+  fi
+  for file in "$PROJECT_DIR"/scripts/install/*.sh; do
+    # shellcheck source=/dev/null
+    source "$file"
+  done
+}
+
+need_all_modules() {
+  local name missing=()
+  # A file that was cut off between two functions has no syntax error; what it lacks must show itself now, not half-way.
+  for name in parse_options run_remotely preflight provide_node provide_bus provide_accounts stage_release \
+    take_over_older_agent provide_broker write_device_config write_server_config write_units provide_watchdog switch_release \
+    await_health create_token remove_build_tools summary examine uninstall roll_back; do
+    declare -F "$name" >/dev/null || missing+=("$name")
+  done
+  if [ "${#missing[@]}" -gt 0 ]; then
+    printf '%s\n' "failed: scripts/install is not complete: ${missing[*]} missing" 'to do:  get the bundle again' >&2
+    exit 1
+  fi
+}
+
+{ main "$@"; exit; }

@@ -1,17 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Aht20Options, createAht20 } from '../../../drivers/aht20.ts';
 import { findAht20 } from '../../../drivers/find-aht20.ts';
 import { createI2cBusOpener } from '../../../drivers/i2c-bus.ts';
 import { I2cError, SensorError } from '../../../drivers/sensor.ts';
 import { createSensorLock } from '../../../drivers/sensor-lock.ts';
+import { createSystemClock } from '../../../src/common/system-clock.ts';
 import type { MeasuringAnswer, MeasuringOp, MeasuringRequest } from '../measuring-program.ts';
 
 // The real driver on the real i2c-bus; does what it is told on standard input, one line each, without waiting in between.
 let offsetMs = 0;
 const monotonicMs = (): number => performance.now() + offsetMs;
-const delay: Aht20Options['delay'] = (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal });
+// The agent's own: a bare timer may end a little early on a busy machine, when the chip does not answer yet.
+const { sleep: delay } = createSystemClock();
 const never = new AbortController().signal;
 
 const place = { busNumber: Number(process.argv[2]), address: 0x38, delay, monotonicMs };

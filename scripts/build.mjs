@@ -1,12 +1,15 @@
 // Builds dist/: one bundled file per program. One file starts faster than hundreds from an SD card, and what is imported
 // lazily stays unevaluated until it is used. Native packages stay outside and are found in node_modules.
+//
+//   node scripts/build.mjs [FOLDER]   in place of dist/, on the same file system
 import { readFileSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { buildDashboard } from './build-dashboard.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const target = resolve(process.argv[2] ?? join(root, 'dist'));
 /** Put in place as a whole: a program that starts meanwhile finds the old build or the new one. */
 const draft = join(root, `node_modules/.techtemp-build-${process.pid}`);
 process.on('exit', () => rmSync(draft, { recursive: true, force: true }));
@@ -65,5 +68,5 @@ await bundle('techtemp-start', 'src/stack/start.ts', { external: SERVER_EXTERNAL
 // The store's threads, found beside the program that starts them.
 await bundle('techtemp-store-worker', 'src/server/store/sqlite/store-worker.ts');
 await buildDashboard(root, join(draft, 'dashboard'));
-rmSync(join(root, 'dist'), { recursive: true, force: true });
-renameSync(draft, join(root, 'dist'));
+rmSync(target, { recursive: true, force: true });
+renameSync(draft, target);

@@ -71,7 +71,8 @@ load_modules() {
       'to do:  unpack the whole bundle (or clone the project) and run bootstrap-pi.sh in its folder' >&2
     exit 1
   fi
-  for file in "$PROJECT_DIR"/scripts/install/*.sh; do
+  # lib.sh first: the others name their files after its folders.
+  for file in "$PROJECT_DIR"/scripts/install/{lib.sh,*.sh}; do
     # shellcheck source=/dev/null
     source "$file"
   done

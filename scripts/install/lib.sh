@@ -5,6 +5,8 @@
 
 INSTALL_DIR=/opt/techtemp
 CONFIG_DIR=/etc/techtemp
+# Where systemd looks for LoadCredential= of our units.
+CREDENTIAL_DIR=/etc/credstore
 RECORD_DIR=/var/lib/techtemp-install
 MANIFEST=$RECORD_DIR/manifest
 LOG_FILE=$RECORD_DIR/install.log

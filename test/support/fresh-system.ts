@@ -94,7 +94,7 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
     const wanted = runOptions.onTerminal === true ? ['script', '-qefc', line, '/dev/null'] : plain;
     const { status, stdout, stderr, error } = spawnSync(
       'nsenter',
-      [...enter, '--root', '--wd=/', 'env', '-i', ...env, ...wanted],
+      [...enter, '--root', 'env', '-i', '-C', '/', ...env, ...wanted],
       {
         encoding: 'utf8',
         input: runOptions.input ?? '',

@@ -52,6 +52,8 @@ fail() {
 
 # Sets the traps: a command that fails and that nobody caught must not end the script without a word, nor leave half a step.
 catch_failures() {
+  # In memory: drafts can hold a password, and nothing of it is needed after a power cut.
+  SCRATCH=$(mktemp -d /run/techtemp-install.XXXXXX 2>/dev/null || mktemp -d)
   set -E
   FAILED_AT=''
   trap 'FAILED_AT="$BASH_COMMAND (line $LINENO of ${BASH_SOURCE[0]##*/})"' ERR
@@ -63,7 +65,10 @@ catch_failures() {
 unexpected_end() {
   local status=$1
   trap - EXIT ERR
-  [ "$status" != 0 ] || return 0
+  if [ "$status" = 0 ]; then
+    rm -rf "$SCRATCH"
+    return
+  fi
   if [ "$status" != "$TOLD" ]; then
     printf '\nfailed: %s: %s, exit %s\n' "${STEP:-the installer}" "${FAILED_AT:-somewhere}" "$status" >&2
     log_line "failed: ${STEP:-the installer}: ${FAILED_AT:-somewhere}, exit $status"
@@ -100,6 +105,7 @@ undo_all() {
     fi
   done
   UNDO=()
+  rm -rf "$SCRATCH"
 }
 
 # Two installers at once would undo each other's steps.
@@ -112,7 +118,6 @@ one_at_a_time() {
 open_log() {
   [ -z "${DRY_RUN-}" ] || return 0
   mkdir -p "$RECORD_DIR"
-  chmod 0755 "$RECORD_DIR"
   (umask 077 && : >>"$LOG_FILE")
   LOG_OPEN=$LOG_FILE
   log_line "--- bootstrap-pi.sh $(installer_version) ${LOGGED_ARGUMENTS-}"
@@ -127,13 +132,14 @@ run() {
     return 0
   fi
   log_line "\$ $(printf '%q ' "$@")"
-  local output status=0
-  output=$("$@" 2>&1 </dev/null) || status=$?
-  [ -z "$output" ] || printf '%s\n' "$output" >>"$LOG_FILE"
+  local output=${LOG_OPEN:-/dev/null} before=0 status=0
+  # What it says is on the disk as it says it: after a power cut the log ends where the work ended.
+  before=$(stat -c %s "$output")
+  "$@" >>"$output" 2>&1 </dev/null || status=$?
   if [ "$status" != 0 ]; then
-    printf '%s\n' "$output" | tail -n 5 | sed 's/^/    | /' >&2
-    return "$status"
+    tail -c +$((before + 1)) "$output" | tail -n 5 | sed 's/^/    | /' >&2
   fi
+  return "$status"
 }
 
 # changed WORDS: counts towards "nothing changed".
@@ -145,35 +151,45 @@ changed() {
 # install_file DEST MODE OWNER < content: writes it, whole or not at all, when content, mode or owner differ. Returns 0 when
 # something changed, 1 when it was there already. What did not exist before goes into the manifest.
 install_file() {
-  local dest=$1 mode=$2 owner=$3 draft is_new=''
-  draft=$(mktemp)
+  local dest=$1 mode=$2 owner=$3 draft kept
+  draft=$(mktemp "$SCRATCH/file.XXXXXX")
   cat >"$draft"
   if [ -e "$dest" ] && cmp -s "$draft" "$dest" && [ "$(stat -c '%a %U:%G' "$dest")" = "${mode#0} $owner" ]; then
     rm -f "$draft"
     return 1
   fi
-  [ -e "$dest" ] || is_new=1
   if [ -n "${DRY_RUN-}" ]; then
     printf '    $ write %s (mode %s, %s)\n' "$dest" "$mode" "$owner"
     rm -f "$draft"
     CHANGES=$((CHANGES + 1))
     return 0
   fi
-  mkdir -p "$(dirname "$dest")"
-  [ -n "$is_new" ] || cp -p "$dest" "$draft.before"
-  install -m "$mode" -o "${owner%:*}" -g "${owner#*:}" "$draft" "$dest.techtemp-new"
-  sync "$dest.techtemp-new"
-  mv -f "$dest.techtemp-new" "$dest"
-  if [ -n "$is_new" ]; then
-    on_undo "$dest removed" rm -f "$dest"
-    manifest_add file "$dest"
+  # Callers ask `if install_file`, which switches set -e off in here: each of these says for itself that it failed.
+  make_folder "$(dirname "$dest")"
+  if [ -e "$dest" ]; then
+    kept=$(mktemp "$SCRATCH/kept.XXXXXX")
+    cp -p "$dest" "$kept" || fail "$dest could not be copied before it is changed"
+    on_undo "$dest is as it was" restore_file "$kept" "$dest"
   else
-    on_undo "$dest as it was" mv -f "$draft.before" "$dest"
+    on_undo "$dest removed" forget_file "$dest"
+    manifest_add file "$dest"
   fi
+  { install -m "$mode" -o "${owner%:*}" -g "${owner#*:}" "$draft" "$dest.techtemp-new" && sync "$dest.techtemp-new" &&
+    mv -f "$dest.techtemp-new" "$dest"; } ||
+    fail "$dest could not be written" "$(df -h "$(dirname "$dest")" | awk 'NR == 2 { print "see whether there is room and a writable file system: " $4 " free on " $6 }')"
   rm -f "$draft"
   changed "wrote $dest"
-  return 0
 }
+
+# A folder that was made here is removed again when its time comes, if it is empty then.
+make_folder() {
+  [ ! -d "$1" ] || return 0
+  make_folder "$(dirname "$1")"
+  mkdir "$1" || fail "the folder $1 could not be made"
+  on_undo "$1 removed" rmdir --ignore-fail-on-non-empty "$1"
+}
+forget_file() { rm -f "$1" "$1.techtemp-new" && manifest_remove file "$1"; }
+restore_file() { rm -f "$2.techtemp-new" && cp -p "$1" "$2.techtemp-new" && mv -f "$2.techtemp-new" "$2"; }
 
 # install_copy SOURCE DEST MODE OWNER: as install_file, from a file.
 install_copy() { install_file "$2" "$3" "$4" <"$1"; }
@@ -205,31 +221,4 @@ confirm() {
 }
 
 has() { command -v "$1" >/dev/null 2>&1; }
-
-# apt COMMAND...: waits for the lock; no questions; nothing recommended.
-apt() {
-  run env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get -q -y -o DPkg::Lock::Timeout="${APT_LOCK_SECONDS:-600}" \
-    -o Acquire::Retries=3 --no-install-recommends "$@"
-}
-
-is_installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
-
-# install_packages NAME...: those that are missing; they go into the manifest, because what we brought we may remove.
-install_packages() {
-  local name missing=()
-  for name in "$@"; do is_installed "$name" || missing+=("$name"); done
-  [ "${#missing[@]}" -gt 0 ] || return 0
-  update_package_lists
-  apt install "${missing[@]}" || fail "apt could not install ${missing[*]}" "see the lines above; then run this again, it goes on where it ended"
-  for name in "${missing[@]}"; do manifest_add package "$name"; done
-  changed "installed ${missing[*]}"
-}
-
-# Once a run. Lists of other vendors that fail must not stop ours: what is missing shows itself at the installation.
-update_package_lists() {
-  [ -z "${LISTS_UPDATED-}" ] || return 0
-  apt update || warn 'apt-get update had errors; going on with the lists that are there'
-  LISTS_UPDATED=1
-}
-
 root() { [ "$(id -u)" = 0 ]; }

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# Packages of the distribution: apt without questions, patient with whoever holds its lock, and honest about what is the matter
+# when it fails.
+
+APT_LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock)
+
+# apt COMMAND...: nothing recommended.
+apt() {
+  wait_for_apt
+  run env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get -q -y -o DPkg::Lock::Timeout="${APT_LOCK_SECONDS:-600}" \
+    -o Acquire::Retries=3 -o DPkg::Options::=--force-confdef -o DPkg::Options::=--force-confold --no-install-recommends "$@"
+}
+
+# Soon after the first start, Raspberry Pi OS updates itself for minutes. apt's own waiting does not cover the lists.
+wait_for_apt() {
+  [ -z "${DRY_RUN-}" ] || return 0
+  local holder told='' deadline=$((SECONDS + ${APT_LOCK_SECONDS:-600}))
+  while holder=$(apt_lock_holder) && [ -n "$holder" ]; do
+    [ -n "$told" ] || detail "apt is at work for $holder: waiting for it"
+    told=1
+    [ "$SECONDS" -lt "$deadline" ] ||
+      fail "apt was still locked by $holder after ${APT_LOCK_SECONDS:-600} s" 'wait until it is done, or end it; then run this again'
+    sleep 1
+  done
+}
+
+# The program that holds one of apt's locks, as "name (process 123)"; nothing when they are free.
+apt_lock_holder() {
+  local pid link lock
+  while read -r pid; do
+    for link in "/proc/$pid/fd"/*; do
+      link=$(readlink "$link" 2>/dev/null) || continue
+      for lock in "${APT_LOCKS[@]}"; do
+        if [ "$link" = "$lock" ]; then
+          printf '%s (process %s)' "$(cat "/proc/$pid/comm" 2>/dev/null || echo 'a program')" "$pid"
+          return 0
+        fi
+      done
+    done
+  done < <(awk '$2 == "POSIX" && $4 == "WRITE" { print $5 }' /proc/locks 2>/dev/null)
+}
+
+is_installed() { [ "$(dpkg-query -W -f='${Status}' "$1" 2>/dev/null)" = 'install ok installed' ]; }
+installed_packages() { dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u; }
+
+# install_packages NAME...: those that are missing; they go into the manifest, because what we brought we may remove.
+install_packages() {
+  local name missing=()
+  for name in "$@"; do is_installed "$name" || missing+=("$name"); done
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  [ -z "${SKIP_APT-}" ] || fail "missing: ${missing[*]}, and --skip-apt was given" "sudo apt install ${missing[*]}; then run this again"
+  update_package_lists
+  apt install "${missing[@]}" || fail "apt could not install ${missing[*]}: $(package_obstacle)" \
+    "see the lines above; then run this again, it goes on where it ended"
+  for name in "${missing[@]}"; do manifest_add package "$name"; done
+  changed "installed ${missing[*]}"
+}
+
+# Once a run. Lists of other vendors that fail must not stop ours: what is missing shows itself at the installation.
+update_package_lists() {
+  [ -z "${LISTS_UPDATED-}" ] || return 0
+  apt update || warn 'apt-get update had errors; going on with the lists that are there'
+  LISTS_UPDATED=1
+}
+
+# Why nothing can be fetched, told apart: no network, no names, or the server itself.
+package_obstacle() {
+  local host
+  if [ -n "$(apt-config dump 2>/dev/null | grep -iE '^Acquire::https?::proxy "..*"' || :)" ]; then
+    echo 'packages come through a proxy (apt-config dump), which may be the matter'
+    return
+  fi
+  # shellcheck disable=SC2016 # apt's own variable
+  host=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | sed -n 's,^https\?://\([^/:]*\).*,\1,p;T;q')
+  if ! has_route; then
+    echo 'this machine has no network (no default route)'
+  elif [ -n "$host" ] && ! getent ahosts "$host" >/dev/null; then
+    echo "there is a network, but the name $host can not be resolved (DNS)"
+  else
+    echo "the network works${host:+ and $host is known}, so it is the packages themselves"
+  fi
+}
+
+has_route() { awk '$2 == "00000000" && $8 == "00000000" { found = 1 } END { exit !found }' /proc/net/route 2>/dev/null || ipv6_route; }
+ipv6_route() { awk '$1 ~ /^0+$/ && $2 == "00" && $10 != "lo" { found = 1 } END { exit !found }' /proc/net/ipv6_route 2>/dev/null; }

@@ -1,7 +1,7 @@
 // The packages that the built programs load from node_modules at run time, and of each only what running needs.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 
 /** What other packages want only to be compiled or fetched. nan stays: a Pi whose Node.js no variant fits compiles for itself. */
@@ -79,6 +79,7 @@ export function presentPackage(root, lock, folder, work) {
     throw new Error(`${name}@${version} came with another checksum than package-lock.json has`);
   }
   command('tar', ['-xzf', file, '-C', target, '--strip-components=1']);
+  rmSync(file);
   return target;
 }
 

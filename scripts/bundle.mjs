@@ -22,6 +22,18 @@ const { values } = parseArgs({
     unpacked: { type: 'string' },
   },
 });
+/** What is taken as it is. The pictures in docs/ are a tenth of everything, and nobody looks at them on a Pi. */
+const PROJECT_FILES = [
+  'bootstrap-pi.sh',
+  'scripts/install',
+  'config',
+  'systemd',
+  'docs',
+  'README.md',
+  'LICENSE',
+  'CHANGELOG.md',
+  'package.json',
+];
 const architectures = listed('--arch', values.arch, Object.keys(ARCHITECTURES));
 const abis = listed('--abi', values.abi, Object.keys(NODE_BY_ABI));
 const [role] = listed('--role', values.role, ['device', 'server', 'all']);
@@ -58,22 +70,13 @@ else renameSync(draft, resolve(values.unpacked));
 
 /** What is in git below these names; in a folder without git, everything below them. */
 function copyProject() {
-  const wanted = [
-    'bootstrap-pi.sh',
-    'scripts/install',
-    'config',
-    'systemd',
-    'docs',
-    'README.md',
-    'LICENSE',
-    'CHANGELOG.md',
-    'package.json',
-  ];
   const paths =
-    commit.id === '' ? wanted : command('git', ['ls-files', '-z', '--', ...wanted], { cwd: root }).split('\0');
+    commit.id === ''
+      ? PROJECT_FILES
+      : command('git', ['ls-files', '-z', '--', ...PROJECT_FILES], { cwd: root }).split('\0');
   for (const path of paths) {
     if (path === '' || !existsSync(join(root, path))) continue;
-    cpSync(join(root, path), join(draft, path), { recursive: true });
+    cpSync(join(root, path), join(draft, path), { recursive: true, filter: (file) => !file.endsWith('.png') });
   }
 }
 
@@ -81,7 +84,17 @@ function readCommit() {
   if (!existsSync(join(root, '.git'))) return { id: '', time: newestTime(), changed: false };
   const git = (...args) => command('git', args, { cwd: root }).trim();
   const [id, time] = git('log', '-1', '--format=%H %ct').split(' ');
-  return { id, time: Number(time), changed: git('status', '--porcelain', '--untracked-files=no') !== '' };
+  const changes = git(
+    'status',
+    '--porcelain',
+    '--',
+    ...PROJECT_FILES,
+    'drivers',
+    'src',
+    'scripts',
+    'package-lock.json',
+  );
+  return { id, time: Number(time), changed: changes !== '' };
 }
 
 /** Without git the time of the bundle is that of its newest file. */

@@ -3,6 +3,7 @@
 //
 //   node scripts/setup.mjs start   what running needs
 //   node scripts/setup.mjs test    what the tests need as well
+//   node scripts/setup.mjs bundle  the packages alone; the bundle has a build of its own
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,7 +18,7 @@ const abiFile = 'node_modules/.techtemp-abi';
 requireNode('20.19.0');
 install();
 rebuildNative();
-build();
+if (process.argv[2] !== 'bundle') build();
 
 function requireNode(wanted) {
   const [major, minor] = process.versions.node.split('.').map(Number);

@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# The part of --check that looks at our services: their units, the walls around them, and what the doctors inside say.
+
+check_units() {
+  local unit state folder
+  [ -n "$(our_units)" ] || { unexamined 'Services' 'none is installed' && return 0; }
+  for unit in $(our_units); do
+    state=$(systemctl is-active "$unit" 2>/dev/null) || :
+    if [ "$state" != active ]; then
+      wrong 'Service' "$unit is ${state:-unknown}" '' "journalctl -u $unit -n 30"
+    elif ! systemctl is-enabled --quiet "$unit" 2>/dev/null; then
+      doubtful 'Service' "$unit runs, but does not start at boot" 'somebody has disabled it' "sudo systemctl enable $unit"
+    elif [ "$(systemctl show -p NeedDaemonReload --value "$unit")" = yes ]; then
+      doubtful 'Service' "$unit runs with older settings than its file has" 'the file was changed' "sudo systemctl daemon-reload; sudo systemctl restart $unit"
+    else
+      fine 'Service' "$unit runs, and starts at boot"
+    fi
+    folder=$UNIT_DIR/$unit.d
+    [ ! -d "$folder" ] || unexamined 'Service' "$unit has drop-ins of yours in $folder"
+  done
+}
+
+# A kernel without BPF for cgroups ignores DevicePolicy= without a word, so it is tried: a program within the walls of our units
+# opens a device that is none of its business. Opening this one does nothing.
+check_sandbox() {
+  local node=/dev/kmsg walls=() unit
+  [ -n "$(our_units)" ] || return 0
+  unit=$(our_units | head -n 1)
+  while IFS= read -r wall; do walls+=(-p "$wall"); done < <(walls_of "$unit")
+  if ! has systemd-run || ! walled -p "TimeoutStartSec=20" head -c 0 "$node"; then
+    unexamined 'Sandbox' 'programs can not be started through systemd here'
+  elif walled "${walls[@]}" head -c 0 "$node"; then
+    doubtful 'Sandbox' "within the walls of $unit, $node can be opened" \
+      'the kernel does not enforce DevicePolicy= (CONFIG_CGROUP_BPF), or a drop-in takes it away' "systemctl cat $unit"
+  else
+    fine 'Sandbox' "other devices than the service's own are refused"
+  fi
+}
+
+walls_of() { systemctl show "$1" -p DevicePolicy | grep .; printf 'DeviceAllow=char-i2c rw\n'; }
+walled() { systemd-run --quiet --wait --collect --service-type=exec "$@" >/dev/null 2>&1; }
+
+# run_doctors: each in its own words; fails when one of them finds a failure.
+run_doctors() {
+  local unit status=0
+  [ -n "$RELEASE_DIR" ] || return 0
+  for unit in $(our_units); do
+    printf '\n'
+    case $unit in
+    techtemp-device.service) examine_device || status=1 ;;
+    *) examine_server "$unit" || status=1 ;;
+    esac
+  done
+  return "$status"
+}
+
+# As root: it sees who else has the bus open. It only reads, and gets the password where the unit gets it.
+examine_device() {
+  local credentials status=0
+  credentials=$(mktemp -d)
+  [ ! -e "$CREDENTIAL_DIR/techtemp.mqtt-password" ] || ln -s "$CREDENTIAL_DIR/techtemp.mqtt-password" "$credentials/mqtt-password"
+  env -i PATH="$PATH" LANG=C.UTF-8 CREDENTIALS_DIRECTORY="$credentials" \
+    node "$RELEASE_DIR/dist/techtemp-device.js" check --config "$DEVICE_CONFIG" </dev/null || status=$?
+  rm -rf "$credentials"
+  return "$status"
+}
+
+# As the server's own user, where it lives: root would leave files beside the record that the server could not open.
+examine_server() {
+  local unit=$1 pid uid gid name=server config state
+  case $unit in *@*)
+    name=${unit#techtemp-server@}
+    name=server-${name%.service}
+    ;;
+  esac
+  config=$CONFIG_DIR/$name.conf state=/var/lib/techtemp-$name
+  pid=$(systemctl show -p MainPID --value "$unit" 2>/dev/null) || pid=0
+  if [ "${pid:-0}" = 0 ]; then
+    printf '%s does not run, so its record is not examined; its settings:\n' "$unit"
+    env -i PATH="$PATH" LANG=C.UTF-8 node "$RELEASE_DIR/dist/techtemp-server.js" config --config "$config" </dev/null >/dev/null && printf '  are valid\n'
+    return 0
+  fi
+  uid=$(stat -c %u "/proc/$pid") gid=$(stat -c %g "/proc/$pid")
+  nsenter --target "$pid" --mount -- setpriv --reuid="$uid" --regid="$gid" --groups="$(getent group techtemp | cut -d : -f 3)" --inh-caps=-all \
+    --no-new-privs env -i PATH="$PATH" LANG=C.UTF-8 STATE_DIRECTORY="$state" CREDENTIALS_DIRECTORY="/run/credentials/$unit" \
+    node "$RELEASE_DIR/dist/techtemp-server.js" check --config "$config" </dev/null
+}

@@ -1,0 +1,273 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # what is set here is read by the other modules
+# Removes what the manifest lists, and nothing else: what was here before us, and what others have come to use, stays. Readings,
+# settings, accounts of the broker and packages stay too, unless --purge is given. Can be run again at any time.
+
+uninstall() {
+  RELEASE_DIR=$INSTALL_DIR/current
+  if [ -n "${INSTANCE-}" ]; then
+    uninstall_instance
+  elif [ ! -e "$MANIFEST" ] && [ ! -d "$INSTALL_DIR" ]; then
+    say "Nothing is installed here (there is no $MANIFEST)."
+  else
+    [ -z "${PURGE-}" ] || confirm_purge
+    stop_services
+    remove_files
+    remove_releases
+    if [ -n "${PURGE-}" ]; then purge_data; else name_kept; fi
+  fi
+  finish_uninstall
+}
+
+# Before anything is stopped: what will be gone for ever, and whether somebody wants that.
+confirm_purge() {
+  local waiting
+  step 'what would be lost'
+  waiting=$(device_command journal list --json --config "$DEVICE_CONFIG" 2>/dev/null | undelivered) || waiting=0
+  if [ "${waiting:-0}" -gt 0 ]; then
+    warn "$waiting readings have not been delivered yet; sudo node $INSTALL_DIR/current/dist/techtemp-device.js journal export -o FILE keeps them"
+  fi
+  data_places | while read -r place; do detail "$place"; done
+  [ -z "${DRY_RUN-}" ] || return 0
+  confirm 'Remove all of that for ever?' ||
+    fail '--purge was not confirmed; nothing was removed' 'without a terminal: --uninstall --purge --yes'
+}
+
+undelivered() { sed -n 's/.*"unreleased": *\([0-9]*\).*/\1/p' | awk '{ sum += $1 } END { print sum + 0 }'; }
+
+stop_services() {
+  local unit
+  step 'services'
+  # The timer and the check after an upgrade first: they would start what is being stopped.
+  for unit in $({ manifest_list unit | grep -E 'timer|commit' || :; manifest_list unit | grep -vE 'timer|commit' || :; }); do
+    disable_unit "$unit"
+  done
+}
+
+# disable_unit UNIT: stopped, out of the boot, and forgotten.
+disable_unit() {
+  if systemctl is-active --quiet "$1" || systemctl is-enabled --quiet "$1" 2>/dev/null; then
+    run systemctl disable --now "$1" || fail "$1 could not be stopped" "systemctl status $1"
+    changed "$1 is stopped"
+  fi
+  run systemctl reset-failed "$1" 2>/dev/null || :
+  forget unit "$1"
+}
+
+# What may be in use by others, or is somebody's data: not without --purge.
+is_kept() {
+  [ -z "${PURGE-}" ] || return 1
+  case $1 in "$CONFIG_DIR"/* | "$CREDENTIAL_DIR"/* | /etc/mosquitto/* | /etc/apt/* | /usr/share/keyrings/* | /var/lib/*) return 0 ;; esac
+  return 1
+}
+
+remove_files() {
+  local file folder reload='' reexec='' broker=''
+  step 'files'
+  while IFS= read -r file; do
+    is_kept "$file" && continue
+    case $file in
+    "$UNIT_DIR"/*) reload=1 ;;
+    /etc/systemd/system.conf.d/*) reexec=1 ;;
+    /etc/mosquitto/*) broker=1 ;;
+    esac
+    if [ -e "$file" ] || [ -L "$file" ]; then
+      run rm -f "$file" || fail "$file could not be removed"
+      changed "removed $file"
+    fi
+    forget file "$file"
+    folder=$UNIT_DIR/${file##*/}.d
+    if [ "$file" = "$UNIT_DIR/${file##*/}" ] && [ -d "$folder" ]; then remove_drop_ins "$folder"; fi
+  done < <(manifest_list file && manifest_list link)
+  [ -z "$reload" ] || run systemctl daemon-reload || :
+  [ -z "$reexec" ] || run systemctl daemon-reexec || :
+  [ -z "$broker" ] || ! is_installed mosquitto || run systemctl try-restart mosquitto ||
+    warn 'Mosquitto does not start without our files; journalctl -u mosquitto says why'
+}
+
+# Drop-ins are the owner's lines.
+remove_drop_ins() {
+  if [ -n "${PURGE-}" ]; then
+    run rm -rf "$1" && changed "removed $1"
+  else
+    detail "$1 stays: it is yours"
+  fi
+}
+
+remove_releases() {
+  local left
+  step 'releases'
+  if [ -d "$INSTALL_DIR" ]; then
+    run rm -rf "$INSTALL_DIR/releases" "$INSTALL_DIR/current" "$INSTALL_DIR/previous" || fail "$INSTALL_DIR could not be emptied"
+    changed "removed the releases in $INSTALL_DIR"
+    if [ -z "${DRY_RUN-}" ] && ! rmdir "$INSTALL_DIR" 2>/dev/null; then
+      left=$(ls -A "$INSTALL_DIR")
+      detail "$INSTALL_DIR stays, there is something in it that is not ours: $left"
+    fi
+  fi
+  run rm -rf /var/lib/techtemp-gateway
+}
+
+# data_places: what is somebody's data, as far as it is there.
+data_places() {
+  local place
+  for place in /var/lib/techtemp /var/lib/techtemp-server /var/lib/techtemp-server-* "$CONFIG_DIR" "$CREDENTIAL_DIR"/techtemp*; do
+    if [ -e "$place" ] || [ -L "$place" ]; then printf '%s\n' "$place"; fi
+  done
+}
+
+purge_data() {
+  step 'data, settings and packages'
+  warn_of_data_elsewhere
+  remove_lines
+  local place
+  data_places | while read -r place; do [ "$place" = "$CONFIG_DIR" ] || remove_data "$place"; done
+  if [ -d "$CONFIG_DIR" ]; then
+    run rm -rf "$CONFIG_DIR" || fail "$CONFIG_DIR could not be removed"
+    changed "removed $CONFIG_DIR"
+  fi
+  forget directory "$CONFIG_DIR"
+  remove_empty_directories
+  remove_packages
+  remove_groups
+}
+
+# With DynamicUser= the folder under /var/lib is a link to the one that only root can enter.
+remove_data() {
+  run rm -rf "$1" "/var/lib/private/${1##*/}" || fail "$1 could not be removed"
+  changed "removed $1"
+}
+
+# What the settings keep in a place of the owner's choice is the owner's to remove.
+warn_of_data_elsewhere() {
+  local file path
+  for file in "$CONFIG_DIR"/*.conf; do
+    [ -e "$file" ] || continue
+    for key in 'journal path' 'store path'; do
+      # shellcheck disable=SC2086 # section and key
+      if path=$(ini_get "$file" $key) && [ -n "$path" ] && [ -e "$path" ]; then detail "$path stays: $file had named it"; fi
+    done
+  done
+}
+
+# remove_lines: those that we added to somebody else's file.
+remove_lines() {
+  local entry file text
+  while IFS= read -r entry; do
+    file=${entry%%$'\t'*} text=${entry#*$'\t'}
+    if [ -e "$file" ] && grep -xF -- "$text" "$file" >/dev/null; then
+      run remove_line "$file" "$text" || fail "the line \"$text\" could not be taken out of $file"
+      changed "took \"$text\" out of $file"
+    fi
+    forget line "$entry"
+  done < <(manifest_list line)
+}
+
+# remove_line FILE TEXT: the last such line, whole or not at all.
+remove_line() {
+  cp -p "$1" "$1.techtemp-new" &&
+    LINE=$2 awk '{ line[NR] = $0; if ($0 == ENVIRON["LINE"]) last = NR } END { for (i = 1; i <= NR; i++) if (i != last) print line[i] }' \
+      "$1" >"$1.techtemp-new" && sync "$1.techtemp-new" && mv -f "$1.techtemp-new" "$1"
+}
+
+remove_empty_directories() {
+  local folder
+  while IFS= read -r folder; do
+    if [ -d "$folder" ] && [ -z "$(ls -A "$folder")" ]; then run rmdir "$folder" || :; fi
+    forget directory "$folder"
+  done < <(manifest_list directory | sort -r)
+}
+
+# Packages that we brought and that nobody else has come to need.
+remove_packages() {
+  local name ours=() removable=() others
+  while read -r name; do
+    if is_installed "$name"; then ours+=("$name"); else forget package "$name"; fi
+  done < <(manifest_list package)
+  for name in "${ours[@]}"; do
+    others=$(apt-get -s purge "$name" 2>/dev/null | sed -n 's/^\(Purg\|Remv\) \([^ ]*\).*/\2/p' | grep -vxF "$(printf '%s\n' "${ours[@]}")" | paste -sd ' ') || :
+    if [ -n "$others" ]; then
+      detail "the package $name stays: $others would go with it"
+      forget package "$name"
+    else
+      removable+=("$name")
+    fi
+  done
+  [ "${#removable[@]}" -gt 0 ] || return 0
+  apt purge "${removable[@]}" || fail "apt could not remove ${removable[*]}" 'see the lines above'
+  for name in "${removable[@]}"; do forget package "$name"; done
+  changed "removed the packages ${removable[*]}; apt autoremove takes what came with them"
+}
+
+# The group i2c belongs to the system from the day on which it is there: others measure too.
+remove_groups() {
+  local name
+  while read -r name; do
+    if [ "$name" != i2c ] && getent group "$name" >/dev/null; then
+      run groupdel "$name" || warn "the group $name could not be removed"
+      changed "removed the group $name"
+    fi
+    forget group "$name"
+  done < <(manifest_list group)
+}
+
+name_kept() {
+  local packages place
+  step 'what stays'
+  data_places | while read -r place; do detail "$place"; done
+  [ ! -e "$MOSQUITTO_DIR/conf.d/techtemp-listener.conf" ] || detail 'the broker with its accounts: other machines may use it'
+  packages=$(manifest_list package | paste -sd ' ')
+  if [ -n "$packages" ]; then
+    detail "packages that were brought: $packages"
+    if can_ask && confirm 'Remove these packages?'; then remove_packages; fi
+  fi
+  detail "--uninstall --purge removes that too; $RECORD_DIR knows what it is"
+}
+
+uninstall_instance() {
+  local unit=techtemp-server@$INSTANCE.service config=$CONFIG_DIR/server-$INSTANCE.conf
+  step "server $INSTANCE"
+  if ! manifest_list unit | grep -xF "$unit" >/dev/null && [ ! -e "$config" ]; then
+    say "There is no server $INSTANCE here."
+    return 0
+  fi
+  if [ -n "${PURGE-}" ] && [ -z "${DRY_RUN-}" ]; then
+    confirm "Remove its settings and its record in /var/lib/techtemp-server-$INSTANCE for ever?" ||
+      fail '--purge was not confirmed; nothing was removed' 'without a terminal: --yes'
+  fi
+  disable_unit "$unit"
+  if [ -z "${PURGE-}" ]; then
+    detail "$config and /var/lib/techtemp-server-$INSTANCE stay; --purge removes them"
+    return 0
+  fi
+  remove_data "/var/lib/techtemp-server-$INSTANCE"
+  local file
+  for file in "$config" "$config.new" "$CREDENTIAL_DIR/techtemp-server-$INSTANCE.mqtt-password"; do
+    run rm -f "$file"
+    forget file "$file"
+  done
+}
+
+forget() { [ -n "${DRY_RUN-}" ] || manifest_remove "$@"; }
+
+finish_uninstall() {
+  local older
+  for older in "$RECORD_DIR"/older-agent/*.service; do
+    [ -e "$older" ] || continue
+    detail "back to the older agent: sudo cp $older $UNIT_DIR/ && sudo systemctl enable --now ${older##*/}"
+  done
+  printf '\n'
+  if [ -n "${DRY_RUN-}" ]; then
+    say 'This was a dry run: nothing was changed.'
+  elif [ "$CHANGES" = 0 ]; then
+    say 'Nothing changed.'
+  else
+    say 'TechTemp is removed.'
+  fi
+  if [ -n "${PURGE-}" ] && [ -z "${INSTANCE-}${DRY_RUN-}" ] && [ -d "$RECORD_DIR" ]; then
+    # Its log goes with it, so nothing may be written there any more.
+    LOG_OPEN=''
+    find "$RECORD_DIR" -mindepth 1 -maxdepth 1 ! -name older-agent -exec rm -rf {} +
+    rmdir "$RECORD_DIR" 2>/dev/null || :
+  fi
+}

@@ -66,9 +66,12 @@ describe.skipIf(COMPOSE === undefined)(
 
     function run(words: readonly string[]): { status: number | null; stdout: string; stderr: string } {
       const [program = '', ...first] = COMPOSE ?? [];
-      const { COMPOSE_PROFILES: _, ...env } = process.env;
       const all = [...first, '-f', 'config/container/compose.yaml', ...words];
-      return spawnSync(program, all, { cwd: copy, env, encoding: 'utf8' });
+      return spawnSync(program, all, {
+        cwd: copy,
+        env: { ...process.env, COMPOSE_PROFILES: undefined },
+        encoding: 'utf8',
+      });
     }
   },
 );

@@ -36,6 +36,7 @@ main() {
   check) examine ;;
   uninstall) uninstall ;;
   rollback) roll_back ;;
+  account) change_account ;;
   esac
 }
 
@@ -43,11 +44,12 @@ main() {
 install_all() {
   preflight
   provide_node
-  [ -z "$ROLE_DEVICE" ] || provide_bus
   provide_accounts
+  [ -z "$ROLE_DEVICE" ] || provide_bus
   stage_release
   [ -z "$ROLE_DEVICE" ] || take_over_older_agent
-  [ -z "$WITH_BROKER" ] || provide_broker
+  [ -z "$ROLE_DEVICE" ] || find_sensor
+  provide_broker
   [ -z "$ROLE_DEVICE" ] || write_device_config
   [ -z "$ROLE_SERVER" ] || write_server_config
   write_units
@@ -81,9 +83,9 @@ load_modules() {
 need_all_modules() {
   local name missing=()
   # A file that was cut off between two functions has no syntax error; what it lacks must show itself now, not half-way.
-  for name in parse_options run_remotely preflight provide_node provide_bus provide_accounts stage_release \
+  for name in parse_options run_remotely preflight provide_node provide_bus provide_accounts find_sensor stage_release \
     take_over_older_agent provide_broker write_device_config write_server_config write_units provide_watchdog switch_release \
-    await_health create_token remove_build_tools summary examine uninstall roll_back; do
+    await_health create_token change_account remove_build_tools summary examine uninstall roll_back; do
     declare -F "$name" >/dev/null || missing+=("$name")
   done
   if [ "${#missing[@]}" -gt 0 ]; then

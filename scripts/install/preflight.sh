@@ -139,7 +139,7 @@ examine_ports() {
     config=$CONFIG_DIR/server${INSTANCE:+-$INSTANCE}.conf
     # A further instance is given a free port when its configuration is written.
     [ -e "$config" ] || [ -z "$INSTANCE" ] || return 0
-    need_port "$(server_port "$config")" 'the server' "$config" "stop that program, or write another port under [http] in $config"
+    need_port "${HTTP_PORT:-$(server_port "$config")}" 'the server' "$config" "stop that program, or write another port under [http] in $config"
   fi
 }
 server_port() { # CONFIG

@@ -78,6 +78,10 @@ need_role() {
   ROLE=$1
 }
 
+need_registration() {
+  is_one_of "$1" auto approve reject || refuse "--registration is \"$1\"" "auto, approve or reject$(words_if_near "$1" auto approve reject)"
+}
+
 words_if_near() {
   local near
   near=$(nearest "$@")

@@ -5,7 +5,7 @@
 # What takes a value, and what does not; the nearest of these is offered for a misspelt one.
 OPTIONS_WITH_VALUE=(--broker --username --password-file --home --room --label --interval --bus --role --instance --bundle
   --health-seconds --tls-ca --broker-host --broker-port --read-interval --password --backend-host --backend-port --log-level
-  --git-branch)
+  --git-branch --listen --http-port --registration --add-device --add-server --add-reader --remove-account)
 OPTIONS_WITHOUT=(--with-server --with-broker --dry-run --check --yes --uninstall --purge --rollback --version --help --force
   --no-watchdog --reboot-without-gateway --remove-build-tools --tls --skip-apt --non-interactive)
 
@@ -15,6 +15,7 @@ set_defaults() {
   HOME_ID='' ROOM='' LABEL='' INTERVAL_SECONDS='' I2C_BUS=''
   ASSUME_YES='' DRY_RUN='' PURGE='' FORCE='' HEALTH_SECONDS=300 NO_WATCHDOG='' GATEWAY_REBOOT='' REMOVE_BUILD_TOOLS='' SKIP_APT=''
   ROLE='' GIVEN=() LOGGED_ARGUMENTS=''
+  HTTP_HOST='' HTTP_PORT='' REGISTRATION='' ACCOUNT_KIND='' ACCOUNT_NAME=''
 }
 
 # parse_options ARGUMENT...: sets the variables above, or refuses.
@@ -80,6 +81,14 @@ take_value() {
   --role) need_role "$value" ;;
   --instance) need_instance "$option" "$value" && INSTANCE=$value ;;
   --bundle) BUNDLE_FILE=$value ;;
+  --listen) need_host "$option" "$value" && HTTP_HOST=$value ;;
+  --http-port) need_whole "$option" "$value" 1024 65535 && HTTP_PORT=$value ;;
+  --registration) need_registration "$value" && REGISTRATION=$value ;;
+  --add-device | --add-server | --add-reader | --remove-account)
+    need_name "$option" "$value"
+    [ -z "$ACTION" ] || refuse "$option and --$ACTION exclude each other" 'one after the other'
+    ACTION=account ACCOUNT_KIND=${option#--add-} ACCOUNT_NAME=$value
+    ;;
   --health-seconds) need_whole "$option" "$value" 10 86400 && HEALTH_SECONDS=$value ;;
   --backend-host | --backend-port) say_early "$option is not needed any more: a device makes itself known through the broker" ;;
   --git-branch) say_early "$option is not needed any more: what is installed is this release" ;;
@@ -123,7 +132,12 @@ finish_options() {
   case $ACTION in help | version) return 0 ;; esac
   ACTION=${ACTION:-install}
   [ -z "$PURGE" ] || [ "$ACTION" = uninstall ] || refuse '--purge removes data, so it needs --uninstall beside it'
-  if [ "$ACTION" != install ]; then
+  if [ "$ACTION" = account ]; then
+    for option in "${GIVEN[@]}"; do
+      is_one_of "$option" --add-device --add-server --add-reader --remove-account --dry-run --yes --non-interactive ||
+        refuse "an account of the broker is added or removed alone, without $option"
+    done
+  elif [ "$ACTION" != install ]; then
     for option in "${GIVEN[@]}"; do
       is_one_of "$option" --check --uninstall --rollback --purge --yes --non-interactive --dry-run --force --health-seconds \
         --instance --skip-apt || refuse "--$ACTION takes no $option"
@@ -145,6 +159,7 @@ finish_options() {
     done
   fi
   if [ -n "$INSTANCE" ] && [ "$ACTION" = install ] && [ -z "$ROLE_SERVER" ]; then refuse '--instance names a server, but none is installed' 'add --role server, or --with-server for the device too'; fi
+  if [ -n "$HTTP_HOST$HTTP_PORT$REGISTRATION" ] && [ "$ACTION" = install ] && [ -z "$ROLE_SERVER" ]; then refuse '--listen, --http-port and --registration belong to a server, but none is installed' 'add --with-server'; fi
   if [ -n "$WITH_BROKER" ]; then
     case $BROKER_HOST in
     '' | localhost | 127.0.0.1 | ::1) ;;

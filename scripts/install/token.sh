@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# A token for the HTTP API, made once for each server, shown once, and never written down by us.
+
+# create_token: for the server of this run, when it runs and none was made by an earlier run.
+create_token() {
+  local made answer secret status=0 name
+  name=$(server_name)
+  made=$RECORD_DIR/token-made-$name
+  [ ! -e "$made" ] || return 0
+  step "token for the API of the server${INSTANCE:+ $INSTANCE}"
+  if [ -n "${DRY_RUN-}" ]; then
+    detail "\$ techtemp-server token create installer --scope write"
+    return 0
+  fi
+  answer=$(server_command token create installer --scope write) || status=$?
+  secret=$(printf '%s\n' "$answer" | grep -o 'ttk_[A-Za-z0-9_-]*' | head -n 1) || secret=''
+  if [ "$status" != 0 ] || [ -z "$secret" ]; then
+    warn "no token could be made: $answer"
+    detail "later: sudo techtemp-server token create NAME --scope write"
+    return 0
+  fi
+  : >"$made"
+  CHANGES=$((CHANGES + 1))
+  # Not through detail(): the secret must not stand in the log.
+  printf '    %s\n' 'Whoever changes rooms or devices from another machine needs this token. It is shown this once:' '' "    $secret" ''
+  log_line 'made a token for the API and showed it'
+  detail "the API and the dashboard: $(server_url)"
+}
+
+# server_command ARGUMENT...: techtemp-server as the running service would run it. Its record lies in a folder that nobody but root
+# and the user of its DynamicUser= can enter, and what root left in there would be closed to that user: so its user it is, and
+# its view of the files.
+server_command() {
+  local unit pid ids
+  unit=$(server_unit)
+  pid=$(systemctl show -p MainPID --value "$unit")
+  if [ "${pid:-0}" = 0 ]; then
+    printf '%s does not run\n' "$unit"
+    return 1
+  fi
+  mapfile -t ids < <(awk '$1 == "Uid:" || $1 == "Gid:" { print $3 }' "/proc/$pid/status")
+  # The configuration is for the group techtemp.
+  nsenter --target "$pid" --mount -- \
+    setpriv --reuid="${ids[0]}" --regid="${ids[1]}" --groups="$(getent group techtemp | cut -d : -f 3)" -- \
+    env -i -C / PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 "STATE_DIRECTORY=/var/lib/techtemp-$(server_name)" \
+    node "$INSTALL_DIR/current/dist/techtemp-server.js" "$@" --config "$(server_config)" 2>&1 </dev/null
+}
+
+# Where the server of this run answers, as seen from this machine, or from the network where it listens there.
+server_url() {
+  local file host port scheme=http
+  file=$(server_config)
+  host=$(ini_get "$file" http host) || host=127.0.0.1
+  port=$(ini_get "$file" http port) || port=$FIRST_HTTP_PORT
+  ! ini_get "$file" http tls_cert_file >/dev/null || scheme=https
+  case $host in
+  0.0.0.0 | ::) host=$(hostname -I 2>/dev/null | cut -d ' ' -f 1) ;;
+  esac
+  case $host in '') host=$(hostname) ;; *:*) host="[$host]" ;; esac
+  printf '%s://%s:%s/' "$scheme" "$host" "$port"
+}

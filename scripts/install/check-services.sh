@@ -57,7 +57,7 @@ run_doctors() {
 # As root: it sees who else has the bus open. It only reads, and gets the password where the unit gets it.
 examine_device() {
   local credentials status=0
-  credentials=$(mktemp -d)
+  credentials=$(mktemp -d "$SCRATCH/credentials.XXXXXX")
   [ ! -e "$CREDENTIAL_DIR/techtemp.mqtt-password" ] || ln -s "$CREDENTIAL_DIR/techtemp.mqtt-password" "$credentials/mqtt-password"
   env -i PATH="$PATH" LANG=C.UTF-8 CREDENTIALS_DIRECTORY="$credentials" \
     node "$RELEASE_DIR/dist/techtemp-device.js" check --config "$DEVICE_CONFIG" </dev/null || status=$?

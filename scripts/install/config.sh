@@ -59,7 +59,7 @@ shipped_config() {
 write_device_config() {
   step 'settings of the agent'
   local draft origin=new
-  DRAFTS=$(mktemp -d)
+  DRAFTS=$(mktemp -d "$SCRATCH/settings.XXXXXX")
   draft=$DRAFTS/device.conf
   decide_device_uid
   if [ -e "$DEVICE_CONFIG" ]; then
@@ -74,7 +74,7 @@ write_device_config() {
   apply_device_options "$draft" "$origin"
   check_draft device "$draft" "$DEVICE_CONFIG"
   put_config_in_place "$draft" "$DEVICE_CONFIG"
-  keep_password device "$draft"
+  store_password device "$draft"
   tell_new_keys device "$DEVICE_CONFIG"
   rm -rf "$DRAFTS"
 }
@@ -115,7 +115,7 @@ provide_broker_ca() {
   grep -q -- '-----BEGIN .*CERTIFICATE-----' "$BROKER_CA" ||
     fail "$BROKER_CA is no certificate in PEM form" 'openssl x509 -inform der -in FILE -out FILE.pem makes one of a DER file'
   BROKER_CA_FILE=$CONFIG_DIR/broker-ca.pem
-  provide_config_directory
+  provide_directory "$CONFIG_DIR" 0755
   install_copy "$BROKER_CA" "$BROKER_CA_FILE" 0644 root:root || :
 }
 
@@ -141,7 +141,7 @@ check_draft() {
 # long as the services can read it, and stays where a link leads to.
 put_config_in_place() {
   local place mode=0640 owner=root:techtemp
-  provide_config_directory
+  provide_directory "$CONFIG_DIR" 0755
   place=$(readlink -f "$2") || place=$2
   if [ -e "$place" ] && readable_for_services "$place"; then
     mode=0$(stat -c %a "$place")
@@ -156,10 +156,11 @@ readable_for_services() {
   ((8#$mode & 8#004)) || { ((8#$mode & 8#040)) && [ "$group" = techtemp ]; }
 }
 
-provide_config_directory() {
-  [ ! -d "$CONFIG_DIR" ] || return 0
-  run install -d -m 0755 "$CONFIG_DIR" || fail "$CONFIG_DIR could not be made"
-  manifest_add directory "$CONFIG_DIR"
+# provide_directory PATH MODE: ours to remove, should it be empty one day.
+provide_directory() {
+  [ ! -d "$1" ] || return 0
+  run install -d -m "$2" "$1" || fail "$1 could not be made"
+  manifest_add directory "$1"
 }
 
 # BROKER_PASSWORD in the draft, where the file has one already: the program takes that before all others.
@@ -171,9 +172,9 @@ set_password_key() {
   detail 'password = another one than before'
 }
 
-# keep_password device|server[-NAME] CONFIG: BROKER_PASSWORD into the file that only root reads and that systemd hands over to the
+# store_password device|server[-NAME] CONFIG: BROKER_PASSWORD into the file that only root reads and that systemd hands over to the
 # unit, unless the settings say that it is elsewhere.
-keep_password() {
+store_password() {
   local file before
   [ -n "${BROKER_PASSWORD-}" ] || return 0
   ini_get "$2" mqtt username >/dev/null || fail 'a password for the broker is given, but no user name' 'give --username as well'
@@ -184,7 +185,7 @@ keep_password() {
   fi
   file=$CREDENTIAL_DIR/techtemp.mqtt-password
   [ "$1" = device ] || file=$CREDENTIAL_DIR/techtemp-$1.mqtt-password
-  [ -d "$CREDENTIAL_DIR" ] || run install -d -m 0700 "$CREDENTIAL_DIR" || fail "$CREDENTIAL_DIR could not be made"
+  provide_directory "$CREDENTIAL_DIR" 0700
   # systemd hands it over at the start, so a running service would go on with the old one.
   if printf '%s\n' "$BROKER_PASSWORD" | install_file "$file" 0600 root:root; then restart_needed "techtemp-$1"; fi
 }
@@ -213,7 +214,7 @@ tell_new_keys() {
 # merged_config SHIPPED THEIRS: the annotated file with the values of theirs.
 merged_config() {
   local merged section key value
-  merged=$(mktemp)
+  merged=$(mktemp "$SCRATCH/merged.XXXXXX")
   cat "$1" >"$merged"
   ini_keys "$2" | while IFS=. read -r section key; do
     value=$(ini_get "$2" "$section" "$key") || continue

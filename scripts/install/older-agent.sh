@@ -128,7 +128,7 @@ retire_older_unit() {
   file=$(unit_file "$OLDER_UNIT")
   run install -D -m 0644 "$file" "$kept" || fail "$file could not be kept as $kept"
   if systemctl is-active --quiet "$OLDER_UNIT"; then
-    on_undo "the older agent measures again" restart_unit "$OLDER_UNIT"
+    on_undo 'the older agent measures again' give_back "$OLDER_UNIT"
     run systemctl stop "$OLDER_UNIT" || fail "$OLDER_UNIT could not be stopped" "systemctl status $OLDER_UNIT"
   fi
   if [ "$OLDER_UNIT" != techtemp-device.service ] && systemctl is-enabled --quiet "$OLDER_UNIT" 2>/dev/null; then
@@ -138,5 +138,9 @@ retire_older_unit() {
   changed "the older agent is stopped; its unit file is kept as $kept, all its other files stay where they are"
 }
 
-# The file of the unit may just have been put back.
-restart_unit() { systemctl daemon-reload && systemctl restart "$1"; }
+# Its unit file has just been put back.
+give_back() {
+  manifest_remove file "$UNIT_DIR/$1"
+  manifest_remove unit "$1"
+  systemctl daemon-reload && systemctl restart "$1"
+}

@@ -23,8 +23,8 @@ main() {
   need_all_modules
   catch_failures
   if [ -n "$TARGET" ]; then
+    read_password
     run_remotely
-    return
   fi
   root || [ -n "$DRY_RUN" ] ||
     fail 'this changes the system, so it must run as root' "sudo ./bootstrap-pi.sh${LOGGED_ARGUMENTS:+ $LOGGED_ARGUMENTS}"

@@ -14,7 +14,7 @@ set_defaults() {
   BROKER_HOST='' BROKER_PORT='' BROKER_USER='' BROKER_PASSWORD='' BROKER_TLS='' BROKER_CA='' PASSWORD_FILE=''
   HOME_ID='' ROOM='' LABEL='' INTERVAL_SECONDS='' I2C_BUS=''
   ASSUME_YES='' DRY_RUN='' PURGE='' FORCE='' HEALTH_SECONDS=300 NO_WATCHDOG='' GATEWAY_REBOOT='' REMOVE_BUILD_TOOLS='' SKIP_APT=''
-  ROLE='' GIVEN=() LOGGED_ARGUMENTS=''
+  ROLE='' GIVEN=() PASSED=() LOGGED_ARGUMENTS=''
   HTTP_HOST='' HTTP_PORT='' REGISTRATION='' ACCOUNT_KIND='' ACCOUNT_NAME=''
 }
 
@@ -36,16 +36,19 @@ parse_options() {
         fi
         [ -n "$value" ] || refuse "$option needs a value" "$option VALUE, or $option=VALUE where it begins with --"
         GIVEN+=("$option")
+        # Files and secrets go another way than the command line to another machine.
+        is_one_of "$option" --password --password-file --bundle --tls-ca || PASSED+=("$option=$value")
         take_value "$option" "$value"
       elif is_one_of "$option" "${OPTIONS_WITHOUT[@]}"; then
         [ -z "$has_value" ] || refuse "$option takes no value, but got \"$value\""
         GIVEN+=("$option")
+        PASSED+=("$option")
         take_flag "$option"
       else
         refuse "there is no option $option" "did you mean $(nearest "$option" "${OPTIONS_WITH_VALUE[@]}" "${OPTIONS_WITHOUT[@]}")? --help lists all"
       fi
       ;;
-    -y) GIVEN+=(--yes) && take_flag --yes ;;
+    -y) GIVEN+=(--yes) && PASSED+=(--yes) && take_flag --yes ;;
     -h) GIVEN+=(--help) && take_flag --help ;;
     -i)
       [ -n "${1-}" ] || refuse '-i needs the file of an ssh key'

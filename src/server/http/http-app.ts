@@ -4,6 +4,7 @@ import { DeadlineError, withDeadline } from '../../common/deadline.ts';
 import { ApiError } from './api-error.ts';
 import type { App } from './app.ts';
 import { readJsonBodies } from './bodies.ts';
+import { compressAnswers } from './compression.ts';
 import { addDocsPage, describeRoutes } from './docs.ts';
 import { createErrorAnswers, sendError } from './error-answers.ts';
 import type { HttpParts } from './http-parts.ts';
@@ -76,14 +77,14 @@ export async function createHttpApp(parts: HttpParts): Promise<HttpApp> {
   await describeRoutes(app, parts);
   for (const addRoutes of ROOT_ROUTES) addRoutes(app, parts);
   await app.register(
-    (api, _options, done) => {
+    async (api) => {
+      await compressAnswers(api);
       // What the record says now is not what it says after the next commit; and it may be for holders of a token only.
       api.addHook('onRequest', (_request, reply, next) => {
         reply.header('cache-control', 'no-store');
         next();
       });
       for (const addRoutes of API_ROUTES) addRoutes(api, parts);
-      done();
     },
     { prefix: '/api/v1' },
   );

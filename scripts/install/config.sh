@@ -187,7 +187,7 @@ store_password() {
   [ "$1" = device ] || file=$CREDENTIAL_DIR/techtemp-$1.mqtt-password
   provide_directory "$CREDENTIAL_DIR" 0700
   # systemd hands it over at the start, so a running service would go on with the old one.
-  if printf '%s\n' "$BROKER_PASSWORD" | install_file "$file" 0600 root:root; then restart_needed "techtemp-$1"; fi
+  if printf '%s\n' "$BROKER_PASSWORD" | install_file "$file" 0600 root:root; then restart_needed "techtemp-${1/server-/server@}"; fi
 }
 
 # tell_new_keys device|server CONFIG: what the release can be told and the owner's file has no word of, said once for each key.

@@ -28,7 +28,7 @@ write_server_config() {
   apply_server_options "$draft" "$origin"
   check_draft server "$draft" "$place"
   put_config_in_place "$draft" "$place"
-  keep_password "$(server_name)" "$draft"
+  store_password "$(server_name)" "$draft"
   tell_new_keys server "$place"
 }
 

@@ -11,8 +11,8 @@ const NEEDLESS_FOLDERS = new Set(
     ' ',
   ),
 );
-const NEEDLESS_FILES =
-  /^(\.|readme|history|changelog|authors|eslint|playwright|tsconfig|binding\.gyp$)|\.(map|ts|mts|cts|tsbuildinfo)$/i;
+const NEEDLESS_AT_THE_TOP = /^(\.|readme|history|changelog|authors|eslint|playwright|tsconfig|binding\.gyp$)/i;
+const NEEDLESS_ANYWHERE = /\.(map|ts|mts|cts|tsbuildinfo)$/i;
 /** Of these the sources stay: they are small, and they are what a Pi without a fitting variant compiles. */
 const COMPILED_ON_A_PI = ['i2c-bus', 'sd-notify'];
 
@@ -42,7 +42,10 @@ function resolve(lock, from, name) {
   }
 }
 
-/** Copies one package without what running does not need. Folders inside of `lib`, `dist` and the like are kept whole. */
+/**
+ * Copies one package without what running does not need. Names tell only at its top: yaml keeps code in dist/doc, and a module
+ * below lib may be called history.js.
+ */
 export function copyPackage(source, target, folder) {
   const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
   const keepsSources = COMPILED_ON_A_PI.includes(name);
@@ -50,10 +53,11 @@ export function copyPackage(source, target, folder) {
     if (path === source) return true;
     const word = basename(path);
     const isBelow = path.slice(source.length + 1).includes('/');
+    if (isBelow) return !NEEDLESS_ANYWHERE.test(word) && !word.endsWith('.md');
     if (extname(word) === '' && NEEDLESS_FOLDERS.has(word)) return false;
-    if (word === 'src' && !isBelow) return keepsSources || !existsSync(join(source, 'binding.gyp'));
+    if (word === 'src') return keepsSources || !existsSync(join(source, 'binding.gyp'));
     if (word === 'binding.gyp') return keepsSources;
-    return !NEEDLESS_FILES.test(word) && !(word.endsWith('.md') && !/licen[cs]e/i.test(word));
+    return !NEEDLESS_AT_THE_TOP.test(word) && !NEEDLESS_ANYWHERE.test(word) && !(word.endsWith('.md') && !/licen[cs]e/i.test(word));
   };
   cpSync(source, target, { recursive: true, filter: isWanted, dereference: true });
 }

@@ -121,7 +121,7 @@ describe('techtemp-server check: the config', () => {
     expect(findings.find(({ id }) => id === 'config.warning')?.found).toContain('nothing is encrypted');
   });
 
-  it.skipIf(isRoot)('names a file that may not be read', async () => {
+  it.skipIf(isRoot)('names a file that may not be read (skipped for root, who may)', async () => {
     config('[mqtt]\n', 0o000);
     expect(await ids()).toContain('config.unreadable');
   });
@@ -215,7 +215,7 @@ describe('techtemp-server check: the store', () => {
     chownSync(bench.folder, 0, 0);
   });
 
-  it.skipIf(isRoot)('names a folder that may not be written to', async () => {
+  it.skipIf(isRoot)('names a folder that may not be written to (skipped for root, who may)', async () => {
     chmodSync(bench.folder, 0o500);
     expect(await ids()).toContain('state.not-writable');
     chmodSync(bench.folder, 0o700);

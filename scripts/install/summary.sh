@@ -45,7 +45,7 @@ summarise_device() {
   hint 'settings' "sudoedit $DEVICE_CONFIG, in force when saved"
   hint '' 'sudo systemctl reload techtemp-device says so, or why not'
   hint 'log' 'sudo journalctl -u techtemp-device -f'
-  hint 'the doctor' "sudo node $INSTALL_DIR/current/dist/techtemp-device.js check"
+  hint 'the doctor' 'sudo techtemp-device check'
 }
 
 summarise_server() {

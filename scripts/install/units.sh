@@ -18,6 +18,7 @@ write_units() {
   [ -d "$source/systemd" ] || source=$PROJECT_DIR
   retire_older_unit
   install_unit_files "$source"
+  provide_commands "$source"
   [ -z "${ROLE_DEVICE-}" ] || enable_unit techtemp-device.service
   [ -z "${ROLE_SERVER-}" ] || enable_unit "$(server_unit)"
   [ ! -e "$source/systemd/techtemp-commit.service" ] || enable_unit techtemp-commit.service

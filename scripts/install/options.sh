@@ -182,8 +182,9 @@ finish_options() {
 
 # Without a word about roles a machine keeps those it has; a new one becomes a device.
 keep_roles() {
-  if [ -n "$TARGET" ]; then return 0; fi
   local unit
+  # What another machine is, it decides itself.
+  if [ -n "$TARGET" ]; then ROLE_DEVICE=1 && return; fi
   for unit in $(manifest_list unit); do
     case $unit in
     *techtemp-device.service) ROLE_DEVICE=1 ;;

@@ -194,21 +194,22 @@ store_password() {
 # The whole annotated file with the owner's values is put beside it as .new: lines in a file that somebody keeps by hand are
 # not for us to add, and a block at its end would belong to the wrong section as soon as somebody removed the #.
 tell_new_keys() {
-  local shipped known=$KNOWN_KEYS_DIR/$1 new='' name count
+  local shipped known=$KNOWN_KEYS_DIR/$1 new='' key
   shipped=$(shipped_config "$1")
   [ -e "$2" ] || return 0
   new=$(comm -23 <(ini_known_keys "$shipped" | sort -u) <({ ini_known_keys "$2"; cat "$known" 2>/dev/null || :; } | sort -u))
   if [ -n "$new" ]; then
-    count=$(printf '%s\n' "$new" | wc -l)
-    name=$2.new
-    merged_config "$shipped" "$2" | install_file "$name" 0640 root:techtemp || :
-    detail "$count settings of this release have no line in $2; their defaults are in force:"
-    printf '%s\n' "$new" | head -n 12 | while read -r key; do detail "  $key"; done
-    detail "$name has all of them explained, with your values; nobody reads it but you"
+    merged_config "$shipped" "$2" | install_file "$2.new" 0640 root:techtemp || :
+    if [ -e "$known" ]; then
+      detail 'new in this release, with the defaults in force:'
+      while read -r key; do detail "  $key"; done <<<"$new"
+    fi
+    detail "$2.new explains all settings, with your values; nobody reads it but you"
   fi
-  [ -n "${DRY_RUN-}" ] && return 0
+  [ -z "${DRY_RUN-}" ] || return 0
   mkdir -p "$KNOWN_KEYS_DIR"
-  { ini_known_keys "$shipped"; cat "$known" 2>/dev/null || :; } | sort -u >"$known.next" && mv -f "$known.next" "$known"
+  new=$({ ini_known_keys "$shipped"; cat "$known" 2>/dev/null || :; } | sort -u)
+  [ "$new" = "$(cat "$known" 2>/dev/null || :)" ] || printf '%s\n' "$new" >"$known"
 }
 
 # merged_config SHIPPED THEIRS: the annotated file with the values of theirs.

@@ -11,6 +11,8 @@ BEGIN {
   doing = ENVIRON["INI_DO"]
   wanted_section = ENVIRON["INI_SECTION"]
   wanted_key = ENVIRON["INI_KEY"]
+  # U+00A0, U+1680, U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F, U+3000, U+FEFF in UTF-8.
+  UNUSUAL_SPACE = "\302\240|\341\232\200|\342\200[\200-\212\250\251\257]|\342\201\237|\343\200\200|\357\273\277"
 }
 
 {
@@ -69,9 +71,9 @@ function trim(text) { gsub(/^[ \t]+|[ \t]+$/, "", text); return text }
 function carriage_return(text) { return text ~ /\r$/ ? "\r" : "" }
 function assignment() { return trim(wanted_key " = " quoted(ENVIRON["INI_VALUE"])) }
 
-# As quoteIni of src/common/config/ini.ts.
+# As quoteIni of src/common/config/ini.ts, and with quotes around every unusual space too: the program takes those for space.
 function quoted(value) {
-  if (value == trim(value) && value !~ /^["'#;]/ && value !~ /[ \t][#;]/) return value
+  if (value == trim(value) && value !~ /^["'#;]/ && value !~ /[ \t][#;]/ && value !~ UNUSUAL_SPACE) return value
   gsub(/"/, "\"\"", value)
   return "\"" value "\""
 }

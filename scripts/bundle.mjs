@@ -3,7 +3,8 @@
 //
 //   npm run bundle -- [--arch arm64,armhf,amd64] [--abi 115,127,137] [--out FOLDER] [--role device|server|all] [--unpacked FOLDER]
 //
-// Without options: for this machine's processor and Node.js, into bundle/. --unpacked leaves the folder instead of an archive.
+// Without options: for this machine's processor and Node.js, into bundle/. The installer, which builds from a copy of the sources,
+// says --unpacked FOLDER for the folder alone, and --id and --commit, which a copy can't know.
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -20,12 +21,18 @@ const { values } = parseArgs({
     out: { type: 'string', default: join(root, 'bundle') },
     role: { type: 'string', default: 'all' },
     unpacked: { type: 'string' },
+    id: { type: 'string' },
+    commit: { type: 'string' },
   },
 });
 /** What is taken as it is. The pictures in docs/ are a tenth of everything, and nobody looks at them on a Pi. */
 const PROJECT_FILES = [
   'bootstrap-pi.sh',
   'scripts/install',
+  // For a Pi that no variant fits.
+  'scripts/compile-native.mjs',
+  'scripts/bundle-native.mjs',
+  'scripts/bundle-packages.mjs',
   'config',
   'systemd',
   'docs',
@@ -106,6 +113,12 @@ function newestTime() {
   );
 }
 
+/** From where a Pi without a fitting variant gets SQLite's sources, which are too large to go along. */
+function sqliteSource() {
+  const { version: number, integrity } = lock['node_modules/better-sqlite3'];
+  return role === 'device' ? [] : [`source=better-sqlite3 ${number} ${integrity}`];
+}
+
 /**
  * RELEASE says what this is; SHA256SUMS covers every other file. The id is made of the commit and of everything inside, so that two
  * bundles with one name are the same.
@@ -113,16 +126,17 @@ function newestTime() {
 function writeRelease(nativeLines) {
   const facts = [
     `version=${version}`,
-    `commit=${commit.id === '' ? 'unknown' : commit.id}${commit.changed ? ' with changes' : ''}`,
+    `commit=${values.commit || commit.id || 'unknown'}${commit.changed ? ' with changes' : ''}`,
     `date=${new Date(time() * 1000).toISOString()}`,
     `node=${engines.node}`,
     `role=${role}`,
     ...nativeLines,
+    ...sqliteSource(),
     'not-for=armv6 (Raspberry Pi Zero, Zero W, 1): Debian compiles armhf for ARMv7; compiled on the Pi instead',
   ];
   const sums = filesBelow(draft).map((file) => `${sha256(readFileSync(join(draft, file)))}  ${file}`);
   const content = sha256([...facts, ...sums].join('\n')).slice(0, 8);
-  const id = commit.id === '' ? content : `${commit.id.slice(0, 7)}.${content}`;
+  const id = values.id ?? (commit.id === '' ? content : `${commit.id.slice(0, 7)}.${content}`);
   const release = `${[`name=techtemp-${version}-${id}`, `id=${id}`, ...facts].join('\n')}\n`;
   writeFileSync(join(draft, 'RELEASE'), release);
   const all = [...sums, `${sha256(release)}  RELEASE`].sort((a, b) => (a.slice(66) < b.slice(66) ? -1 : 1));
@@ -143,6 +157,7 @@ function pack(folder) {
   command('gzip', ['-9', '-n', plain]);
   command('mv', [`${plain}.gz`, `${file}.partial`]);
   renameSync(`${file}.partial`, file);
+  writeFileSync(`${file}.sha256`, `${sha256(readFileSync(file))}  ${folder}.tar.gz\n`);
   say(`${relative(process.cwd(), file)}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
 }
 

@@ -10,7 +10,7 @@ PROBE_SECONDS=15
 
 # probe_trial: the copy, on its first listener. probe_live: the real one, until it is up or the time is over.
 probe_trial() {
-  probe_broker 127.0.0.1 "${TRIAL_PORTS[0]}" || {
+  probe_accounts 127.0.0.1 "${TRIAL_PORTS[0]}" || {
     printf '    | %s\n' "$PROBE_SAYS" >&2
     return 1
   }
@@ -20,7 +20,7 @@ probe_live() {
   local host second
   host=$(plain_host)
   for ((second = 0; second < PROBE_SECONDS; second++)); do
-    if probe_broker "$host" "$PLAIN_PORT"; then break; fi
+    if probe_accounts "$host" "$PLAIN_PORT"; then break; fi
     [ "$second" -lt "$((PROBE_SECONDS - 1))" ] || return 1
     sleep 1
   done
@@ -35,8 +35,8 @@ home_here() {
 # Where the plain door is to be reached from this machine.
 plain_host() { case $PLAIN_DOOR in *\ *[0-9]) printf '%s' "${PLAIN_DOOR##* }" ;; *) printf localhost ;; esac; }
 
-# probe_broker HOST PORT: sets PROBE_SAYS to what is wrong.
-probe_broker() {
+# probe_accounts HOST PORT: sets PROBE_SAYS to what is wrong.
+probe_accounts() {
   local host=$1 port=$2 folder home server=${SERVER_BROKER_USER-} server_password=${SERVER_BROKER_PASSWORD-}
   home=$(home_here)
   PROBE_SAYS=''

@@ -7,6 +7,7 @@
 # Where the parts of our configuration are noted as we wrote them: what differs from it, somebody has edited.
 BROKER_SUMS=$RECORD_DIR/broker.sums
 TLS_PORT=8883
+RELOAD_SECONDS=2
 
 # Sets BROKER_HOST, BROKER_PORT, BROKER_USER, BROKER_PASSWORD for the device, and the same with SERVER_ before for the server.
 provide_broker() {
@@ -164,7 +165,11 @@ put_broker_in_force() {
   systemctl is-enabled --quiet mosquitto || run systemctl enable mosquitto || warn 'mosquitto.service could not be enabled'
   case $needs in
   restart) restart_broker ;;
-  reload) run systemctl reload mosquitto || fail 'Mosquitto did not reload its configuration' 'journalctl -u mosquitto' ;;
+  reload)
+    run systemctl reload mosquitto || fail 'Mosquitto did not reload its configuration' 'journalctl -u mosquitto'
+    # Only a signal: it is asked ten times a second whether there was one, and until then the old rules would be probed.
+    sleep "$RELOAD_SECONDS"
+    ;;
   *) systemctl is-active --quiet mosquitto || restart_broker ;;
   esac
   probe_live || fail "the broker runs, but $PROBE_SAYS" "look at $(setting log_dest | sed 's/^file *//') and journalctl -u mosquitto"
@@ -219,7 +224,7 @@ note_sums() {
     live=$MOSQUITTO_DIR/conf.d/$name
     if [ -e "$live" ] && { [[ " ${FRAGMENTS_WRITTEN[*]} " == *" $name "* ]] || is_as_written "$live"; }; then sha256sum "$live"; fi
   done >"$BROKER_SUMS.new"
-  mv -f "$BROKER_SUMS.new" "$BROKER_SUMS"
+  if cmp -s "$BROKER_SUMS.new" "$BROKER_SUMS"; then rm -f "$BROKER_SUMS.new"; else mv -f "$BROKER_SUMS.new" "$BROKER_SUMS"; fi
 }
 
 # For the modules that write the configurations. Programs of this machine need no encryption to speak with each other.

@@ -7,7 +7,8 @@ PENDING=$RECORD_DIR/pending
 # Units whose health is awaited; from where we come, if there is a way back; what each unit was like before.
 AWAITED=()
 OLD_RELEASE=''
-declare -A WAS=()
+# -g: these files are read inside of a function.
+declare -gA WAS=()
 
 switch_release() {
   step 'services'

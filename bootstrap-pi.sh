@@ -82,6 +82,12 @@ load_modules() {
 
 need_all_modules() {
   local name missing=()
+  if [ -e "$PROJECT_DIR/SHA256SUMS" ]; then
+    (cd "$PROJECT_DIR" && grep -E '  (bootstrap-pi\.sh|scripts/install/.*)$' SHA256SUMS | sha256sum --check --quiet) >&2 || {
+      printf '%s\n' 'failed: this bundle is not as it was made' 'to do:  get it again' >&2
+      exit 1
+    }
+  fi
   # A file that was cut off between two functions has no syntax error; what it lacks must show itself now, not half-way.
   for name in parse_options run_remotely preflight provide_node provide_bus provide_accounts find_sensor stage_release \
     take_over_older_agent provide_broker write_device_config write_server_config write_units provide_watchdog switch_release \

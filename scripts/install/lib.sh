@@ -56,10 +56,12 @@ catch_failures() {
   SCRATCH=$(mktemp -d /run/techtemp-install.XXXXXX 2>/dev/null || mktemp -d)
   set -E
   FAILED_AT=''
-  trap 'FAILED_AT="$BASH_COMMAND (line $LINENO of ${BASH_SOURCE[0]##*/})"' ERR
+  trap 'FAILED_AT="$BASH_COMMAND (line $LINENO of $(basename "${BASH_SOURCE[0]:-a command}"))"' ERR
   trap 'unexpected_end $?' EXIT
   trap 'FAILED_AT="interrupted"; exit 130' INT
   trap 'FAILED_AT="ended by a signal"; exit 143' TERM HUP
+  # The terminal or the connection is gone: what is still to be said goes into the log.
+  trap 'exec >>"${LOG_OPEN:-/dev/null}" 2>&1; FAILED_AT="nobody listens any more"; exit 141' PIPE
 }
 
 unexpected_end() {
@@ -85,7 +87,7 @@ unexpected_end() {
 name_log() { [ -z "${LOG_OPEN-}" ] || printf 'log:    %s\n' "$LOG_FILE" >&2; }
 
 # on_undo WORDS COMMAND...: what takes the present step back if it fails; done in reverse order.
-on_undo() { UNDO+=("$(printf '%q ' "$@")"); }
+on_undo() { [ -n "${DRY_RUN-}" ] || UNDO+=("$(printf '%q ' "$@")"); }
 # committed: nothing before this point is taken back any more.
 committed() { UNDO=(); }
 
@@ -175,8 +177,10 @@ install_file() {
     manifest_add file "$dest"
   fi
   { install -m "$mode" -o "${owner%:*}" -g "${owner#*:}" "$draft" "$dest.techtemp-new" && sync "$dest.techtemp-new" &&
-    mv -f "$dest.techtemp-new" "$dest"; } ||
+    mv -f "$dest.techtemp-new" "$dest"; } || {
+    rm -f "$dest.techtemp-new"
     fail "$dest could not be written" "$(df -h "$(dirname "$dest")" | awk 'NR == 2 { print "see whether there is room and a writable file system: " $4 " free on " $6 }')"
+  }
   rm -f "$draft"
   changed "wrote $dest"
 }
@@ -189,7 +193,15 @@ make_folder() {
   on_undo "$1 removed" rmdir --ignore-fail-on-non-empty "$1"
 }
 forget_file() { rm -f "$1" "$1.techtemp-new" && manifest_remove file "$1"; }
-restore_file() { rm -f "$2.techtemp-new" && cp -p "$1" "$2.techtemp-new" && mv -f "$2.techtemp-new" "$2"; }
+restore_file() {
+  rm -f "$2.techtemp-new"
+  # On a full disk there may be no room for a second copy, and none is needed where the content never changed.
+  if cmp -s "$1" "$2"; then
+    chmod --reference="$1" "$2" && chown --reference="$1" "$2"
+  else
+    cp -p "$1" "$2.techtemp-new" && mv -f "$2.techtemp-new" "$2"
+  fi
+}
 
 # install_copy SOURCE DEST MODE OWNER: as install_file, from a file.
 install_copy() { install_file "$2" "$3" "$4" <"$1"; }

@@ -93,7 +93,9 @@ nearest() {
   local word=$1 candidate best='' least=1000 now
   shift
   for candidate in "$@"; do
-    now=$(distance "$word" "$candidate")
+    # At least so many changes as they differ in length.
+    now=$((${#word} - ${#candidate}))
+    if [ "${now#-}" -lt "$least" ]; then now=$(distance "$word" "$candidate"); else now=${now#-}; fi
     # What begins alike is meant more often than what is merely as long.
     [[ $candidate != "$word"* ]] || now=1
     if [ "$now" -lt "$least" ]; then least=$now best=$candidate; fi

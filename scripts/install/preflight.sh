@@ -41,7 +41,7 @@ examine_architecture() {
 }
 
 # The device tree ends its strings with a zero byte.
-pi_model() { tr -d '\0' </proc/device-tree/model 2>/dev/null || echo "$(uname -s) machine"; }
+pi_model() { tr -d '\0' 2>/dev/null </proc/device-tree/model || echo 'no Raspberry Pi'; }
 
 examine_system() {
   local name version id=''

@@ -7,7 +7,7 @@ import { basename, extname, join } from 'node:path';
 /** What other packages want only to be compiled or fetched. nan stays: a Pi whose Node.js no variant fits compiles for itself. */
 const FOR_INSTALLATION = ['prebuild-install', 'node-addon-api'];
 const NEEDLESS_FOLDERS = new Set(
-  '.github .git node_modules build prebuilds deps test tests e2e example examples integration-test benchmark benchmarks bench doc docs types browser esm'.split(
+  '.github .git node_modules build prebuilds deps test tests e2e example examples integration-test benchmark benchmarks bench docs'.split(
     ' ',
   ),
 );

@@ -43,7 +43,7 @@ walled() { systemd-run --quiet --wait --collect --service-type=exec "$@" >/dev/n
 # run_doctors: each in its own words; fails when one of them finds a failure.
 run_doctors() {
   local unit status=0
-  [ -n "$RELEASE_DIR" ] || return 0
+  if [ -z "$RELEASE_DIR" ] || [ -z "$NODE_VERSION" ]; then return 0; fi
   for unit in $(our_units); do
     printf '\n'
     case $unit in
@@ -54,34 +54,37 @@ run_doctors() {
   return "$status"
 }
 
-# As root: it sees who else has the bus open. It only reads, and gets the password where the unit gets it.
-examine_device() {
-  local credentials status=0
+# As root: it sees who else has the bus open, and only reads.
+examine_device() { as_root techtemp-device techtemp.mqtt-password check --config "$DEVICE_CONFIG"; }
+
+# as_root PROGRAM CREDENTIAL ARGUMENTS...: with the password where the unit gets it, and nothing of this shell's environment.
+as_root() {
+  local program=$1 credential=$2 credentials status=0
+  shift 2
   credentials=$(mktemp -d "$SCRATCH/credentials.XXXXXX")
-  [ ! -e "$CREDENTIAL_DIR/techtemp.mqtt-password" ] || ln -s "$CREDENTIAL_DIR/techtemp.mqtt-password" "$credentials/mqtt-password"
-  env -i PATH="$PATH" LANG=C.UTF-8 CREDENTIALS_DIRECTORY="$credentials" \
-    node "$RELEASE_DIR/dist/techtemp-device.js" check --config "$DEVICE_CONFIG" </dev/null || status=$?
+  [ ! -e "$CREDENTIAL_DIR/$credential" ] || ln -s "$CREDENTIAL_DIR/$credential" "$credentials/mqtt-password"
+  env -i PATH="$PATH" LANG=C.UTF-8 CREDENTIALS_DIRECTORY="$credentials" "$NODE_BIN" "$RELEASE_DIR/dist/$program.js" "$@" </dev/null ||
+    status=$?
   rm -rf "$credentials"
   return "$status"
 }
 
-# As the server's own user, where it lives: root would leave files beside the record that the server could not open.
+# As the server's own user and where it lives, so that what it may not do is found; as root when it does not run.
 examine_server() {
-  local unit=$1 pid uid gid name=server config state
+  local unit=$1 pid name=server config
   case $unit in *@*)
     name=${unit#techtemp-server@}
     name=server-${name%.service}
     ;;
   esac
-  config=$CONFIG_DIR/$name.conf state=/var/lib/techtemp-$name
+  config=$CONFIG_DIR/$name.conf
   pid=$(systemctl show -p MainPID --value "$unit" 2>/dev/null) || pid=0
   if [ "${pid:-0}" = 0 ]; then
-    printf '%s does not run, so its record is not examined; its settings:\n' "$unit"
-    env -i PATH="$PATH" LANG=C.UTF-8 node "$RELEASE_DIR/dist/techtemp-server.js" config --config "$config" </dev/null >/dev/null && printf '  are valid\n'
-    return 0
+    as_root techtemp-server "techtemp-$name.mqtt-password" check --config "$config"
+    return
   fi
-  uid=$(stat -c %u "/proc/$pid") gid=$(stat -c %g "/proc/$pid")
-  nsenter --target "$pid" --mount -- setpriv --reuid="$uid" --regid="$gid" --groups="$(getent group techtemp | cut -d : -f 3)" --inh-caps=-all \
-    --no-new-privs env -i PATH="$PATH" LANG=C.UTF-8 STATE_DIRECTORY="$state" CREDENTIALS_DIRECTORY="/run/credentials/$unit" \
-    node "$RELEASE_DIR/dist/techtemp-server.js" check --config "$config" </dev/null
+  nsenter --target "$pid" --mount -- setpriv --reuid="$(stat -c %u "/proc/$pid")" --regid="$(stat -c %g "/proc/$pid")" \
+    --groups="$(getent group techtemp | cut -d : -f 3)" --inh-caps=-all --no-new-privs \
+    env -i PATH="$PATH" LANG=C.UTF-8 STATE_DIRECTORY="/var/lib/techtemp-$name" CREDENTIALS_DIRECTORY="/run/credentials/$unit" \
+    "$NODE_BIN" "$RELEASE_DIR/dist/techtemp-server.js" check --config "$config" </dev/null
 }

@@ -7,7 +7,8 @@ examine() {
   local status=0
   RELEASE_DIR=$(readlink -f "$INSTALL_DIR/current" 2>/dev/null) || RELEASE_DIR=''
   [ -d "$RELEASE_DIR" ] || RELEASE_DIR=''
-  has_role device || has_role server || [ -n "$RELEASE_DIR" ] || say 'TechTemp is not installed here; this is what an installation would find.'
+  use_installed_roles
+  [ -n "$(our_units)$RELEASE_DIR" ] || say 'TechTemp is not installed here; this is what an installation would find.'
   printf '\n'
   check_system
   check_clock
@@ -28,7 +29,6 @@ examine() {
   exit "$status"
 }
 
-has_role() { manifest_list unit | grep "^techtemp-$1[@.]" >/dev/null; }
 our_units() { manifest_list unit | grep -E '^techtemp-(device|server)' || :; }
 
 check_system() {
@@ -105,52 +105,38 @@ check_journal_of_systemd() {
 }
 
 check_node() {
-  local version file
-  # systemd looks here, whatever this shell has in its PATH.
-  file=$(PATH=/usr/local/bin:/usr/bin:/bin command -v node) || file=''
-  if [ -z "$file" ]; then
-    wrong 'Node.js' 'is not in /usr/local/bin or /usr/bin' 'not installed yet, or only for one user (nvm)' 'sudo ./bootstrap-pi.sh installs it'
-    return 0
-  fi
-  version=$("$file" --version 2>&1) || version="does not start: $version"
-  if "$file" -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null; then
-    fine 'Node.js' "$version in $file (ABI $("$file" -p process.versions.modules))"
+  # Where systemd looks, whatever this shell has in its PATH.
+  NODE_MINIMUM=$(sed -n 's/.*"node": *">=\([0-9.]*\)".*/\1/p' "${RELEASE_DIR:-$PROJECT_DIR}/package.json")
+  if find_node; then
+    fine 'Node.js' "$NODE_VERSION in $NODE_BIN (ABI $(node_abi))"
+  elif [ -z "$NODE_BIN" ]; then
+    wrong 'Node.js' "is in none of ${NODE_FOLDERS[*]}" 'not installed yet, or only for one user (nvm)' 'sudo ./bootstrap-pi.sh installs it'
   else
-    wrong 'Node.js' "$version in $file; 20.19 or newer is needed" '' 'sudo ./bootstrap-pi.sh installs a newer one'
+    wrong 'Node.js' "$NODE_BIN is ${NODE_VERSION:-broken}; $NODE_MINIMUM or newer is needed" '' 'sudo ./bootstrap-pi.sh installs a newer one'
   fi
 }
 
-# The release as it was unpacked, and its native packages with the Node.js of today: an update of the distribution may have changed it.
+# The release as it was unpacked, and its native packages with the Node.js of today: an update of the distribution changes it.
 check_release() {
-  local damaged package words wanted=()
-  [ -n "$RELEASE_DIR" ] || { unexamined 'Release' 'none is installed' && return 0; }
-  if [ -e "$RELEASE_DIR/SHA256SUMS" ] && ! damaged=$(cd "$RELEASE_DIR" && sha256sum --quiet -c SHA256SUMS 2>&1); then
-    wrong 'Release' "${RELEASE_DIR##*/} is damaged: $(head -n 1 <<<"$damaged")" 'the card, or somebody has edited it' 'sudo ./bootstrap-pi.sh --force'
-    return 0
+  local name=${RELEASE_DIR##*/}
+  if [ -z "$RELEASE_DIR" ]; then
+    unexamined 'Release' 'none is installed'
+  elif ! verify_release "$RELEASE_DIR"; then
+    wrong 'Release' "$name is damaged: $DAMAGE" 'the card, or somebody has edited it' 'sudo ./bootstrap-pi.sh, from the folder of the bundle, makes it anew'
+  elif [ -z "$NODE_VERSION" ]; then
+    unexamined 'Release' "$name; there is no Node.js to try it with"
+  elif ! smoke_test "$RELEASE_DIR"; then
+    wrong 'Release' "$name does not start: $SMOKE" 'Node.js is another one than at the installation' 'sudo ./bootstrap-pi.sh makes it fit'
+  elif [ -e "$PENDING" ]; then
+    doubtful 'Release' "$name has still to prove itself" 'an update was cut off' 'systemctl status techtemp-commit'
+  else
+    fine 'Release' "$name, whole; it starts with this Node.js"
   fi
-  ! has_role device || wanted+=(i2c-bus sd-notify)
-  ! has_role server || wanted+=(better-sqlite3)
-  for package in "${wanted[@]}"; do
-    if ! words=$(load_package "$package" 2>&1); then
-      wrong 'Release' "$package can not be loaded: $(grep -m 1 -E 'Error|version' <<<"$words" | head -c 200)" \
-        'Node.js is another one than at the installation' 'sudo ./bootstrap-pi.sh makes it fit'
-      return 0
-    fi
-  done
-  fine 'Release' "${RELEASE_DIR##*/}${wanted[*]:+, with ${wanted[*]}}"
-}
-
-# better-sqlite3 is there in two versions; one of them has to load.
-load_package() {
-  local script='for (const name of process.argv.slice(1)) { try { require("node:module").createRequire(process.cwd() + "/")(name); process.exit(0) } catch (error) { last = error } } throw last'
-  local names=("$1")
-  [ "$1" != better-sqlite3 ] || names=(better-sqlite3-napi better-sqlite3)
-  (cd "$RELEASE_DIR" && env -i PATH=/usr/local/bin:/usr/bin:/bin node -e "let last; $script" -- "${names[@]}")
 }
 
 check_bus() {
   local bus
-  if ! has_role device && [ -n "$(our_units)" ]; then return 0; fi
+  if [ -z "$ROLE_DEVICE" ] && [ -n "$(our_units)" ]; then return 0; fi
   bus=/dev/i2c-$(setting_or "$DEVICE_CONFIG" sensor i2c_bus 1)
   if [ ! -e "$bus" ]; then
     wrong 'I2C' "there is no $bus" 'I2C is switched off: it is, on a new Raspberry Pi OS' 'sudo ./bootstrap-pi.sh switches it on'

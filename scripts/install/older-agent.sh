@@ -86,11 +86,12 @@ find_older_config() {
 
 # An older agent that systemd does not know would go on measuring beside ours, and come back at the next boot.
 refuse_loose_agent() {
-  local process program
+  local process program main
+  main=$(systemctl show -p MainPID --value techtemp-device.service 2>/dev/null) || main=0
   for process in /proc/[0-9]*; do
     program=$(readlink "$process/exe" 2>/dev/null) || continue
     case ${program% (deleted)} in */techtemp-device) ;; *) continue ;; esac
-    if grep -q 'techtemp-device\.service' "$process/cgroup" 2>/dev/null; then continue; fi
+    if [ "${process##*/}" = "$main" ] || grep -q 'techtemp-device\.service' "$process/cgroup" 2>/dev/null; then continue; fi
     fail "an older agent runs outside of systemd: process ${process##*/}, $program" \
       "stop it (sudo kill ${process##*/}), take it out of what starts it (crontab, rc.local, a terminal), and run this again"
   done

@@ -7,7 +7,7 @@ confirm_purge() {
   step 'what would be lost'
   waiting=$(device_command journal list --json --config "$DEVICE_CONFIG" 2>/dev/null | undelivered) || waiting=0
   if [ "${waiting:-0}" -gt 0 ]; then
-    warn "$waiting readings have not been delivered yet; sudo node $INSTALL_DIR/current/dist/techtemp-device.js journal export -o FILE keeps them"
+    warn "$waiting readings have not been delivered yet; sudo techtemp-device journal export --unreleased -o FILE keeps them"
   fi
   data_places | while read -r place; do detail "$place"; done
   [ -z "${DRY_RUN-}" ] || return 0

@@ -62,6 +62,7 @@ summarise_server() {
   hint 'settings' "sudoedit $config"
   hint '' "sudo systemctl reload $name puts them in force, or says why not"
   hint 'log' "sudo journalctl -u $name -f"
+  hint 'the doctor' "sudo techtemp-server check${INSTANCE:+ --config $config}"
 }
 
 setting_or() { ini_get "$1" "$2" "$3" 2>/dev/null || printf '%s\n' "$4"; }

@@ -114,7 +114,7 @@ judge_device() {
   esac
   case $text in
   *'; connected to '*' taken)'*) VERDICT=well WHY="measured and taken by the broker: $text" ;;
-  *'; connected to '*'; clock '*) VERDICT=well WHY="measured and kept until the clock is set: $text" ;;
+  *'; connected to '*'; clock waiting'*) VERDICT=well WHY="measured and kept until the clock is set: $text" ;;
   *'; connected to '*) WHY="measured and connected, but the broker has not taken a reading yet" ;;
   *)
     WHY="measured, but the broker has not taken it: $text"

@@ -105,6 +105,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     env,
     status: () => deviceStatus(sources),
     onCommand: () => sampler.measureNow(),
+    onChange: (word) => say(word),
     version,
   });
   const keeper = new ClockKeeper({

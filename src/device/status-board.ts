@@ -16,6 +16,7 @@ export interface StatusSources {
   readonly publisher: () => {
     readonly connected: boolean;
     readonly delivery: 'receipt' | 'broker';
+    readonly taken: number;
     readonly lastError?: string | undefined;
   };
   readonly nowMs: () => number;
@@ -62,7 +63,10 @@ export function deviceStatus(sources: StatusSources): DeviceStatus {
   };
 }
 
-/** One line for `systemctl status`: the last reading, and what is not as it should be. */
+/**
+ * One line for `systemctl status`: the last reading, what the broker has taken since the start, and what is not as it should be. The
+ * installer reads it too (scripts/install/health.sh).
+ */
 export function statusLine(sources: StatusSources): string {
   const sampler = sources.sampler();
   const journal = sources.journal();
@@ -75,7 +79,7 @@ export function statusLine(sources: StatusSources): string {
       : `${last.temperatureCelsius.toFixed(2)} °C, ${last.humidityPercent.toFixed(2)} %RH`,
     ...(sampler.state === 'fault' ? [`sensor fault: ${sampler.error ?? 'unknown'}`] : []),
     publisher.connected
-      ? `connected to ${brokerHost}:${brokerPort}`
+      ? `connected to ${brokerHost}:${brokerPort}${publisher.taken > 0 ? ` (${publisher.taken} taken)` : ''}`
       : `${brokerHost}:${brokerPort} is away${publisher.lastError === undefined ? '' : ` (${publisher.lastError})`}`,
     `${journal.unreleased} buffered${journal.durable ? '' : ' IN MEMORY'}`,
     ...(sources.clock().state === 'synced' ? [] : [`clock ${sources.clock().state}`]),

@@ -57,6 +57,31 @@ describe('the publisher and a broker without a server', () => {
     await agent.drained();
   });
 
+  it('tells that it is connected, and that the broker has taken the first reading, as news', async () => {
+    const broker = await scripted();
+    const agent = rig(broker.port);
+    await agent.startConnected();
+    expect(agent.changes).toContain('news');
+    expect(agent.publisher.state()).toMatchObject({ connected: true, taken: 0 });
+    agent.changes.length = 0;
+    agent.take();
+    await agent.drained();
+    expect(agent.changes).toEqual(['news']);
+    agent.take();
+    await agent.drained();
+    expect(agent.changes).toEqual(['news', 'routine']);
+    expect(agent.publisher.state().taken).toBe(2);
+  });
+
+  it('counts no reading as taken that the broker has not acknowledged', async () => {
+    const broker = await scripted({ puback: 'hold' });
+    const agent = rig(broker.port);
+    await agent.startConnected();
+    agent.take();
+    await until('it is out', () => broker.on('/reading').length === 1);
+    expect(agent.publisher.state().taken).toBe(0);
+  });
+
   it('sends the newest reading first after an outage, then the backlog oldest first, one by one', async () => {
     const broker = await scripted();
     const agent = rig(broker.port);

@@ -41,6 +41,8 @@ export class PublisherRig {
   readonly journals: ArrayJournalSet;
   readonly log = recordingLog();
   readonly progress = recordingProgress();
+  /** What the publisher said of itself, in order. */
+  readonly changes: ('news' | 'routine')[] = [];
   readonly commands: Command[] = [];
   readonly publisher: Publisher;
   readonly clock: Clock;
@@ -72,6 +74,7 @@ export class PublisherRig {
       env: options.env ?? {},
       status: () => this.status(options.status),
       onCommand: (command) => this.commands.push(command),
+      onChange: (word) => this.changes.push(word),
       version: '1.2.3',
     });
   }

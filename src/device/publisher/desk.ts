@@ -28,6 +28,8 @@ export interface DeskParts {
   readonly pulse: Pulse;
   /** The delivery promise, or who is there to keep it, has changed. */
   readonly onDeliveryChange: () => void;
+  /** The broker has acknowledged readings; `news` when they are the first. */
+  readonly onTaken: (word: 'news' | 'routine') => void;
 }
 
 /**
@@ -46,6 +48,7 @@ export class Desk {
   rescans = 0;
   /** Resolves when this session knows which servers have announced themselves; rejects when it ended before. */
   #introduced: Promise<void> = Promise.resolve();
+  #taken = 0;
   #knownState = '';
   #unreceiptedInARow = 0;
   #allowance = FIRST_UNRECEIPTED;
@@ -85,6 +88,9 @@ export class Desk {
 
   /** The broker has acknowledged a shipment. */
   async acknowledged(shipment: Shipment, journal: Journal): Promise<void> {
+    const isFirst = this.#taken === 0;
+    this.#taken += shipment.seqs.length;
+    this.parts.onTaken(isFirst ? 'news' : 'routine');
     // An announcement that is on its way to us may say that PUBACK is not enough.
     if (this.parts.mqtt.current.delivery === 'auto') await this.#introduced;
     if (this.mode() === 'broker') {
@@ -96,6 +102,11 @@ export class Desk {
       this.transit.remove(shipment);
     }
     this.backlogBell.ring();
+  }
+
+  /** Entries that the broker has acknowledged since the start, some perhaps twice. */
+  taken(): number {
+    return this.#taken;
   }
 
   /** A receipt that was found good. */

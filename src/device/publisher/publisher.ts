@@ -39,6 +39,8 @@ export interface PublisherParts {
   readonly status: () => DeviceStatus;
   /** Somebody asks for something; bounded in rate. Must not wait. */
   readonly onCommand: (command: Command) => void;
+  /** What `state()` tells has changed: `routine` when only `taken` has grown. Must not throw. */
+  readonly onChange: (word: 'news' | 'routine') => void;
   readonly version: string;
 }
 
@@ -47,6 +49,8 @@ export interface PublisherState {
   /** Of the connection that is open. */
   readonly protocolVersion?: 4 | 5;
   readonly delivery: DeliveryMode;
+  /** Entries that the broker has acknowledged since the start. */
+  readonly taken: number;
   /** Whether a server that gives receipts is online; where none is, readings stay in the journal in receipt mode. */
   readonly serverOnline: boolean;
   /** The newest of what is wrong at the moment, for people. */
@@ -86,13 +90,15 @@ class JournalPublisher implements Publisher {
   readonly #parts: PublisherParts;
   readonly #faults: Faults;
   readonly #pulse: Pulse;
+  readonly #onChange: (word: 'news' | 'routine') => void;
   #works: Works | undefined;
   /** A reading that came before the memory was read. */
   #early: Placed<ReadingEntry> | undefined;
 
   constructor(parts: PublisherParts) {
     this.#parts = parts;
-    this.#faults = new Faults(parts.log, parts.clock, () => this.statusChanged());
+    this.#onChange = parts.onChange;
+    this.#faults = new Faults(parts.log, parts.clock, () => this.#changed());
     this.#pulse = new Pulse(parts.clock, parts.progress, parts.maxIdleMs);
   }
 
@@ -127,6 +133,7 @@ class JournalPublisher implements Publisher {
       connected: session !== undefined,
       ...(session !== undefined && { protocolVersion: session.protocolVersion }),
       delivery: this.#works?.desk.mode() ?? (mqtt.current.delivery === 'broker' ? 'broker' : 'receipt'),
+      taken: this.#works?.desk.taken() ?? 0,
       serverOnline: this.#works?.desk.delivery.giverOnline() ?? false,
       ...(lastError !== undefined && { lastError }),
       ignoredMessages: this.#works?.incoming.ignored() ?? 0,
@@ -141,10 +148,16 @@ class JournalPublisher implements Publisher {
     await works.connection.run(signal);
   }
 
+  #changed(): void {
+    this.statusChanged();
+    this.#onChange('news');
+  }
+
   #assemble(memory: Memory): Works {
     const { random, log, version, status, onCommand } = this.#parts;
-    const statusChanged = (): void => this.statusChanged();
-    const shared = { ...this.#parts, faults: this.#faults, pulse: this.#pulse, onDeliveryChange: statusChanged };
+    const changed = (): void => this.#changed();
+    const own = { faults: this.#faults, pulse: this.#pulse, onDeliveryChange: changed, onTaken: this.#onChange };
+    const shared = { ...this.#parts, ...own };
     const desk = new Desk(shared, memory.current.servers);
     const live = new LiveLane(desk, () => (status().interval_s ?? 0) * 1000);
     const backlog = new BacklogLane(desk, live, random);
@@ -167,7 +180,7 @@ class JournalPublisher implements Publisher {
       random,
       log,
       env,
-      onStateChange: statusChanged,
+      onStateChange: changed,
     });
     return { ...lanes, incoming, connection };
   }

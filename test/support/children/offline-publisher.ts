@@ -74,6 +74,7 @@ const publisher = createPublisher({
   env: {},
   status: () => ({ state: 'online', interval_s: 1 }),
   onCommand: silent,
+  onChange: silent,
   version: '1',
 });
 const running = publisher.run(stop.signal);

@@ -130,7 +130,7 @@ describe.skipIf(freshSystemMissing !== undefined)('an older TechTemp agent on th
     system.write('/home/anna/techtemp/device/config/device.conf', OLDER_SETTINGS);
     const { status, stderr } = take();
     expect(status).toBe(1);
-    expect(stderr).toContain(`${OLDER_CONFIG}`);
+    expect(stderr).toContain(OLDER_CONFIG);
     expect(stderr).toContain('to do:  copy the right ones');
     expect(system.read(CONFIG)).toBeUndefined();
   });

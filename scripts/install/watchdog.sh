@@ -131,7 +131,7 @@ watchdog_counts() {
 # Its unit files are written by units.sh.
 provide_gateway_timer() {
   [ -n "${GATEWAY_REBOOT-}" ] || return 0
-  install_packages iputils-ping
+  has ping || install_packages iputils-ping
   enable_unit techtemp-gateway.timer
   systemctl is-active --quiet techtemp-gateway.timer || run systemctl start techtemp-gateway.timer ||
     fail 'techtemp-gateway.timer could not be started' 'systemctl status techtemp-gateway.timer'

@@ -8,7 +8,7 @@ const config = resolve(import.meta.dirname, '../../../config');
 const read = (path: string): string => readFileSync(join(config, path), 'utf8');
 
 const PASSWORD = 'spoken by all of them';
-const ACCOUNTS = ['techtemp-server', 'techtemp-staging', 'aht20-f49c53'] as const;
+const ACCOUNTS = ['techtemp-server', 'techtemp-server-staging', 'aht20-f49c53'] as const;
 
 describe.skipIf(!mosquittoInstalled)('the broker of compose.yaml', () => {
   let broker: Mosquitto;
@@ -37,9 +37,9 @@ describe.skipIf(!mosquittoInstalled)('the broker of compose.yaml', () => {
     ['techtemp-server', 'home/home-001/sensors/aht20-f49c53/receipt', 'allowed'],
     ['techtemp-server', 'techtemp/server/main', 'allowed'],
     ['techtemp-server', 'home/home-001/sensors/aht20-f49c53/reading', 'refused'],
-    ['techtemp-staging', 'techtemp/server/staging', 'allowed'],
-    ['techtemp-staging', 'techtemp/server/main', 'refused'],
-    ['techtemp-staging', 'home/home-001/sensors/aht20-f49c53/receipt', 'refused'],
+    ['techtemp-server-staging', 'techtemp/server/staging', 'allowed'],
+    ['techtemp-server-staging', 'techtemp/server/main', 'refused'],
+    ['techtemp-server-staging', 'home/home-001/sensors/aht20-f49c53/receipt', 'refused'],
   ])('%s on %s: %s', (account, topic, verdict) => {
     const { status, output } = publish(topic, ['-u', account, '-P', PASSWORD]);
     expect(status).toBe(0);

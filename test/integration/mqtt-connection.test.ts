@@ -164,6 +164,7 @@ describe('the connection', () => {
     broker.cut();
     await until('it came back', () => broker.connects.length === 3);
     expect(broker.connects[2]?.protocolVersion).toBe(4);
+    await until('the agent knows that it is connected', () => agent.publisher.state().protocolVersion !== undefined);
     expect(agent.publisher.state().protocolVersion).toBe(4);
   });
 

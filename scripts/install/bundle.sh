@@ -32,7 +32,7 @@ copy_bundle() {
   run mkdir -p "$2" || return
   sed 's/^[0-9a-f]*  //' "$1/SHA256SUMS" >"$SCRATCH/files"
   printf 'SHA256SUMS\n' >>"$SCRATCH/files"
-  run tar -cf "$SCRATCH/copy.tar" -C "$1" --no-recursion --files-from "$SCRATCH/files" ||
+  run tar --no-recursion -cf "$SCRATCH/copy.tar" -C "$1" --files-from "$SCRATCH/files" ||
     fail "the bundle in $1 is not complete; the lines above say what is missing" 'unpack it again, into an empty folder'
   run tar -xf "$SCRATCH/copy.tar" -C "$2" --no-same-owner --no-same-permissions ||
     fail "$1 could not be copied into $2" "$(room_words "$2")"

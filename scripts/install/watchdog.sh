@@ -37,8 +37,9 @@ provide_hardware_watchdog() {
     detail "systemd feeds it already, every $WATCHDOG_SECONDS s at the latest; that stays as it is"
     return 0
   fi
+  # A busy card can stop everything for seconds: as long as it may be.
   seconds=14
-  if kernel_is_since "$LONG_TIMEOUTS_SINCE"; then seconds=60; fi
+  if kernel_is_since "$LONG_TIMEOUTS_SINCE" || hardware_counts_to 60; then seconds=60; fi
   on_undo 'the watchdog is as it was' systemctl daemon-reexec
   if ! watchdog_settings "$seconds" | install_file "$WATCHDOG_FILE" 0644 root:root; then
     detail "on: a machine that hangs is restarted after $seconds s"
@@ -102,6 +103,13 @@ seconds_of() {
 
 kernel_is_since() { [ "$(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1)" = "$1" ]; }
 
+# hardware_counts_to SECONDS: whether the device says so itself, as those of PCs do.
+hardware_counts_to() {
+  local longest
+  longest=$(cat "${WATCHDOG_SYSFS:-/sys/class/watchdog}/watchdog0/max_timeout" 2>/dev/null) || return
+  [ "${longest:-0}" -ge "$1" ]
+}
+
 # watchdog_runs SECONDS: whether systemd has the value in force and the device is counting. A value that the hardware refuses is
 # only a line in the journal.
 watchdog_runs() {
@@ -115,7 +123,7 @@ watchdog_runs() {
 
 watchdog_counts() {
   local state found='' descriptor
-  for state in /sys/class/watchdog/*/state; do
+  for state in "${WATCHDOG_SYSFS:-/sys/class/watchdog}"/*/state; do
     [ -e "$state" ] || continue
     found=1
     if [ "$(<"$state")" = active ]; then return 0; fi

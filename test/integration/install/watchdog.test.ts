@@ -6,6 +6,7 @@ const FILE = '/etc/systemd/system.conf.d/60-techtemp.conf';
 
 /** Answers for systemd and its hardware; /run/hardware says what it can. */
 const HARDWARE = `
+WATCHDOG_SYSFS=/run/hardware
 uname() { if [ "$1" = -r ]; then cat /run/hardware/kernel; else command uname "$@"; fi; }
 sleep() { :; }
 systemctl() {
@@ -35,6 +36,9 @@ describe.skipIf(freshSystemMissing !== undefined)('the hardware watchdog, as the
     system.sh(`rm ${FILE}; echo 6.1.0-rpi7-rpi-v8 >/run/hardware/kernel`);
     provide();
     expect(system.read(FILE)).toContain('RuntimeWatchdogSec=14\nRebootWatchdogSec=14\n');
+    system.sh(`rm ${FILE}; mkdir /run/hardware/watchdog0; echo 2046 >/run/hardware/watchdog0/max_timeout`);
+    provide();
+    expect(system.read(FILE)).toContain('RuntimeWatchdogSec=60\n');
   });
 
   test('is set once: a second run leaves systemd alone', () => {

@@ -100,7 +100,9 @@ start_trial() {
   local log=$TRIAL/log pid status=0 waited
   # Whoever interrupts the installer does not leave it running.
   timeout "$TRIAL_SECONDS" setpriv --reuid="$MOSQUITTO_USER" --regid="$MOSQUITTO_USER" --init-groups \
-    mosquitto -c "$TRIAL/copy/mosquitto.conf" >"$log" 2>&1 &
+    # Made here: the other process may come to open it only after the first look.
+    : >"$log"
+    mosquitto -c "$TRIAL/copy/mosquitto.conf" >>"$log" 2>&1 &
   pid=$!
   for ((waited = 0; waited < 100; waited++)); do
     if ! kill -0 "$pid" 2>/dev/null || grep -q ' running$' "$log"; then break; fi

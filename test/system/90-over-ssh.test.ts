@@ -1,0 +1,62 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Bundle, bootstrap, INSTALL_LIMIT_MS, makeBundle, OPTIONS, OURS } from './support/installation.ts';
+import { Watch } from './support/proof.ts';
+import { noteTranscript } from './support/results.ts';
+import { readSettings, title } from './support/settings.ts';
+import { runHere } from './support/ssh.ts';
+import { DEVICE, Target } from './support/target.ts';
+
+const { sudoUser } = readSettings();
+const target = new Target();
+let bundle: Bundle;
+let work = '';
+
+beforeAll(async () => {
+  bundle = makeBundle(target);
+  work = mkdtempSync(join(tmpdir(), 'techtemp-over-ssh-'));
+  execFileSync('tar', ['-xzf', bundle.file, '-C', work]);
+  if (await target.isActive(DEVICE)) await bootstrap(target, bundle, ['--uninstall', '--purge', '--yes']);
+  await target.sh(`touch ${OURS}`);
+});
+afterAll(async () => {
+  rmSync(work, { recursive: true, force: true });
+  await target[Symbol.asyncDispose]();
+});
+
+describe(title('a user with sudo', { SUDO_USER: sudoUser }), () => {
+  const isMissing = sudoUser === undefined;
+
+  test.skipIf(isMissing)('./bootstrap-pi.sh user@host installs over ssh and leaves nothing else behind', async () => {
+    const watch = new Watch(target);
+    const before = await target.sh(TEMPORARY);
+    const { status, stdout } = await overSsh(OPTIONS);
+    noteTranscript(target, 'installation over ssh', stdout);
+    expect(status, stdout).toBe(0);
+    expect(await target.isActive(DEVICE)).toBe(true);
+    expect(await target.sh(TEMPORARY)).toBe(before);
+    await watch.prove('installation over ssh');
+  });
+
+  test.skipIf(isMissing)('a second run over ssh changes nothing', async () => {
+    const { status, stdout } = await overSsh(OPTIONS);
+    expect(status, stdout).toBe(0);
+    expect(stdout).toContain('Nothing changed.');
+  });
+});
+
+const TEMPORARY = `ls -A /tmp /var/tmp /home/*/ /root | grep -v systemd-private || :`;
+
+async function overSsh(
+  options: readonly string[],
+): Promise<{ readonly status: number | null; readonly stdout: string }> {
+  const { host, port, sshKey } = target.settings;
+  const key = sshKey === undefined ? '' : `-i '${sshKey}'`;
+  const words = options.map((option) => `'${option}'`).join(' ');
+  const command = `'${work}/${bundle.name}/bootstrap-pi.sh' ${key} '${sudoUser ?? ''}@${host}:${port}' ${words} </dev/null 2>&1`;
+  const env = { TECHTEMP_SSH_OPTIONS: '-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null' };
+  return await runHere(command, { limitMs: INSTALL_LIMIT_MS, env });
+}

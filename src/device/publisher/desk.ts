@@ -88,9 +88,6 @@ export class Desk {
 
   /** The broker has acknowledged a shipment. */
   async acknowledged(shipment: Shipment, journal: Journal): Promise<void> {
-    const isFirst = this.#taken === 0;
-    this.#taken += shipment.seqs.length;
-    this.parts.onTaken(isFirst ? 'news' : 'routine');
     // An announcement that is on its way to us may say that PUBACK is not enough.
     if (this.parts.mqtt.current.delivery === 'auto') await this.#introduced;
     if (this.mode() === 'broker') {
@@ -101,6 +98,9 @@ export class Desk {
     } else {
       this.transit.remove(shipment);
     }
+    const isFirst = this.#taken === 0;
+    this.#taken += shipment.seqs.length;
+    this.parts.onTaken(isFirst ? 'news' : 'routine');
     this.backlogBell.ring();
   }
 

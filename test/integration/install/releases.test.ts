@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { emulatorMissing } from '../../support/emulator.ts';
@@ -36,7 +36,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
       env: QUICK,
     });
   const first = (): RunResult => install(bundles.original, '--broker', '127.0.0.1', '--interval', '60');
-  const linked = (name: string): string => system.sh(`readlink /opt/techtemp/${name} || :`).trim().replace('releases/', '');
+  const linked = (name: string): string =>
+    system.sh(`readlink /opt/techtemp/${name} || :`).trim().replace('releases/', '');
   const status = (): string => system.sh('systemctl show techtemp-device -p StatusText --value');
 
   test('a first installation ends when the broker has taken a reading, and says so', () => {
@@ -47,4 +48,158 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     expect(linked('previous')).toBe('');
     expect(status()).toMatch(/ °C, .* %RH; connected to 127\.0\.0\.1:1883 \(\d+ taken\)/);
   });
+
+  test('an upgrade keeps journal and configuration, and remembers the release before', () => {
+    first();
+    const before = { current: linked('current'), config: system.read('/etc/techtemp/device.conf'), journal: epochs() };
+    const newer = bundles.vary('newer');
+    const { status: exit, stdout, stderr } = install(newer.file);
+    expect({ exit, stderr }).toEqual({ exit: 0, stderr: expect.not.stringContaining('failed') });
+    expect(stdout).toContain(`the current release is ${newer.name}`);
+    expect(linked('current')).toBe(newer.name);
+    expect(linked('previous')).toBe(before.current);
+    expect(system.read('/etc/techtemp/device.conf')).toBe(before.config);
+    expect(epochs()).toBe(before.journal);
+    expect(system.sh('ls /var/lib/techtemp-install')).not.toContain('pending');
+
+    const again = install(newer.file);
+    expect(again.stdout).toContain('Nothing changed.');
+    expect(again.status).toBe(0);
+  });
+
+  test('a release that ends again and again is left for the one before, and not tried again unless told so', () => {
+    first();
+    const before = { current: linked('current'), config: system.read('/etc/techtemp/device.conf') };
+    const broken = bundles.vary('crashes', (folder) => onRun(folder, 'process.exit(3);'));
+    const { status: exit, stderr } = install(broken.file, '--room', 'Attic');
+    expect(exit).toBe(1);
+    expect(stderr).toMatch(/failed: \S+-crashes does not work here, techtemp-device: it ended \d+ times \(.*exit 3\)/);
+    expect(stderr).toContain(`undone: the release ${before.current} is the current one again`);
+    expect(stderr).toContain('undone: /etc/techtemp/device.conf is as it was');
+    expect(stderr).toContain('undone: the services run as before');
+    expect(linked('current')).toBe(before.current);
+    expect(system.read('/etc/techtemp/device.conf')).toBe(before.config);
+    expect(system.sh('ls /opt/techtemp/releases')).toBe(`${before.current}\n`);
+    expect(system.sh('ls /var/lib/techtemp-install')).not.toContain('pending');
+    untilStatus(/taken\)/);
+
+    const second = install(broken.file);
+    expect(second.status).toBe(1);
+    expect(second.stderr).toMatch(/was tried before and left: .*it ended \d+ times[^]*--force/);
+    expect(linked('current')).toBe(before.current);
+    expect(install(broken.file, '--force').stderr).toContain('does not work here');
+  });
+
+  test('so is one that hangs at the start', () => {
+    first();
+    const before = linked('current');
+    const hangs = bundles.vary('hangs', (folder) =>
+      onRun(folder, 'await new Promise(() => setInterval(() => {}, 1000));'),
+    );
+    const { stderr } = install(hangs.file, '--health-seconds', '10');
+    expect(stderr).toMatch(/does not work here, techtemp-device: it is activating, after 10 s/);
+    expect(linked('current')).toBe(before);
+    untilStatus(/taken\)/);
+  });
+
+  test('and one that says it is ready and never publishes, with the words of what was missing', () => {
+    first();
+    const before = linked('current');
+    const silent = bundles.vary('silent', (folder) =>
+      onRun(
+        folder,
+        `const { createRequire } = await import('node:module');
+         const { sendState } = createRequire(import.meta.url)('sd-notify');
+         sendState('READY=1');
+         sendState('STATUS=21.00 °C, 40.00 %RH; 127.0.0.1:1883 is away (nonsense); 7 buffered');
+         await new Promise(() => setInterval(() => {}, 1000));`,
+      ),
+    );
+    const { stderr } = install(silent.file, '--health-seconds', '10');
+    expect(stderr).toContain(
+      'measured, but the broker has not taken it: 21.00 °C, 40.00 %RH; 127.0.0.1:1883 is away (nonsense)',
+    );
+    expect(linked('current')).toBe(before);
+  });
+
+  test('an upgrade while the broker is away is kept: measured and kept is all that can be asked', () => {
+    first();
+    stopBroker();
+    untilStatus(/is away/);
+    const newer = bundles.vary('offline');
+    const { status: exit, stdout, stderr } = install(newer.file);
+    expect({ exit, stderr }).toEqual({ exit: 0, stderr: expect.not.stringContaining('failed') });
+    expect(stdout).toContain('measured and kept; the broker was away before too');
+    expect(linked('current')).toBe(newer.name);
+    startBroker();
+    untilStatus(/\([1-9]\d* taken\); 0 buffered/);
+  });
+
+  test('a first installation without a broker stays installed, and says what is wrong in the words of the doctor', () => {
+    stopBroker();
+    const { status: exit, stderr } = install(bundles.original, '--broker', '127.0.0.1', '--health-seconds', '10');
+    expect(exit).toBe(1);
+    expect(stderr).toMatch(
+      /TechTemp is installed, but techtemp-device does not work yet: measured, but the broker has not taken it/,
+    );
+    expect(stderr).toMatch(/FAIL +MQTT broker +127\.0\.0\.1 is there, but nothing listens on port 1883/);
+    expect(system.sh('systemctl is-active techtemp-device')).toBe('active\n');
+    startBroker();
+    untilStatus(/taken\)/);
+    expect(install(bundles.original).status).toBe(0);
+  });
+
+  test('--rollback goes back, and once more forward again', () => {
+    first();
+    const older = linked('current');
+    const newer = bundles.vary('forward');
+    install(newer.file);
+    const { status: exit, stdout } = rollBack();
+    expect(stdout).toContain(`TechTemp ${older} runs again`);
+    expect(exit).toBe(0);
+    expect([linked('current'), linked('previous')]).toEqual([older, newer.name]);
+    untilStatus(/taken\)/);
+    expect(rollBack().status).toBe(0);
+    expect([linked('current'), linked('previous')]).toEqual([newer.name, older]);
+  });
+
+  test('--rollback without a release before says so and changes nothing', () => {
+    first();
+    const before = linked('current');
+    const { status: exit, stderr } = rollBack();
+    expect(exit).toBe(1);
+    expect(stderr).toContain('there is no release before');
+    expect(linked('current')).toBe(before);
+  });
+
+  test('three releases are kept, the current and the one before among them', () => {
+    first();
+    for (const id of ['one', 'two', 'three', 'four']) expect(install(bundles.vary(id).file).status).toBe(0);
+    const kept = system.sh('ls /opt/techtemp/releases').trim().split('\n');
+    expect(kept).toHaveLength(3);
+    expect(kept).toContain(linked('current'));
+    expect(kept).toContain(linked('previous'));
+    expect(linked('current')).toMatch(/-four$/);
+    expect(linked('previous')).toMatch(/-three$/);
+  });
+
+  const rollBack = (): RunResult => system.install(['--rollback', '--yes', '--health-seconds', '25'], { env: QUICK });
+  /** The folders of the journal: one epoch as long as nothing was lost or begun anew. */
+  const epochs = (): string => system.sh('cd /var/lib/techtemp/journal && find . -mindepth 1 -type d | sort');
+  const untilStatus = (wanted: RegExp): void => {
+    for (let tries = 0; !wanted.test(status()); tries += 1) {
+      if (tries > 150)
+        throw new Error(
+          `the status stays "${status()}": ${system.sh('tail -n 20 /run/fake-systemd/techtemp-device.service.log; pidof mosquitto || :')}`,
+        );
+      system.sh('sleep 0.2');
+    }
+  };
 });
+
+/** A release whose agent does something else when it is to run; every other command of it works. */
+function onRun(folder: string, code: string): void {
+  const file = join(folder, 'dist/techtemp-device.js');
+  const [shebang, ...rest] = readFileSync(file, 'utf8').split('\n');
+  writeFileSync(file, [shebang, `if (process.argv.includes('run')) { ${code} }`, ...rest].join('\n'));
+}

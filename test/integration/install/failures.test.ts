@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FreshSystem, freshSystem, freshSystemMissing, PROJECT } from '../../support/fresh-system.ts';
-import { inInstaller } from '../../support/installer-shell.ts';
+import { runSteps } from '../../support/install-steps.ts';
 
 const skipped = freshSystemMissing === undefined ? '' : ` (skipped: ${freshSystemMissing})`;
 
@@ -18,7 +18,7 @@ describe.skipIf(freshSystemMissing !== undefined)(`a step of the installer that 
 
   test('says what failed and what to do, and takes back what it had done, last things first', () => {
     const hosts = system.read('/etc/hosts');
-    const { status, stderr } = inInstaller(system, `${twoFiles}\nfail 'the third is not to be had' 'bring it'`);
+    const { status, stderr } = runSteps(system, `${twoFiles}\nfail 'the third is not to be had' 'bring it'`);
     expect(status).toBe(1);
     expect(stderr.trim().split('\n')).toEqual([
       'failed: the third is not to be had',
@@ -37,7 +37,7 @@ describe.skipIf(freshSystemMissing !== undefined)(`a step of the installer that 
 
   test('when nobody expected it, the command is named with its file and line', () => {
     system.write(`${PROJECT}/scripts/install/zz-test.sh`, 'broken_step() {\n  step "a step"\n  cat /nowhere\n}\n');
-    const { status, stderr } = inInstaller(system, `${twoFiles}\nbroken_step`);
+    const { status, stderr } = runSteps(system, `${twoFiles}\nbroken_step`);
     expect(status).toBe(1);
     expect(stderr).toContain('failed: a step: cat /nowhere (line 3 of zz-test.sh), exit 1');
     expect(stderr).toContain('undone: /etc/hosts is as it was');
@@ -49,7 +49,7 @@ describe.skipIf(freshSystemMissing !== undefined)(`a step of the installer that 
       'words=$(fail "no words" "find some")\necho went on',
       'fail "no words" "find some" | cat\necho went on',
     ]) {
-      const { status, stdout, stderr } = inInstaller(system, `${twoFiles}\n${script}`);
+      const { status, stdout, stderr } = runSteps(system, `${twoFiles}\n${script}`);
       expect(status).toBe(1);
       expect(stdout).not.toContain('went on');
       expect(stderr.match(/^failed: .*/gm)).toEqual(['failed: no words']);
@@ -59,19 +59,19 @@ describe.skipIf(freshSystemMissing !== undefined)(`a step of the installer that 
   });
 
   test('what is committed stays', () => {
-    const { stderr } = inInstaller(system, `${twoFiles}\ncommitted\nfail 'later'`);
+    const { stderr } = runSteps(system, `${twoFiles}\ncommitted\nfail 'later'`);
     expect(stderr).not.toContain('undone');
     expect(system.read('/etc/techtemp/new/file')).toBe('new\n');
   });
 
   test('what cannot be undone is named, and the rest is undone all the same', () => {
-    const { stderr } = inInstaller(system, `${twoFiles}\non_undo 'the impossible undone' false\nfail 'later'`);
+    const { stderr } = runSteps(system, `${twoFiles}\non_undo 'the impossible undone' false\nfail 'later'`);
     expect(stderr).toContain('could not be undone: the impossible undone');
     expect(stderr).toContain('undone: /etc/hosts is as it was');
   });
 
   test.each(['INT', 'TERM', 'HUP'])('a signal is a failure like another: SIG%s', (signal) => {
-    const { status, stderr } = inInstaller(system, `${twoFiles}\nkill -${signal} $$\necho went on`);
+    const { status, stderr } = runSteps(system, `${twoFiles}\nkill -${signal} $$\necho went on`);
     expect(status).toBeGreaterThan(128);
     expect(stderr).toContain('undone: /etc/hosts is as it was');
   });
@@ -79,7 +79,7 @@ describe.skipIf(freshSystemMissing !== undefined)(`a step of the installer that 
   test('nobody listens any more: the way back is walked to its end', () => {
     const hosts = system.read('/etc/hosts');
     const deaf = 'exec 1> >(true) 2>&1; wait $!';
-    inInstaller(system, `${twoFiles}\n${deaf}\nsay 'a word'\nrun touch /tmp/on`);
+    runSteps(system, `${twoFiles}\n${deaf}\nsay 'a word'\nrun touch /tmp/on`);
     expect(system.read('/tmp/on')).toBeUndefined();
     expect(system.read('/etc/hosts')).toBe(hosts);
     expect(system.read('/var/lib/techtemp-install/install.log')).toContain('undone: /etc/hosts is as it was');
@@ -87,14 +87,14 @@ describe.skipIf(freshSystemMissing !== undefined)(`a step of the installer that 
 
   test('nothing is left in /tmp and /run, whether it succeeds or fails', () => {
     for (const end of [':', 'false', 'fail x', 'exit 3']) {
-      inInstaller(system, `${twoFiles}\n${end}`);
+      runSteps(system, `${twoFiles}\n${end}`);
       expect(system.sh('ls /tmp /run | grep techtemp || :')).toBe('');
     }
   });
 
   test('a file is written whole or not at all, and only when it differs in content, mode or owner', () => {
     const write = (mode: string): string =>
-      inInstaller(system, `install_file /etc/x ${mode} root:root <<<'one' && echo written || echo same`).stdout;
+      runSteps(system, `install_file /etc/x ${mode} root:root <<<'one' && echo written || echo same`).stdout;
     expect(write('0644')).toContain('written');
     expect(write('0644')).toBe('same\n');
     expect(write('0600')).toContain('written');
@@ -107,7 +107,7 @@ describe.skipIf(freshSystemMissing !== undefined)(`a step of the installer that 
     system.sh(
       'mkdir /mnt/small; mount -t tmpfs -o size=16k tmpfs /mnt/small; echo before >/mnt/small/x; head -c 12000 /dev/zero >/mnt/small/y',
     );
-    const { status, stderr } = inInstaller(
+    const { status, stderr } = runSteps(
       system,
       `head -c 20000 /dev/zero | install_file /mnt/small/x 0644 root:root || :`,
     );
@@ -118,9 +118,9 @@ describe.skipIf(freshSystemMissing !== undefined)(`a step of the installer that 
 
   test('a second run beside the first is refused', () => {
     const script = `one_at_a_time; bash -c 'flock -n /run/lock/techtemp-install.lock true' && echo free || echo taken`;
-    expect(inInstaller(system, script).stdout).toBe('taken\n');
+    expect(runSteps(system, script).stdout).toBe('taken\n');
     const both = `flock /run/lock/techtemp-install.lock sleep 2 & sleep 0.5; one_at_a_time; echo went on`;
-    const { status, stdout, stderr } = inInstaller(system, both);
+    const { status, stdout, stderr } = runSteps(system, both);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toContain('another run of this script is at work');
   });

@@ -83,6 +83,11 @@ describe('units that run as root', () => {
     for (const unit of asRoot) {
       expect(settings(unit, 'NoNewPrivileges')).toEqual(['yes']);
       expect(settings(unit, 'ProtectHome')).toEqual(['yes']);
+      expect(settings(unit, 'ProtectSystem')).toEqual(['strict']);
+      // Neither reads everything, loads modules nor administers the network or the system.
+      expect(settings(unit, 'CapabilityBoundingSet').join(' ')).not.toMatch(
+        /SYS_ADMIN|SYS_MODULE|SYS_PTRACE|NET_ADMIN/,
+      );
     }
   });
 });

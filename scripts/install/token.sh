@@ -24,7 +24,6 @@ create_token() {
   # Not through detail(): the secret must not stand in the log.
   printf '    %s\n' 'Whoever changes rooms or devices from another machine needs this token. It is shown this once:' '' "    $secret" ''
   log_line 'made a token for the API and showed it'
-  detail "the API and the dashboard: $(server_url)"
 }
 
 # server_command ARGUMENT...: techtemp-server as the running service would run it. Its record lies in a folder that nobody but root
@@ -44,18 +43,4 @@ server_command() {
     setpriv --reuid="${ids[0]}" --regid="${ids[1]}" --groups="$(getent group techtemp | cut -d : -f 3)" -- \
     env -i -C / PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 "STATE_DIRECTORY=/var/lib/techtemp-$(server_name)" \
     node "$INSTALL_DIR/current/dist/techtemp-server.js" "$@" --config "$(server_config)" 2>&1 </dev/null
-}
-
-# Where the server of this run answers, as seen from this machine, or from the network where it listens there.
-server_url() {
-  local file host port scheme=http
-  file=$(server_config)
-  host=$(ini_get "$file" http host) || host=127.0.0.1
-  port=$(ini_get "$file" http port) || port=$FIRST_HTTP_PORT
-  ! ini_get "$file" http tls_cert_file >/dev/null || scheme=https
-  case $host in
-  0.0.0.0 | ::) host=$(hostname -I 2>/dev/null | cut -d ' ' -f 1) ;;
-  esac
-  case $host in '') host=$(hostname) ;; *:*) host="[$host]" ;; esac
-  printf '%s://%s:%s/' "$scheme" "$host" "$port"
 }

@@ -119,6 +119,8 @@ one_at_a_time() {
 
 open_log() {
   [ -z "${DRY_RUN-}" ] || return 0
+  # An examination leaves nothing behind where nothing is installed.
+  [ "$ACTION" != check ] || [ -d "$RECORD_DIR" ] || return 0
   mkdir -p "$RECORD_DIR"
   (umask 077 && : >>"$LOG_FILE")
   LOG_OPEN=$LOG_FILE

@@ -10,6 +10,7 @@ confirm_purge() {
     warn "$waiting readings have not been delivered yet; sudo techtemp-device journal export --unreleased -o FILE keeps them"
   fi
   data_places | while read -r place; do detail "$place"; done
+  tell_data_elsewhere
   [ -z "${DRY_RUN-}" ] || return 0
   confirm 'Remove all of that for ever?' ||
     fail '--purge was not confirmed; nothing was removed' 'without a terminal: --uninstall --purge --yes'
@@ -27,7 +28,6 @@ data_places() {
 
 purge_data() {
   step 'data, settings and packages'
-  warn_of_data_elsewhere
   remove_lines
   local place
   data_places | while read -r place; do [ "$place" = "$CONFIG_DIR" ] || remove_data "$place"; done
@@ -48,13 +48,13 @@ remove_data() {
 }
 
 # What the settings keep in a place of the owner's choice is the owner's to remove.
-warn_of_data_elsewhere() {
-  local file path
+tell_data_elsewhere() {
+  local file path key
   for file in "$CONFIG_DIR"/*.conf; do
     [ -e "$file" ] || continue
     for key in 'journal path' 'store path'; do
       # shellcheck disable=SC2086 # section and key
-      if path=$(ini_get "$file" $key) && [ -n "$path" ] && [ -e "$path" ]; then detail "$path stays: $file had named it"; fi
+      if path=$(ini_get "$file" $key) && [ -n "$path" ] && [ -e "$path" ]; then detail "not $path: $file names it, and it is yours to remove"; fi
     done
   done
 }

@@ -5,14 +5,10 @@ import { type FreshSystem, PROJECT, type RunOptions, type RunResult } from './fr
 
 /** What bootstrap-pi.sh does before its first step, and then only what is asked for. */
 const PREAMBLE = `set -euo pipefail
+source <(sed '$d' ${PROJECT}/bootstrap-pi.sh)
 PROJECT_DIR=${PROJECT}
-export LC_ALL=C.UTF-8
-umask 022
-shopt -s lastpipe
-source "$PROJECT_DIR/scripts/install/lib.sh"
-for file in "$PROJECT_DIR"/scripts/install/*.sh; do source "$file"; done
-mapfile -d '' -t arguments
-parse_options "\${arguments[@]}"
+load_modules
+parse_options "$@"
 catch_failures
 open_log
 `;
@@ -24,8 +20,7 @@ export interface StepOptions extends RunOptions {
 
 /** Single steps of the installer, in a shell of their own: `script` calls them. */
 export function runSteps(system: FreshSystem, script: string, { args = [], ...options }: StepOptions = {}): RunResult {
-  const input = args.map((arg) => `${arg}\0`).join('');
-  return system.run('bash', ['-c', PREAMBLE + script], { ...options, input });
+  return system.run('bash', ['-c', PREAMBLE + script, 'steps', ...args], options);
 }
 
 /** Puts the program of today's sources where the release has it; tests do not build the project. */

@@ -80,7 +80,7 @@ install_node() {
 
 # NodeSource's repository for nodejs alone, in files of its own; nothing else is ever taken from there.
 add_nodesource() {
-  local major=24 key=/etc/apt/keyrings/techtemp-nodesource.asc list=/etc/apt/sources.list.d/techtemp-nodesource.sources draft host
+  local major=24 key=/etc/apt/keyrings/techtemp-nodesource.asc list=/etc/apt/sources.list.d/techtemp-nodesource.sources draft
   [ -z "$SKIP_APT" ] || fail "Node.js $NODE_MINIMUM or newer is missing, and --skip-apt was given" 'install it; then run this again'
   if [ -n "$ARMV6" ]; then
     fail "nobody makes packages of Node.js $NODE_MINIMUM for ARMv6 but Raspberry Pi OS 13 (Trixie)" 'install that, 32 bit, and run this again'
@@ -93,8 +93,7 @@ add_nodesource() {
     fail "Node.js $NODE_MINIMUM or newer is missing, and the repository was not agreed to" \
       '--yes agrees to it; or install Node.js yourself and run this again'
   install_packages ca-certificates
-  draft=$SCRATCH/nodesource.asc host=${NODESOURCE#*://}
-  host=${host%%[/:]*}
+  draft=$SCRATCH/nodesource.asc
   # apt's own fetcher: curl need not be there, and a proxy of apt's holds for it too.
   run /usr/lib/apt/apt-helper download-file "$NODESOURCE/gpgkey/nodesource-repo.gpg.key" "$draft" ||
     fail "the key of $NODESOURCE could not be fetched: $(package_obstacle)" 'run this again when it can; or install Node.js yourself'
@@ -112,11 +111,11 @@ Signed-By: $key
 END
   install_file /etc/apt/preferences.d/techtemp-nodesource 0644 root:root <<END || :
 Package: nodejs
-Pin: origin "$host"
+Pin: release n=nodistro
 Pin-Priority: 600
 
 Package: *
-Pin: origin "$host"
+Pin: release n=nodistro
 Pin-Priority: -1
 END
   # Only this list: others, that may be broken, are none of our business here.

@@ -114,7 +114,8 @@ examine_clock() {
 }
 is_synchronized() { [ "$(timedatectl show -p NTPSynchronized --value 2>/dev/null)" = yes ]; }
 newest_known_time() {
-  stat -c %Y "$PROJECT_DIR/package.json" /var/lib/dpkg/status /var/lib/systemd/timesync/clock /etc/os-release 2>/dev/null | sort -n | tail -n 1
+  # Not every system has all of these.
+  { stat -c %Y "$PROJECT_DIR/package.json" /var/lib/dpkg/status /var/lib/systemd/timesync/clock /etc/os-release 2>/dev/null || :; } | sort -n | tail -n 1
 }
 
 examine_packages() {

@@ -39,7 +39,7 @@ server_command() {
   fi
   mapfile -t ids < <(awk '$1 == "Uid:" || $1 == "Gid:" { print $3 }' "/proc/$pid/status")
   # The configuration is for the group techtemp.
-  nsenter --target "$pid" --mount -- \
+  nsenter --target "$pid" --mount --root -- \
     setpriv --reuid="${ids[0]}" --regid="${ids[1]}" --groups="$(getent group techtemp | cut -d : -f 3)" -- \
     env -i -C / PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 "STATE_DIRECTORY=/var/lib/techtemp-$(server_name)" \
     node "$INSTALL_DIR/current/dist/techtemp-server.js" "$@" --config "$(server_config)" 2>&1 </dev/null

@@ -97,19 +97,26 @@ remove_packages() {
   while read -r name; do
     if is_installed "$name"; then ours+=("$name"); else forget package "$name"; fi
   done < <(manifest_list package)
-  for name in "${ours[@]}"; do
-    others=$(apt-get -s purge "$name" 2>/dev/null | sed -n 's/^\(Purg\|Remv\) \([^ ]*\).*/\2/p' | grep -vxF "$(printf '%s\n' "${ours[@]}")" | paste -sd ' ') || :
-    if [ -n "$others" ]; then
-      detail "the package $name stays: $others would go with it"
-      forget package "$name"
-    else
-      removable+=("$name")
-    fi
-  done
+  [ "${#ours[@]}" -gt 0 ] || return 0
+  removable=("${ours[@]}")
+  # One by one only where somebody needs one of them: asking apt takes seconds on a small Pi.
+  if [ -n "$(would_go_too "${ours[@]}")" ]; then
+    removable=()
+    for name in "${ours[@]}"; do
+      others=$(would_go_too "$name")
+      if [ -n "$others" ]; then detail "the package $name stays: $others would go with it"; else removable+=("$name"); fi
+    done
+  fi
   [ "${#removable[@]}" -gt 0 ] || return 0
   apt purge "${removable[@]}" || fail "apt could not remove ${removable[*]}" 'see the lines above'
   for name in "${removable[@]}"; do forget package "$name"; done
   changed "removed the packages ${removable[*]}; apt autoremove takes what came with them"
+}
+
+# would_go_too NAME...: packages that are not in the list `ours` of the caller.
+would_go_too() {
+  apt-get -s purge "$@" 2>/dev/null | sed -n 's/^\(Purg\|Remv\) \([^ ]*\).*/\2/p' |
+    grep -vxF "$(printf '%s\n' "${ours[@]}")" | paste -sd ' ' || :
 }
 
 # The group i2c belongs to the system from the day on which it is there: others measure too.

@@ -15,7 +15,8 @@ run_remotely() {
   connect
   on_undo "the connection to $TARGET closed" close_connection "$host"
   find_way_to_root
-  REMOTE_FOLDER=$(there -n 'umask 077; mktemp -d') || fail "no temporary folder could be made on $TARGET" 'is its disk full?'
+  { REMOTE_FOLDER=$(there -n "$host" 'umask 077; mktemp -d') && [[ $REMOTE_FOLDER == /*/tmp.?????????? ]]; } ||
+    fail "no temporary folder could be made on $TARGET${REMOTE_FOLDER:+: $REMOTE_FOLDER}" 'is its disk full? does its shell say something at the start?'
   on_undo "$REMOTE_FOLDER on $TARGET removed" remove_remote_folder "$host" "$REMOTE_FOLDER"
   send_project
   run_there || status=$?

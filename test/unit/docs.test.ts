@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -77,6 +78,27 @@ describe('the operating guide', () => {
     const named = distinct(calls.flatMap((call) => found(call, /\s(--[a-z-]+)/g)));
     expect(named.length).toBeGreaterThan(20);
     expect(named.filter((option) => !known.has(option))).toEqual([]);
+  });
+
+  it('shows calls of bootstrap-pi.sh that it accepts', () => {
+    const blocks = [...guide.matchAll(/```sh\n([^]*?)```/g)].map((match) => match[1] ?? '').join('\n');
+    const calls = [...blocks.replaceAll('\\\n', ' ').matchAll(/bootstrap-pi\.sh([^\n;&|<]*)/g)].map((match) =>
+      (match[1] ?? '').replace(/\s#.*/, ''),
+    );
+    expect(calls.length).toBeGreaterThan(20);
+    // The options are judged and nothing is done. Files that a reader would have are taken for present.
+    const judge = [
+      'set -euo pipefail; PROJECT_DIR=$PWD',
+      'source scripts/install/lib.sh; for file in scripts/install/*.sh; do source "$file"; done',
+      'need_file() { :; }; host=bedroom.local name=aht20-f49c53 room=Bedroom',
+      'while IFS= read -r words; do',
+      '  said=$( (eval "parse_options $words") 2>&1 </dev/null) || printf "%s: %s\\n" "$words" "$said"',
+      'done',
+    ].join('\n');
+    const input = `${[...calls, '--role gardener'].join('\n')}\n`;
+    const { stdout } = spawnSync('bash', ['-c', judge], { cwd: root, encoding: 'utf8', input });
+    // The last one shows that a wrong call would be seen.
+    expect(stdout).toMatch(/^--role gardener: refused/);
   });
 
   it('names no option that nobody has', () => {

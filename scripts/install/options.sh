@@ -182,15 +182,18 @@ finish_options() {
 
 # Without a word about roles a machine keeps those it has; a new one becomes a device.
 keep_roles() {
-  local unit
+  local unit instance=''
   # What another machine is, it decides itself.
   if [ -n "$TARGET" ]; then ROLE_DEVICE=1 && return; fi
   for unit in $(manifest_list unit); do
     case $unit in
     *techtemp-device.service) ROLE_DEVICE=1 ;;
     *techtemp-server.service) ROLE_SERVER=1 ;;
+    *techtemp-server@?*.service) instance=${unit#*@} instance=${instance%.service} ;;
     esac
   done
+  # A further instance alone, without the first.
+  if [ -z "$ROLE_SERVER" ] && [ -n "$instance" ]; then ROLE_SERVER=1 INSTANCE=${INSTANCE:-$instance}; fi
   if [ -z "$ROLE_SERVER" ]; then ROLE_DEVICE=1; fi
 }
 

@@ -51,7 +51,8 @@ connect() {
   *) fail "$TARGET can not be reached: $words" 'is it switched on, and ssh with it (sudo raspi-config, Interface Options)?' ;;
   esac
 }
-close_connection() { ssh -o "ControlPath=$SCRATCH/%C" -O exit "$1"; }
+# Where ssh was told not to share connections there is none to close.
+close_connection() { ssh -o "ControlPath=$SCRATCH/%C" -O exit "$1" || :; }
 # Only what mktemp has made.
 remove_remote_folder() {
   case $2 in /*/tmp.??????????) there -n "$1" "rm -rf $2 || sudo -n rm -rf $2" ;; *) return 1 ;; esac

@@ -126,6 +126,8 @@ describe.skipIf(freshSystemMissing !== undefined)(`the installer's options${skip
     expect(`${parsed([], 'ROLE_DEVICE')} ${parsed([], 'ROLE_SERVER')}`).toBe(' 1');
     system.write('/var/lib/techtemp-install/manifest', 'unit techtemp-server.service\nunit techtemp-device.service\n');
     expect(`${parsed([], 'ROLE_DEVICE')} ${parsed([], 'ROLE_SERVER')}`).toBe('1 1');
+    system.write('/var/lib/techtemp-install/manifest', 'unit techtemp-server@staging.service\n');
+    expect(`${parsed([], 'ROLE_DEVICE')}/${parsed([], 'ROLE_SERVER')}/${parsed([], 'INSTANCE')}`).toBe('/1/staging');
     system.sh('rm -r /var/lib/techtemp-install');
   });
 

@@ -146,10 +146,10 @@ run() {
   return "$status"
 }
 
-# changed WORDS: counts towards "nothing changed".
+# changed WORDS: counts towards "nothing changed". A dry run has printed the command, and has done nothing to report.
 changed() {
   CHANGES=$((CHANGES + 1))
-  detail "$1"
+  [ -n "${DRY_RUN-}" ] || detail "$1"
 }
 
 # install_file DEST MODE OWNER < content: writes it, whole or not at all, when content, mode or owner differ. Returns 0 when

@@ -98,10 +98,10 @@ take_free_port() {
 
 start_trial() {
   local log=$TRIAL/log pid status=0 waited
+  # Made here: the other process may come to open it only after the first look.
+  : >"$log"
   # Whoever interrupts the installer does not leave it running.
   timeout "$TRIAL_SECONDS" setpriv --reuid="$MOSQUITTO_USER" --regid="$MOSQUITTO_USER" --init-groups \
-    # Made here: the other process may come to open it only after the first look.
-    : >"$log"
     mosquitto -c "$TRIAL/copy/mosquitto.conf" >>"$log" 2>&1 &
   pid=$!
   for ((waited = 0; waited < 100; waited++)); do

@@ -11,6 +11,7 @@ summary() {
   if [ "$CHANGES" = 0 ]; then say 'Nothing changed.'; else say "TechTemp${RELEASE_NAME:+ $RELEASE_NAME} is installed."; fi
   [ -z "${ROLE_DEVICE-}" ] || summarise_device
   [ -z "${ROLE_SERVER-}" ] || summarise_server
+  ! broker_is_ours || summarise_broker "$script"
   say ''
   say 'Later'
   hint 'examine it' "sudo $script --check"
@@ -63,6 +64,18 @@ summarise_server() {
   hint '' "sudo systemctl reload $name puts them in force, or says why not"
   hint 'log' "sudo journalctl -u $name -f"
   hint 'the doctor' "sudo techtemp-server check${INSTANCE:+ --config $config}"
+}
+
+summarise_broker() {
+  local port secret=$CREDENTIAL_DIR/techtemp-server.mqtt-password
+  port=$(sed -n 's/^listener  *\([0-9]*\).*/\1/p' "$MOSQUITTO_DIR/conf.d/techtemp-listener.conf" | head -n 1)
+  say ''
+  say 'Broker'
+  hint 'a further device' "sudo $1 --add-device UID"
+  hint 'Home Assistant' "sudo $1 --add-reader homeassistant"
+  [ ! -e "$secret" ] ||
+    hint 'watch all' "mosquitto_sub -p $port -u techtemp-server -P \"\$(sudo cat $secret)\" -t 'home/+/sensors/+/reading' -v"
+  hint 'log' 'sudo journalctl -u mosquitto, and /var/log/mosquitto/mosquitto.log'
 }
 
 setting_or() { ini_get "$1" "$2" "$3" 2>/dev/null || printf '%s\n' "$4"; }

@@ -205,7 +205,7 @@ finish_pending() {
     return_to_old
   elif watch_units; then
     commit_release
-    say "$RELEASE_NAME works: ${WORDS[${AWAITED[0]}]}"
+    say "$RELEASE_NAME works: ${WORDS[${AWAITED[-1]}]}"
   else
     keep_last_words "$UNWELL"
     refuse_release "${UNWELL%.service}: $WHY"

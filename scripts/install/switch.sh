@@ -25,19 +25,33 @@ switch_release() {
   fi
   if [ -n "$RELEASE_IS_NEW" ]; then take_release; fi
   for unit in "${AWAITED[@]}"; do
+    if [ "$unit" = techtemp-device.service ] && [ "${WAS[$unit]}" = stopped ]; then await_new_server; fi
     # Not waited for: how long a start may take is judged below, also for one that hangs.
     run systemctl restart --no-block "$unit" || fail "$unit could not be started" "systemctl status $unit"
     changed "$unit starts with $RELEASE_NAME"
   done
 }
 
-# Services of ours on this machine: those of earlier runs and those of this one.
+# A device that has not met a server yet may forget a reading when the broker has taken it, and a broker passes it on only to those
+# it knows. So where both are new, the server signs in first; one that can't must not keep the device from measuring.
+await_new_server() {
+  local limit=$((SECONDS + HEALTH_SECONDS)) text
+  [ -z "$DRY_RUN" ] && [ "${WAS[techtemp-server.service]-}" = stopped ] || return 0
+  while [ "$SECONDS" -lt "$limit" ] && is_running techtemp-server.service &&
+    [ "$(unit_fact techtemp-server.service NRestarts)" = 0 ]; do
+    text=$(unit_fact techtemp-server.service StatusText)
+    case $text in 'connected to '* | *' is away '*) return 0 ;; esac
+    sleep "$POLL_SECONDS"
+  done
+}
+
+# Services of ours on this machine: those of earlier runs and those of this one; servers before the device.
 concerned_units() {
   {
     manifest_list unit | grep -E '^techtemp-(device|server(@[^.]+)?)\.service$' || :
     [ -z "$ROLE_DEVICE" ] || echo techtemp-device.service
     [ -z "$ROLE_SERVER" ] || server_unit
-  } | sort -u
+  } | sort -ru
 }
 use_installed_roles() {
   if manifest_list unit | grep -xF techtemp-device.service >/dev/null; then ROLE_DEVICE=1; fi
@@ -113,7 +127,7 @@ write_pending() {
   [ -z "$DRY_RUN" ] || return 0
   { {
     printf 'old %s\nnew %s\nseconds %s\n' "$OLD_RELEASE" "$RELEASE_NAME" "$HEALTH_SECONDS"
-    for unit in "${AWAITED[@]}"; do printf 'unit %s %s\n' "$unit" "${WAS[$unit]}"; done
+    for unit in "${AWAITED[@]}"; do printf 'unit %s %s\n' "$unit" "${WAS[$unit]:-stopped}"; done
   } >"$PENDING.new" && sync "$PENDING.new" && mv -f "$PENDING.new" "$PENDING" && sync -f "$RECORD_DIR"; } ||
     fail "$PENDING could not be written" "$(room_words "$RECORD_DIR")"
 }

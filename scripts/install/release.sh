@@ -132,7 +132,7 @@ smoke_test() {
   # shellcheck disable=SC2016 # the dollars are JavaScript's
   output=$(cd "$folder" && timeout 120 "$NODE_BIN" scripts/install/load-native.cjs "$(release_role)" 2>&1) || status=$?
   if [ "$status" != 0 ]; then
-    UNFIT=$(sed -n 's/^unfit \([^ ]*\).*/\1/p' <<<"$output")
+    UNFIT=$(sed -n 's/^unfit \([^ :]*\).*/\1/p' <<<"$output")
     SMOKE=$(sed -n 's/^unfit //p' <<<"$output" | head -n 1)
     SMOKE=${SMOKE:-$NODE_BIN ended with $status: $(tail -n 1 <<<"$output")}
     # Ended by a signal: code for another processor. Which one it was can't be said.

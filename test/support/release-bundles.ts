@@ -13,8 +13,15 @@ export interface Bundles {
   readonly folder: string;
   /** The archive of the project as it is, of this machine's variant, for a device alone. */
   readonly original: string;
-  /** An archive of another release: the same but for what `edit` does to its folder. @returns its file and its name */
-  vary(id: string, edit?: (folder: string) => void): { readonly file: string; readonly name: string };
+  /**
+   * An archive of another release: the same but for what `edit` does to its folder, and for what `damage` does after its checksums
+   * have been taken. @returns its file and its name
+   */
+  vary(
+    id: string,
+    edit?: (folder: string) => void,
+    damage?: (folder: string) => void,
+  ): { readonly file: string; readonly name: string };
   remove(): void;
 }
 
@@ -24,7 +31,7 @@ export function makeBundles(): Bundles {
   return {
     folder,
     original,
-    vary: (id, edit = () => undefined) => {
+    vary: (id, edit = () => undefined, damage = () => undefined) => {
       const draft = join(folder, `draft-${id}`);
       mkdirSync(draft);
       call('tar', ['-xzf', original, '-C', draft, '--strip-components=1']);
@@ -33,6 +40,7 @@ export function makeBundles(): Bundles {
       const release = readFileSync(join(draft, 'RELEASE'), 'utf8');
       writeFileSync(join(draft, 'RELEASE'), release.replace(/^name=.*$/m, `name=techtemp-${name}`));
       writeSums(draft);
+      damage(draft);
       return { file: pack(draft, name), name };
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
@@ -61,7 +69,10 @@ function writeSums(folder: string): void {
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .filter((file) => file !== 'SHA256SUMS')
     .sort();
-  const sum = (file: string): string => createHash('sha256').update(readFileSync(join(folder, file))).digest('hex');
+  const sum = (file: string): string =>
+    createHash('sha256')
+      .update(readFileSync(join(folder, file)))
+      .digest('hex');
   writeFileSync(join(folder, 'SHA256SUMS'), files.map((file) => `${sum(file)}  ${file}\n`).join(''));
 }
 

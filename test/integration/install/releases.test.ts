@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { emulatorMissing } from '../../support/emulator.ts';
@@ -12,7 +12,7 @@ const skipped = missing === undefined ? '' : ` (skipped: ${missing})`;
 const QUICK = { TECHTEMP_SETTLE_SECONDS: '2', TECHTEMP_POLL_SECONDS: '0.3' };
 const BROKER = 'listener 1883 127.0.0.1\nallow_anonymous true\n';
 
-describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeout: 180_000 }, () => {
+describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeout: 400_000 }, () => {
   let bundles: Bundles;
   let machine: FreshSystemWithSensor;
   let system: FreshSystem;
@@ -183,7 +183,52 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     expect(linked('previous')).toMatch(/-three$/);
   });
 
+  test('an upgrade that is cut off after its switch is finished by techtemp-commit, or by the next run', () => {
+    first();
+    const older = linked('current');
+    const newer = bundles.vary('cutoff');
+    cutOff(newer.file);
+    expect([linked('current'), linked('previous')]).toEqual([newer.name, '']);
+    expect(system.read('/var/lib/techtemp-install/pending')).toContain(`old ${older}\n`);
+    system.run('/opt/techtemp/current/systemd/techtemp-commit', [], { env: QUICK });
+    expect(system.read('/var/lib/techtemp-install/pending')).toBeUndefined();
+    expect([linked('current'), linked('previous')]).toEqual([newer.name, older]);
+
+    const next = bundles.vary('cutoff2');
+    cutOff(next.file);
+    expect(install(next.file).status).toBe(0);
+    expect(system.read('/var/lib/techtemp-install/pending')).toBeUndefined();
+    expect([linked('current'), linked('previous')]).toEqual([next.name, newer.name]);
+  });
+
+  test('a release that does not work and was cut off is left by techtemp-commit, with the unit files of the one before', () => {
+    first();
+    const older = linked('current');
+    const unit = system.read('/etc/systemd/system/techtemp-device.service');
+    const broken = bundles.vary('cutcrash', (folder) => {
+      onRun(folder, 'process.exit(3);');
+      appendFileSync(join(folder, 'systemd/techtemp-device.service'), '# newer\n');
+    });
+    cutOff(broken.file);
+    expect(linked('current')).toBe(broken.name);
+    expect(system.read('/etc/systemd/system/techtemp-device.service')).not.toBe(unit);
+    const { stdout } = system.run('/opt/techtemp/current/systemd/techtemp-commit', [], { env: QUICK });
+    expect(stdout).toContain(`${older} runs again`);
+    expect(linked('current')).toBe(older);
+    expect(system.read('/etc/systemd/system/techtemp-device.service')).toBe(unit);
+    expect(system.read('/var/lib/techtemp-install/refused-releases')).toContain(`${broken.name} `);
+    expect(system.read('/var/lib/techtemp-install/pending')).toBeUndefined();
+    untilStatus(/taken\)/);
+  });
+
   const rollBack = (): RunResult => system.install(['--rollback', '--yes', '--health-seconds', '25'], { env: QUICK });
+  /** As a power cut or a lost connection does, right after the services were told to start again. */
+  const cutOff = (file: string): void => {
+    system.write('/tmp/cut', `set -T\ntrap '[ "$BASH_COMMAND" != watch_units ] || kill -9 $BASHPID' DEBUG\n`);
+    const args = ['--yes', '--skip-apt', '--no-watchdog', '--bundle', file, '--health-seconds', '25'];
+    const { status: exit, stderr } = system.install(args, { env: { ...QUICK, BASH_ENV: '/tmp/cut' } });
+    if (exit !== null) throw new Error(`it was not cut off, but ended with ${exit}: ${stderr}`);
+  };
   /** The folders of the journal: one epoch as long as nothing was lost or begun anew. */
   const epochs = (): string => system.sh('cd /var/lib/techtemp/journal && find . -mindepth 1 -type d | sort');
   const untilStatus = (wanted: RegExp): void => {

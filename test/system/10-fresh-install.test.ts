@@ -53,7 +53,7 @@ test('one command installs device, server and broker, and a reading comes out of
   const reading = await recorder.nextReading();
   expect(reading.temperatureCelsius).toBeGreaterThan(-40);
   expect(Math.abs(reading.tsMs - Date.now())).toBeLessThan(120_000);
-  await watch.prove('fresh installation');
+  await watch.prove('fresh installation', { isStrict: true });
 });
 
 test('a second run changes nothing, says so, and restarts nothing', async () => {

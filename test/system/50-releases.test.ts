@@ -46,8 +46,8 @@ test('an upgrade keeps configuration, journal and identity, and loses nothing', 
   const { status, stdout } = await bootstrap(target, second, [...OPTIONS, ...HEALTH]);
   noteTranscript(target, 'upgrade', stdout);
   expect(status, stdout).toBe(0);
-  expect(await current()).toBe(second.name);
-  expect(await previous()).toBe(bundle.name);
+  expect(await current()).toBe(second.release);
+  expect(await previous()).toBe(bundle.release);
   expect(await kept()).toBe(before);
   await recorder.nextReading();
   await watch.prove('upgrade');
@@ -75,7 +75,7 @@ test('a release that failed here is not tried again without being asked to', asy
   const { status, stdout } = await bootstrap(target, broken, [...OPTIONS, ...HEALTH]);
   expect(status, stdout).not.toBe(0);
   expect(stdout).toContain('--force');
-  expect(await current()).toBe(second.name);
+  expect(await current()).toBe(second.release);
   expect(await target.property(DEVICE, 'MainPID')).toBe(pid);
 });
 
@@ -87,7 +87,7 @@ test('an upgrade while the broker is away is no reason to go back', async () => 
     const options = OPTIONS.filter((option) => option !== '--with-broker');
     const { status, stdout } = await bootstrap(target, third, [...options, ...HEALTH]);
     expect(status, stdout).toBe(0);
-    expect(await current()).toBe(third.name);
+    expect(await current()).toBe(third.release);
   } finally {
     await target.sh('systemctl start mosquitto');
   }
@@ -117,7 +117,7 @@ describe(title('a plug that can be pulled', { POWER_CUT: hooks.powerCut, BOOT: h
     const words = [...OPTIONS, '--health-seconds', '600'].map((word) => `'${word}'`).join(' ');
     const upgrade = target.try(`cd / && ${folder}/bootstrap-pi.sh ${words} </dev/null`, { limitMs: INSTALL_LIMIT_MS });
     upgrade.catch(() => undefined);
-    await target.until('the switch', async () => (await current()) === broken.name, 300_000);
+    await target.until('the switch', async () => (await current()) === broken.release, 300_000);
     await sleep(1_000);
     await target.powerCut();
     await upgrade.catch(() => undefined);

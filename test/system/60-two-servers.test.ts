@@ -21,7 +21,14 @@ afterAll(async () => {
 test('a second server stands beside the first: own configuration, record, port and name at the broker, no receipts', async () => {
   const watch = new Watch(target);
   const production = await target.property(SERVER, 'MainPID');
-  const { status, stdout } = await bootstrap(target, bundle, ['--yes', '--role', 'server', '--instance', 'staging']);
+  const { status, stdout } = await bootstrap(target, bundle, [
+    '--yes',
+    '--role',
+    'server',
+    '--instance',
+    'staging',
+    '--with-broker',
+  ]);
   expect(status, stdout).toBe(0);
   expect(await target.isActive(STAGING)).toBe(true);
   expect(await target.property(SERVER, 'MainPID')).toBe(production);

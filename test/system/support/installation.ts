@@ -20,21 +20,24 @@ export const OPTIONS = [
   ...['--room', 'Test room', '--interval', '300'],
 ];
 
-/** An unpacked bundle here, of which variants can be made. */
+/** A bundle here. */
 export interface Bundle {
   readonly file: string;
+  /** Of its folder. */
   readonly name: string;
+  /** As it is called once it is installed. */
+  readonly release: string;
 }
 
 /** The bundle of this state of the project. */
 export function makeBundle(target: Target): Bundle {
   const given = target.settings.bundle;
-  if (given !== undefined) return { file: given, name: nameOf(given) };
+  if (given !== undefined) return bundleOf(given);
   const out = mkdtempSync(join(tmpdir(), 'techtemp-bundle-'));
   execFileSync('npm', ['run', '--silent', 'bundle', '--', '--out', out], { cwd: PROJECT, stdio: 'pipe' });
   const file = readdirSync(out).find((name) => name.endsWith('.tar.gz'));
   if (file === undefined) throw new Error('npm run bundle made no bundle');
-  return { file: join(out, file), name: nameOf(file) };
+  return bundleOf(join(out, file));
 }
 
 /** The same bundle as another release, with something changed in its folder. */
@@ -57,7 +60,7 @@ export function variantOf(bundle: Bundle, word: string, change: (folder: string)
   const file = join(work, `${name}.tar.gz`);
   execFileSync('tar', ['-czf', file, '--owner=0', '--group=0', '-C', work, name]);
   rmSync(folder, { recursive: true });
-  return { file, name };
+  return bundleOf(file);
 }
 
 export function edit(file: string, change: (text: string) => string): void {
@@ -119,8 +122,9 @@ async function isOurs(target: Target): Promise<boolean> {
   return (await target.try(`test -e ${OURS}`)).status === 0;
 }
 
-function nameOf(file: string): string {
-  return basename(file).replace(/\.tar\.gz$/, '');
+function bundleOf(file: string): Bundle {
+  const name = basename(file).replace(/\.tar\.gz$/, '');
+  return { file, name, release: name.replace(/^techtemp-/, '') };
 }
 
 function filesBelow(folder: string, below = ''): readonly string[] {

@@ -89,7 +89,12 @@ names_of() {
 install_certificates() {
   local file authority tls
   authority=$(authority_dir) tls=$(tls_dir)
-  if [ -z "${DRY_RUN-}" ]; then install -d -m 0700 "$authority" && install -d -m 0755 "$tls"; fi
+  if [ -z "${DRY_RUN-}" ]; then
+    install -d -m 0700 "$authority" || fail "the folder $authority could not be made"
+    install -d -m 0755 "$tls" || fail "the folder $tls could not be made"
+    manifest_add directory "$authority"
+    manifest_add directory "$tls"
+  fi
   for file in ca.key ca.crt; do
     [ ! -e "$BROKER_DRAFT/techtemp-authority/$file" ] || install_copy "$BROKER_DRAFT/techtemp-authority/$file" "$authority/$file" 0600 root:root || :
   done

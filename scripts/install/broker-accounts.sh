@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # what is set here is read by broker.sh and broker-probe.sh
 # Who may sign in at our broker: a password per device, server and reader. Passwords are random; the broker keeps their hashes,
 # the services of this machine get theirs as credentials that only root can read, and those of other machines are shown once.
 
@@ -98,4 +99,37 @@ password_in_use() {
     if file=$(ini_get "$config" mqtt password_file) && [ -n "$file" ]; then credential=$file; fi
   fi
   [ ! -r "$credential" ] || head -n 1 "$credential"
+}
+
+# The accounts of what is installed here and uses this broker: the password of a configuration that is there already stays.
+own_accounts() {
+  local config name
+  config=$CONFIG_DIR/device.conf
+  [ -e "$config" ] || config=${OLDER_CONFIG:-$config}
+  if [ -n "$ROLE_DEVICE" ] && [ -n "${DEVICE_UID-}" ] && uses_this_broker "$config" "$DEVICE_UID"; then
+    own_account device "$DEVICE_UID" "$config" techtemp.mqtt-password
+    DEVICE_ACCOUNT_PASSWORD=$ACCOUNT_PASSWORD
+  fi
+  config=$(server_config)
+  name=techtemp-$(server_name)
+  if [ -n "$ROLE_SERVER" ] && uses_this_broker "$config" "$name"; then
+    own_account server "$name" "$config" "$name.mqtt-password"
+    SERVER_BROKER_USER=$name SERVER_BROKER_PASSWORD=$ACCOUNT_PASSWORD
+  fi
+}
+
+# uses_this_broker CONFIG ACCOUNT. A configuration that names another broker is not turned round, unless --broker says so.
+uses_this_broker() {
+  local host user
+  if [ -n "$BROKER_HOST" ] || [ ! -e "$1" ]; then return 0; fi
+  host=$(ini_get "$1" mqtt broker_host) || host=''
+  user=$(ini_get "$1" mqtt username) || user=''
+  if is_this_machine "$host"; then
+    # An account of its owner's choice stays, unless --with-broker asks for ours.
+    [ -n "$WITH_BROKER" ] || [ -z "$user" ] || [ "$user" = "$2" ]
+    return
+  fi
+  [ -z "$WITH_BROKER" ] ||
+    warn "$1 names the broker $host and stays so; --broker localhost beside --with-broker turns it to the one of this machine"
+  return 1
 }

@@ -97,34 +97,6 @@ check_doors_are_free() {
   done
 }
 
-# The accounts of what is installed here and uses this broker: the password of a configuration that is there already stays.
-own_accounts() {
-  local config name
-  config=$CONFIG_DIR/device.conf
-  [ -e "$config" ] || config=${OLDER_CONFIG:-$config}
-  if [ -n "$ROLE_DEVICE" ] && [ -n "${DEVICE_UID-}" ] && uses_this_broker "$config"; then
-    own_account device "$DEVICE_UID" "$config" techtemp.mqtt-password
-    DEVICE_ACCOUNT_PASSWORD=$ACCOUNT_PASSWORD
-  fi
-  config=$(server_config)
-  if [ -n "$ROLE_SERVER" ] && uses_this_broker "$config"; then
-    name=techtemp-$(server_name)
-    own_account server "$name" "$config" "$name.mqtt-password"
-    SERVER_BROKER_USER=$name SERVER_BROKER_PASSWORD=$ACCOUNT_PASSWORD
-  fi
-}
-
-# A configuration that names another broker is not turned round, unless --broker says so.
-uses_this_broker() {
-  local host
-  if [ -n "$BROKER_HOST" ] || [ ! -e "$1" ]; then return 0; fi
-  host=$(ini_get "$1" mqtt broker_host) || host=''
-  if is_this_machine "$host"; then return 0; fi
-  [ -z "$WITH_BROKER" ] ||
-    warn "$1 names the broker $host and stays so; --broker localhost beside --with-broker turns it to the one of this machine"
-  return 1
-}
-
 draft_fragments() {
   local source=$PROJECT_DIR/config/mosquitto
   mkdir "$BROKER_DRAFT/conf.d"
@@ -148,7 +120,7 @@ is_as_written() { grep -xF -- "$(sha256sum "$1")" "$BROKER_SUMS" >/dev/null 2>&1
 # put_broker_in_force: where the drafts differ from what is there, they are tried and take their place. Then the broker is
 # probed, also when nothing differs: what an earlier run has left half-way shows itself.
 put_broker_in_force() {
-  local needs
+  local needs before=${#UNDO[@]}
   needs=$(needed_for_drafts)
   if [ -n "${DRY_RUN-}" ]; then
     install_drafts
@@ -174,8 +146,8 @@ put_broker_in_force() {
   esac
   probe_live || fail "the broker runs, but $PROBE_SAYS" "look at $(setting log_dest | sed 's/^file *//') and journalctl -u mosquitto"
   note_sums
-  # What serves other devices from now on is not taken away when a later step fails.
-  committed
+  # What serves other devices from now on is not taken away when a later step fails; what was done before it, is.
+  UNDO=("${UNDO[@]:0:before}")
 }
 
 # restart, reload or nothing. A reload opens no port and closes none.
@@ -230,7 +202,10 @@ note_sums() {
 # For the modules that write the configurations. Programs of this machine need no encryption to speak with each other.
 name_local_broker() {
   SERVER_BROKER_HOST='' SERVER_BROKER_PORT=''
-  if [ -n "$SERVER_BROKER_USER" ]; then SERVER_BROKER_HOST=localhost SERVER_BROKER_PORT=$PLAIN_PORT; fi
+  # In an upgrade without a word about the broker, a file that leads here already keeps its spelling.
+  if [ -n "$SERVER_BROKER_USER" ] && { [ -n "$WITH_BROKER" ] || [ ! -e "$(server_config)" ]; }; then
+    SERVER_BROKER_HOST=localhost SERVER_BROKER_PORT=$PLAIN_PORT
+  fi
   BROKER_TLS=''
   if [ -z "$DEVICE_ACCOUNT_PASSWORD" ]; then
     BROKER_HOST='' BROKER_PORT='' BROKER_USER='' BROKER_PASSWORD=''
@@ -238,5 +213,6 @@ name_local_broker() {
   fi
   [ -z "$BROKER_USER" ] || [ "$BROKER_USER" = "$DEVICE_UID" ] ||
     warn "the account of a device at this broker is its uid, $DEVICE_UID; --username $BROKER_USER is not used"
-  BROKER_HOST=localhost BROKER_PORT=$PLAIN_PORT BROKER_USER=$DEVICE_UID BROKER_PASSWORD=$DEVICE_ACCOUNT_PASSWORD
+  BROKER_USER=$DEVICE_UID BROKER_PASSWORD=$DEVICE_ACCOUNT_PASSWORD
+  if [ -n "$WITH_BROKER" ] || [ ! -e "$CONFIG_DIR/device.conf" ]; then BROKER_HOST=localhost BROKER_PORT=$PLAIN_PORT; fi
 }

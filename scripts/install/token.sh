@@ -6,7 +6,7 @@ create_token() {
   local made answer secret status=0 name
   name=$(server_name)
   made=$RECORD_DIR/token-made-$name
-  [ ! -e "$made" ] || return 0
+  if [ "$(cat "$made" 2>/dev/null || :)" = "$(record_id)" ]; then return 0; fi
   step "token for the API of the server${INSTANCE:+ $INSTANCE}"
   if [ -n "${DRY_RUN-}" ]; then
     detail "\$ techtemp-server token create installer --scope write"
@@ -19,12 +19,15 @@ create_token() {
     detail "later: sudo techtemp-server token create NAME --scope write"
     return 0
   fi
-  : >"$made"
+  record_id >"$made"
   CHANGES=$((CHANGES + 1))
   # Not through detail(): the secret must not stand in the log.
   printf '    %s\n' 'Whoever changes rooms or devices from another machine needs this token. It is shown this once:' '' "    $secret" ''
   log_line 'made a token for the API and showed it'
 }
+
+# Tells a record from the one that was there before a --purge. Never empty.
+record_id() { stat -L -c 'folder %i of %W' "/var/lib/techtemp-$(server_name)" 2>/dev/null || printf 'elsewhere\n'; }
 
 # server_command ARGUMENT...: techtemp-server as the running service would run it. Its record lies in a folder that nobody but root
 # and the user of its DynamicUser= can enter, and what root left in there would be closed to that user: so its user it is, and

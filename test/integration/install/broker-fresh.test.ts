@@ -164,5 +164,24 @@ describe.skipIf(freshSystemMissing !== undefined || !mosquittoInstalled)(
       expect(machine.succeed('provide_broker', ['--broker', '192.168.1.10']).stdout).toContain('CHANGES=0');
       expect(machine.succeed('provide_broker').stdout).toContain('wrote /etc/mosquitto/techtemp.acl');
     });
+
+    test('an upgrade keeps the spelling and the account of files that lead here already', () => {
+      machine.provide();
+      machine.system.sh(
+        `sed -i 's/^broker_host = localhost/broker_host = 127.0.0.1/; s/^username = .*/username = by-hand/' /etc/techtemp/device.conf /etc/techtemp/server.conf`,
+      );
+      const words = 'provide_broker; write_device_config; write_server_config';
+      expect(machine.succeed(words, ['--role', 'all']).stdout).toContain('CHANGES=0');
+      expect(machine.system.read('/etc/techtemp/device.conf')).toContain('username = by-hand');
+    });
+
+    test('what failed after the broker was set up takes nothing of the broker back, but all before it', () => {
+      machine.system.sh('rm -f /etc/mark');
+      const words = 'echo x | install_file /etc/mark 0644 root:root; provide_broker; fail "the next step" ""';
+      const { stderr } = machine.step(words, ['--with-broker']);
+      expect(stderr).toContain('undone: /etc/mark removed');
+      expect(stderr).not.toContain('Mosquitto runs as before');
+      expect(machine.system.read(LISTENER)).toBeDefined();
+    });
   },
 );

@@ -127,7 +127,7 @@ describe.skipIf(freshSystemMissing !== undefined || !mosquittoInstalled)(
       expect(machine.system.calls().some((call) => call.startsWith('systemctl start'))).toBe(false);
     });
 
-    test('bridges, plug-ins and its database are left out of the trial', () => {
+    test('the trial runs as the broker’s user, without bridges, plug-ins and its database', () => {
       machine.system.sh('mkdir -p /var/lib/mosquitto && chown mosquitto /var/lib/mosquitto');
       theirs(
         ...['listener 1883', 'allow_anonymous true', 'persistence_file theirs.db', 'autosave_interval 1'],
@@ -142,7 +142,7 @@ describe.skipIf(freshSystemMissing !== undefined || !mosquittoInstalled)(
       );
       machine.system.write(
         '/usr/sbin/mosquitto',
-        '#!/bin/bash\nfor file in "$2" $(dirname "$2")/*/*.conf; do cat "$file"; done >/tmp/tried\nexec /usr/sbin/mosquitto.real "$@"\n',
+        '#!/bin/bash\nid -un >/tmp/tried-as\nfor file in "$2" $(dirname "$2")/*/*.conf; do cat "$file"; done >/tmp/tried\nexec /usr/sbin/mosquitto.real "$@"\n',
         0o755,
       );
       const db = machine.system.sh('sha256sum /var/lib/mosquitto/theirs.db');
@@ -152,6 +152,7 @@ describe.skipIf(freshSystemMissing !== undefined || !mosquittoInstalled)(
       expect(tried.filter((line) => line.startsWith('listener'))).toEqual([
         expect.stringMatching(/^listener [23]\d{4} 127\.0\.0\.1$/),
       ]);
+      expect(machine.system.read('/tmp/tried-as')).toBe('mosquitto\n');
       expect(machine.system.sh('sha256sum /var/lib/mosquitto/theirs.db')).toBe(db);
     });
 

@@ -59,12 +59,13 @@ describe.skipIf(freshSystemMissing !== undefined)(`whether a machine can take th
 
   test('an old systemd, and none at all, are refused with what is needed', () => {
     stub('systemd-analyze', 'echo "systemd 247 (247.3-7)"');
-    expect(preflight()).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining('systemd 247 is too old: 252 is needed'),
-    });
+    const old = preflight();
+    expect(old.status).toBe(1);
+    expect(old.stderr).toContain('systemd 247 is too old: 252 is needed');
     system.sh('rmdir /run/systemd/system');
-    expect(preflight()).toMatchObject({ status: 1, stderr: expect.stringContaining('systemd does not run here') });
+    const without = preflight();
+    expect(without.status).toBe(1);
+    expect(without.stderr).toContain('systemd does not run here');
   });
 
   test.each(['overlay rw,relatime', 'tmpfs rw'])('a file system in memory is refused, with the reason: %s', (kind) => {
@@ -105,9 +106,7 @@ describe.skipIf(freshSystemMissing !== undefined)(`whether a machine can take th
 
     test('that is being set is waited for', () => {
       system.write('/run/fake-systemd/ntp-synchronized', 'no');
-      system.sh(
-        'ip route add default dev lo',
-      );
+      system.sh('ip route add default dev lo');
       const script = '(sleep 2; echo yes >/run/fake-systemd/ntp-synchronized) & preflight';
       const { status, stdout, stderr } = runSteps(system, script);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

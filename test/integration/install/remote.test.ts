@@ -83,17 +83,13 @@ describe.skipIf(freshSystemMissing !== undefined)(`another machine, from here${s
 
   test('a password travels on the standard input: it is in no command line, here or there, and in no words', () => {
     for (const given of [
-      { args: ['--password-file', '/tmp/password'], env: {} },
-      { args: ['--password-file', '-'], env: {}, input: 's3 cret\n' },
-      { args: [], env: { TECHTEMP_PASSWORD: 's3 cret' } },
-      { args: ['--password', 's3 cret'], env: {} },
+      { args: ['--password-file', '/tmp/password'], options: {} },
+      { args: ['--password-file', '-'], options: { input: 's3 cret\n' } },
+      { args: [], options: { env: { TECHTEMP_PASSWORD: 's3 cret' } } },
+      { args: ['--password', 's3 cret'], options: {} },
     ]) {
       system.write('/tmp/password', 's3 cret\nsecond line\n');
-      const options = 'input' in given && given.input !== undefined ? { input: given.input } : {};
-      const { stdout, stderr } = remote(['pi@raspberry', '--username', 'me', ...given.args], {
-        env: given.env,
-        ...options,
-      });
+      const { stdout, stderr } = remote(['pi@raspberry', '--username', 'me', ...given.args], given.options);
       expect(stdout).toContain('<--username=me><--password-file=->');
       expect(stdout).toContain('input: s3 cret\n');
       expect(stdout.replace('input: s3 cret', '') + stderr).not.toContain('cret');

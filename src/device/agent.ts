@@ -19,9 +19,7 @@ import { createPublisher } from './publisher/publisher.ts';
 import { Sampler } from './sampler.ts';
 import { SensorSlot } from './sensor-slot.ts';
 import { deviceStatus, type StatusSources, statusLine } from './status-board.ts';
-
-/** `systemctl status` is looked at by people: a line a second is plenty when readings come ten times as fast. */
-const STATUS_LINE_EVERY_MS = 1_000;
+import { createStatusSayer } from './status-sayer.ts';
 
 export interface AgentParts {
   readonly config: LiveConfig<DeviceConfig>;
@@ -121,7 +119,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
       publisher.statusChanged();
     },
   });
-  const say = createStatusSayer(notifier, clock, () => statusLine(sources));
+  const say = createStatusSayer({ notifier, clock, stop, line: () => statusLine(sources) });
   // With the first word of the sampler, a reading or a fault that was understood: both are progress.
   const ready = onlyOnce(() => notifier.ready());
   const sampler = new Sampler({
@@ -183,16 +181,6 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
 
 export function logSettings({ logLevel, logFormat }: LoggingSection): Parameters<ProgramLog['configure']>[0] {
   return { level: logLevel, format: logFormat };
-}
-
-/** Writes the line of `systemctl status`: at once when there is news, a line now and then for readings that come fast. */
-function createStatusSayer(notifier: Notifier, clock: Clock, line: () => string): (word: 'news' | 'routine') => void {
-  let nextMs = Number.NEGATIVE_INFINITY;
-  return (word) => {
-    if (word === 'routine' && clock.monotonicMs() < nextMs) return;
-    nextMs = clock.monotonicMs() + STATUS_LINE_EVERY_MS;
-    notifier.status(line());
-  };
 }
 
 function onlyOnce(act: () => void): () => void {

@@ -52,8 +52,12 @@ describe.skipIf(!mosquittoInstalled)('delivery with receipts, through a real Mos
     await until('the server has stored it', () => server.stored.size === 1);
     expect(agent.unreleased()).toBe(1);
     expect(agent.publisher.state().delivery).toBe('receipt');
+    await until('the broker has it', () => agent.publisher.state().taken === 1);
+    agent.changes.length = 0;
     server.giveReceipts();
     await agent.drained();
+    // What waits has become less: told, so that nobody is shown an old number.
+    expect(agent.changes).toEqual(['routine']);
     expect(server.duplicates).toBe(0);
   });
 

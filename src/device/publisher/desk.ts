@@ -28,7 +28,7 @@ export interface DeskParts {
   readonly pulse: Pulse;
   /** The delivery promise, or who is there to keep it, has changed. */
   readonly onDeliveryChange: () => void;
-  /** The broker has acknowledged readings; `news` when they are the first. */
+  /** The broker has acknowledged readings (`news` when they are the first), or a server has stored them. */
   readonly onTaken: (word: 'news' | 'routine') => void;
 }
 
@@ -111,6 +111,7 @@ export class Desk {
 
   /** A receipt that was found good. */
   received(epoch: string, stored: Parameters<InTransit['confirm']>[1]): void {
+    this.parts.onTaken('routine');
     if (!this.transit.confirm(epoch, stored)) return;
     this.#unreceiptedInARow = 0;
     this.#allowance = Math.min(MOST_UNRECEIPTED, this.#allowance * 2);

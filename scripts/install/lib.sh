@@ -192,6 +192,7 @@ make_folder() {
   [ ! -d "$1" ] || return 0
   make_folder "$(dirname "$1")"
   mkdir "$1" || fail "the folder $1 could not be made"
+  manifest_add directory "$1"
   on_undo "$1 removed" rmdir --ignore-fail-on-non-empty "$1"
 }
 forget_file() { rm -f "$1" "$1.techtemp-new" && manifest_remove file "$1"; }

@@ -35,8 +35,7 @@ purge_data() {
     run rm -rf "$CONFIG_DIR" || fail "$CONFIG_DIR could not be removed"
     changed "removed $CONFIG_DIR"
   fi
-  forget directory "$CONFIG_DIR"
-  remove_empty_directories
+  remove_empty_folders
   remove_packages
   remove_groups
 }
@@ -81,14 +80,6 @@ remove_line() {
         first = last > 1 && last == NR && line[last - 1] == "[all]" ? last - 1 : last
         for (i = 1; i <= NR; i++) if (i < first || i > last) print line[i]
       }' "$1" >"$1.techtemp-new" && sync "$1.techtemp-new" && mv -f "$1.techtemp-new" "$1"
-}
-
-remove_empty_directories() {
-  local folder
-  while IFS= read -r folder; do
-    if [ -d "$folder" ] && [ -z "$(ls -A "$folder")" ]; then run rmdir "$folder" || :; fi
-    forget directory "$folder"
-  done < <(manifest_list directory | sort -r)
 }
 
 # Packages that we brought and that nobody else has come to need.

@@ -90,6 +90,16 @@ remove_releases() {
     fi
   fi
   run rm -rf /var/lib/techtemp-gateway
+  remove_empty_folders
+}
+
+# Folders that we made and that nobody has put anything into since; the innermost first.
+remove_empty_folders() {
+  local folder
+  manifest_list directory | sort -r | while IFS= read -r folder; do
+    if [ -d "$folder" ] && [ -z "$(ls -A "$folder")" ]; then run rmdir "$folder" || :; fi
+    [ -d "$folder" ] || forget directory "$folder"
+  done
 }
 
 name_kept() {

@@ -60,6 +60,17 @@ describe.skipIf(freshSystemMissing !== undefined)('removing an installation', ()
     );
   });
 
+  test('removes folders that were made for it and are empty, and no others', () => {
+    const made =
+      'install_file /srv/made/deep/ours 0644 root:root <<<x; install_file /srv/shared/ours 0644 root:root <<<x';
+    expect(runSteps(system, made).status).toBe(0);
+    system.write('/srv/shared/theirs', '');
+    remove();
+    expect(system.sh('ls -d /srv/made /srv/shared /opt/techtemp 2>/dev/null || :')).toBe('/srv/shared\n');
+    remove('--purge', '--yes');
+    expect(system.sh('ls -d /srv/shared /etc/credstore 2>/dev/null || :')).toBe('/srv/shared\n');
+  });
+
   test('with --purge wants a yes, and without one nothing is touched', () => {
     const files = system.changedFiles().filter((line) => !line.includes(RECORDS.slice(1)));
     const { status, stderr } = remove('--purge');

@@ -89,7 +89,9 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
 
   const run = (command: string, args: readonly string[], runOptions: RunOptions = {}): RunResult => {
     // SHLVL: bash reads /etc/bash.bashrc when its input looks like a network connection and no other shell is around it.
-    const env = Object.entries({ PATH, HOME: '/root', TERM: 'dumb', SHLVL: '2', ...runOptions.env }).map(([k, v]) => `${k}=${v}`);
+    const env = Object.entries({ PATH, HOME: '/root', TERM: 'dumb', SHLVL: '2', ...runOptions.env }).map(
+      ([k, v]) => `${k}=${v}`,
+    );
     const plain = [command, ...args];
     const line = plain.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
     const wanted = runOptions.onTerminal === true ? ['script', '-qefc', line, '/dev/null'] : plain;

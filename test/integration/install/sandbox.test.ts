@@ -42,9 +42,11 @@ describe.skipIf(freshSystemMissing !== undefined)(
       const unit = `[Service]\nExecStart=${command}\nRestart=always\nStateDirectory=x\nRuntimeDirectory=x\n[Install]\nWantedBy=multi-user.target\n`;
       system.write('/etc/systemd/system/x.service', unit);
       system.sh('systemctl daemon-reload; systemctl enable --now x; systemctl is-active --quiet x');
-      expect(system.read('/tmp/started')).toBe('/var/lib/x /run/x\n');
+      expect(system.sh('until [ -s /tmp/started ]; do sleep 0.1; done; cat /tmp/started')).toBe('/var/lib/x /run/x\n');
       const pid = system.sh('systemctl show -p MainPID --value x').trim();
-      system.sh(`kill -9 ${pid}; sleep 2; systemctl is-active x`);
+      system.sh(
+        `kill -9 ${pid}; until [ -s /run/fake-systemd/x.service.pid ] && ! kill -0 ${pid} && systemctl is-active -q x; do sleep 0.2; done`,
+      );
       expect(system.sh('systemctl show -p NRestarts x')).toBe('NRestarts=1\n');
       system.sh(
         'systemctl disable --now x; [ "$(systemctl is-active x)" = inactive ]; [ ! -e /run/x ]; [ -d /var/lib/x ]',

@@ -102,12 +102,18 @@ export function compile({ cache, addon, version, arch, abi, work, from, say }) {
       env: {
         ...process.env,
         ...tools,
+        // npm hands its own setting on, and node-gyp believes that more than its arguments.
+        npm_config_nodedir: headers.folder,
         // No path of this machine and no identity of this build: the same source gives the same bytes anywhere.
         CFLAGS: `-ffile-prefix-map=${folder}=.`,
         CXXFLAGS: `-ffile-prefix-map=${folder}=.${needsSystemd ? ` -idirafter ${systemdHeaders(work)}` : ''}`,
         LDFLAGS: `-Wl,--build-id=none${needsSystemd ? ` -L${systemdStandIn(work, triplet, tools)}` : ''}`,
       },
     });
+    const settings = readFileSync(join(folder, 'build/config.gypi'), 'utf8');
+    if (!settings.includes(JSON.stringify(headers.folder))) {
+      throw new Error(`node-gyp took other headers than those of Node.js ${headers.version}`);
+    }
     const built = join(folder, 'build/Release', addon.file);
     command(tools.STRIP, ['--strip-unneeded', built]);
     needs(built);

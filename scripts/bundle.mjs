@@ -36,6 +36,9 @@ const PROJECT_FILES = [
   'config',
   'systemd',
   'docs',
+  // To which docs/troubleshooting.md leads.
+  'src/device/doctor/FINDINGS.md',
+  'src/server/doctor/FINDINGS.md',
   'README.md',
   'LICENSE',
   'CHANGELOG.md',

@@ -193,8 +193,9 @@ make_folder() {
   make_folder "$(dirname "$1")"
   mkdir "$1" || fail "the folder $1 could not be made"
   manifest_add directory "$1"
-  on_undo "$1 removed" rmdir --ignore-fail-on-non-empty "$1"
+  on_undo "$1 removed" forget_folder "$1"
 }
+forget_folder() { rmdir --ignore-fail-on-non-empty "$1" && manifest_remove directory "$1"; }
 forget_file() { rm -f "$1" "$1.techtemp-new" && manifest_remove file "$1"; }
 restore_file() {
   rm -f "$2.techtemp-new"

@@ -141,5 +141,5 @@ find_sensor() {
   warn 'no sensor answers on any I2C bus; going on, the agent looks for it all the time'
 }
 reading_in_words() {
-  sed -n 's/.*"temperature_c": *\(-\?[0-9.]*\).*"humidity_pct": *\([0-9.]*\).*/\1 °C, \2 %/p' "$1" | head -n 1
+  sed -n 's/.*"temperature_c": *\(-\?[0-9.]*\).*"humidity_pct": *\([0-9.]*\).*/\1 °C, \2 %/p' "$1" | sed -n 1p
 }

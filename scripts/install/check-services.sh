@@ -25,7 +25,7 @@ check_units() {
 check_sandbox() {
   local node=/dev/kmsg walls=() unit
   [ -n "$(our_units)" ] || return 0
-  unit=$(our_units | head -n 1)
+  unit=$(our_units | sed -n 1p)
   while IFS= read -r wall; do walls+=(-p "$wall"); done < <(walls_of "$unit")
   if ! has systemd-run || ! walled -p "TimeoutStartSec=20" head -c 0 "$node"; then
     unexamined 'Sandbox' 'programs can not be started through systemd here'

@@ -65,7 +65,8 @@ refuse_hidden_node() {
 
 # The version that apt would install, without epoch and the distribution's own numbers.
 candidate_of() {
-  apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *\([0-9]*:\)\?\([0-9.]*\).*/\2/p;T;q'
+  # Read to its end: a sed that quits early breaks the pipe, and with it the step.
+  apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *\([0-9]*:\)\?\([0-9.]*\).*/\2/p'
 }
 
 # Upgrades too: install_packages would be content with an old one.

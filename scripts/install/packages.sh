@@ -71,7 +71,7 @@ package_obstacle() {
     return
   fi
   # shellcheck disable=SC2016 # apt's own variable
-  host=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | sed -n 's,^https\?://\([^/:]*\).*,\1,p;T;q')
+  host=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | sed -n 's,^https\?://\([^/:]*\).*,\1,p' | sed -n 1p)
   if ! has_route; then
     echo 'this machine has no network (no default route)'
   elif [ -n "$host" ] && ! getent ahosts "$host" >/dev/null; then

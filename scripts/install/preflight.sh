@@ -152,7 +152,7 @@ server_port() { # CONFIG
 need_port() { # PORT FOR_WHOM WORD_IN_OUR_COMMAND_LINE REMEDY
   local holder pid
   has ss || return 0
-  holder=$(ss -Hltnp "sport = :$1" | head -n 1)
+  holder=$(ss -Hltnp "sport = :$1" | sed -n 1p)
   [ -n "$holder" ] || return 0
   pid=$(sed -n 's/.*pid=\([0-9]*\).*/\1/p' <<<"$holder")
   if [ -n "$pid" ] && grep -qaF -- "$3" "/proc/$pid/cmdline" 2>/dev/null; then return 0; fi

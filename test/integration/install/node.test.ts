@@ -141,6 +141,42 @@ describe.skipIf(freshSystemMissing !== undefined)(`Node.js on a fresh machine${s
     expect(stderr).toContain('this machine has no network (no default route)');
   });
 
+  describe('what only building needs', () => {
+    beforeEach(() => {
+      offer('/repo', '20.19.2');
+      debianPackage('/repo', 'tool', '1.0', 'Depends: part');
+      debianPackage('/repo', 'part', '1.0');
+      debianPackage('/repo', 'mine', '1.0', 'Depends: part');
+      system.sh(`cd /repo; ${packagesFile('.')} >Packages`);
+      system.write('/usr/local/bin/npm', '#!/bin/sh\n', 0o755);
+    });
+    const bring = 'BUILD_TOOLS=(tool other); provide_build_tools';
+    const present = (): string =>
+      system.sh(
+        "dpkg-query -W -f '${Status} ${Package}\\n' tool part other mine 2>/dev/null | sed -n 's/^install ok installed //p' || :",
+      );
+
+    test('is removed on request with all that came with it, but for what was there before', () => {
+      system.sh('apt-get -q update; apt-get -q -y install other');
+      expect(runSteps(system, bring).status).toBe(0);
+      expect(present()).toBe('other\npart\ntool\n');
+      const { status, stdout } = runSteps(system, 'remove_build_tools');
+      expect({ status, present: present() }).toEqual({ status: 0, present: 'other\n' });
+      expect(stdout).toContain('removed 2 packages');
+      expect(system.read('/var/lib/techtemp-install/manifest')).toBe('');
+      expect(runSteps(system, 'remove_build_tools').stdout).toContain('none was brought by this script');
+    });
+
+    test('stays where something else has come to need it', () => {
+      runSteps(system, bring);
+      system.sh('apt-get -q -y install mine');
+      const { status, stderr } = runSteps(system, 'remove_build_tools');
+      expect(status).toBe(0);
+      expect(stderr).toContain('other packages have come to need them: mine');
+      expect(present()).toBe('mine\nother\npart\ntool\n');
+    });
+  });
+
   function provideNode(
     options: { readonly env?: Record<string, string>; readonly args?: readonly string[] } = {},
   ): RunResult {
@@ -160,10 +196,12 @@ describe.skipIf(freshSystemMissing !== undefined)(`Node.js on a fresh machine${s
     system.write('/etc/apt/sources.list.d/list.list', `deb [trusted=yes] file:${folder} ./\n`);
   }
 
-  function debianPackage(folder: string, name: string, version: string): void {
-    const control = `Package: ${name}\nVersion: ${version}\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n`;
+  function debianPackage(folder: string, name: string, version: string, ...fields: readonly string[]): void {
+    const control = `Package: ${name}\nVersion: ${version}\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n${fields.map((field) => `${field}\n`).join('')}`;
     system.sh('rm -rf /tmp/deb; mkdir -p /tmp/deb/DEBIAN /tmp/deb/usr/bin');
     system.write('/tmp/deb/DEBIAN/control', control);
+    // One without a file of its own would disappear as soon as another has the same folders.
+    system.write(`/tmp/deb/usr/share/${name}-of-a-test`, '');
     if (name === 'nodejs') system.write('/tmp/deb/usr/bin/node', node(version.replace(/[-+].*/, '')), 0o755);
     system.sh(
       `rm -f ${folder}/${name}_*.deb; dpkg-deb --build /tmp/deb ${folder}/${name}_${version}_all.deb >/dev/null`,

@@ -53,6 +53,8 @@ test('an edit takes effect with a restart', async () => {
   await target.sh(`sed -i "s/read_interval_seconds = 300/read_interval_seconds = 60/" ${DEVICE_CONF}`);
   await target.sh(`systemctl restart ${DEVICE}`);
   await status;
+  // The first reading after a start comes at once, or a little later where the sensor had to be asked again: off the grid.
+  await recorder.nextReading(90_000);
   const [first, second] = [await recorder.nextReading(90_000), await recorder.nextReading(90_000)];
   expect((second.tsMs - first.tsMs) / 1000).toBeCloseTo(60, 0);
   await watch.prove('edit and restart');
@@ -80,9 +82,7 @@ test('a wrong edit is refused with its line, by reload and in the status, and me
   const { status } = await target.try(`systemctl reload ${DEVICE}`);
   expect(status).not.toBe(0);
   expect((await rejected).config?.error).toContain('read_interval_seconds');
-  expect(await target.journalSince(mark, DEVICE)).toMatch(
-    /line \d+.*read_interval_seconds|read_interval_seconds.*line \d+/s,
-  );
+  expect(await target.journalSince(mark, DEVICE)).toMatch(/device\.conf:\d+: .*read_interval_seconds/);
   expect(await target.isActive(DEVICE)).toBe(true);
   await recorder.nextReading();
   const mended = recorder.nextStatus('the file is accepted', ({ config }) => config?.state === 'ok');

@@ -101,7 +101,7 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
       {
         encoding: 'utf8',
         input: runOptions.input ?? '',
-        timeout: runOptions.timeoutMs ?? 110_000,
+        timeout: runOptions.timeoutMs ?? 400_000,
         maxBuffer: 64 * 1024 * 1024,
       },
     );

@@ -21,7 +21,7 @@ describe.skipIf(missing !== undefined)(
       const bundle = bundleInto(folder, ['--role', 'all']);
       machine = await freshSystemWithSensor({ shared: [folder] });
       result = machine.system.install(['--bundle', bundle, '--role', 'all', '--with-broker', '--yes']);
-    }, 600_000);
+    }, 1_500_000);
     afterAll(async () => {
       await machine.remove();
       rmSync(folder, { recursive: true, force: true });

@@ -129,6 +129,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     clockKeeper: keeper,
     journals,
     faults: createFaultLog(log, clock),
+    log,
     progress: board.loop('sampler'),
     maxIdleMs: board.maxIdleMs,
     onReading: (placed: Placed<ReadingEntry>) => {

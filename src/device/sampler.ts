@@ -2,6 +2,7 @@ import type { Measurement, Sensor } from '../../drivers/sensor.ts';
 import type { Clock } from '../common/clock.ts';
 import type { FaultLog } from '../common/fault-log.ts';
 import type { Live } from '../common/live.ts';
+import type { Log } from '../common/log.ts';
 import type { Progress } from '../common/progress.ts';
 import { waitAny } from '../common/wait-any.ts';
 import type { ClockKeeper } from './clock-keeper.ts';
@@ -44,6 +45,8 @@ export interface SamplerParts {
   readonly clockKeeper: Pick<ClockKeeper, 'stamp'>;
   readonly journals: Pick<JournalSet, 'append'>;
   readonly faults: FaultLog;
+  /** Each reading with its time in the schedule, for who wants to see how punctual this machine is. */
+  readonly log: Pick<Log, 'debug'>;
   readonly progress: Progress;
   readonly maxIdleMs: number;
   /** The reading is on disk (or in memory, where the disk refused); publish it. Must not wait. */
@@ -86,10 +89,10 @@ export class Sampler {
       const asked = this.#takeRequest();
       this.#beat(MEASURE_BUDGET_MS);
       if (clock.monotonicMs() < plan.attemptMs) {
-        await this.#sample(asked, signal);
+        await this.#sample(plan, asked, signal);
         continue;
       }
-      const succeeded = await this.#sample(undefined, signal);
+      const succeeded = await this.#sample(plan, undefined, signal);
       retryMs = succeeded ? RETRY_MIN_MS : Math.min(retryMs * 2, RETRY_MAX_MS);
       this.#planNext(plan, succeeded ? 0 : retryMs);
     }
@@ -146,8 +149,9 @@ export class Sampler {
     plan.intervalMs = intervalMs;
   }
 
-  async #sample(trigger: 'command' | undefined, signal: AbortSignal): Promise<boolean> {
-    const { journals, clock, clockKeeper, settings, onReading } = this.#parts;
+  async #sample(plan: Readonly<Plan>, trigger: 'command' | undefined, signal: AbortSignal): Promise<boolean> {
+    const { journals, clock, clockKeeper, settings, log, onReading } = this.#parts;
+    const startedMs = clock.monotonicMs();
     let measurement: Measurement;
     try {
       const sensor: Sensor = await this.#parts.sensors.current();
@@ -167,6 +171,9 @@ export class Sampler {
       ...(trigger !== undefined && { trigger }),
     });
     this.#succeeded(placed.entry);
+    const { seq } = placed.entry;
+    if (trigger !== undefined) log.debug({ seq }, 'measured, as a command asked');
+    else log.debug({ seq, dueMs: plan.slotMs, lateMs: startedMs - plan.slotMs }, 'measured');
     onReading(placed);
     return true;
   }

@@ -66,6 +66,7 @@ function bench(options: { readonly conversionMs?: number } = {}) {
     },
     journals,
     faults: createFaultLog(log, clock),
+    log,
     progress,
     maxIdleMs: 40_000,
     onReading: ({ entry }) => void announced.push(entry.seq),

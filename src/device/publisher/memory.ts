@@ -35,12 +35,23 @@ export class Memory {
   /** Resolves when it is on disk, or when it could not be written: what counts now is in RAM, and the fault is published. */
   async update(changes: Partial<PublisherMemory>): Promise<void> {
     this.#current = { ...this.#current, ...changes };
+    await this.settled();
+  }
+
+  /** Resolves as `update` does, for all updates so far. */
+  async settled(): Promise<void> {
+    if (this.#saving === undefined && this.#isSaved()) return;
     this.#saving ??= this.#save();
     await this.#saving;
   }
 
+  #isSaved(): boolean {
+    return JSON.stringify(this.#saved) === JSON.stringify(this.#current);
+  }
+
+  /** Entered when there is something to write: it must not end before it has been noted in `#saving`. */
   async #save(): Promise<void> {
-    while (JSON.stringify(this.#saved) !== JSON.stringify(this.#current)) {
+    while (!this.#isSaved()) {
       const memory = this.#current;
       try {
         await this.#pulse.during(SAVE_LIMIT_MS, saveMemory(this.#path, memory));

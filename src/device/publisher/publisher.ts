@@ -146,6 +146,8 @@ class JournalPublisher implements Publisher {
     this.#works = works;
     if (this.#early !== undefined) works.live.offer(this.#early);
     await works.connection.run(signal);
+    // What nobody waited for, such as which servers there are.
+    await memory.settled();
   }
 
   #changed(): void {

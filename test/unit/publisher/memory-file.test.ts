@@ -57,6 +57,26 @@ describe('the memory on disk', () => {
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ servers: ['c'], retained: [] });
   });
 
+  it('is written after an update that changed nothing', async () => {
+    const path = join(folder, 'unchanged.json');
+    const { faults, pulse } = parts();
+    const memory = await Memory.open(path, faults, pulse);
+    await memory.update({ servers: [] });
+    await memory.update({ servers: ['a'] });
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ servers: ['a'], retained: [] });
+  });
+
+  it('can be waited for by who did not ask for the update', async () => {
+    const path = join(folder, 'settled.json');
+    const { faults, pulse } = parts();
+    const memory = await Memory.open(path, faults, pulse);
+    void memory.update({ servers: ['a'] });
+    void memory.update({ servers: [] });
+    void memory.update({ servers: ['b'] });
+    await memory.settled();
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ servers: ['b'], retained: [] });
+  });
+
   it('that cannot be written is a fault, and what is known still counts', async () => {
     const { faults, pulse } = parts();
     writeFileSync(join(folder, 'a-file'), '');

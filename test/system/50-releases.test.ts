@@ -8,7 +8,6 @@ import {
   edit,
   ensureInstalled,
   INSTALL_LIMIT_MS,
-  OPTIONS,
   setInterval,
   unpackThere,
   variantOf,
@@ -19,6 +18,8 @@ import { noteTranscript } from './support/results.ts';
 import { readSettings, title } from './support/settings.ts';
 import { DEVICE, DEVICE_CONF, SERVER, Target } from './support/target.ts';
 
+/** As a person upgrades: the machine keeps its role and its settings. */
+const UPGRADE = ['--yes'];
 const AGENT_FILE = 'dist/techtemp-device.js';
 /** A release that cannot work need not be given long. */
 const HEALTH = ['--health-seconds', '90'];
@@ -43,7 +44,7 @@ afterAll(async () => {
 test('an upgrade keeps configuration, journal and identity, and loses nothing', async () => {
   const watch = new Watch(target, recorder);
   const before = await kept();
-  const { status, stdout } = await bootstrap(target, second, OPTIONS);
+  const { status, stdout } = await bootstrap(target, second, UPGRADE);
   noteTranscript(target, 'upgrade', stdout);
   expect(status, stdout).toBe(0);
   expect(await current()).toBe(second.release);
@@ -53,10 +54,18 @@ test('an upgrade keeps configuration, journal and identity, and loses nothing', 
   await watch.prove('upgrade');
 });
 
+test('a release whose program does not even say its version touches nothing that runs', async () => {
+  const pid = await target.property(DEVICE, 'MainPID');
+  const dead = variantOf(bundle, 'x', (folder) => writeFileSync(join(folder, AGENT_FILE), 'process.exit(1);\n'));
+  const { status, stdout } = await bootstrap(target, dead, UPGRADE);
+  expect(status, stdout).not.toBe(0);
+  expect(stdout).toContain('nothing that runs was touched');
+  expect(await current()).toBe(second.release);
+  expect(await target.property(DEVICE, 'MainPID')).toBe(pid);
+});
+
 test('a release that does not start is replaced by the one before it, by itself', async () => {
-  await returnsFrom('c', 'a release that does not start', (folder) =>
-    writeFileSync(join(folder, AGENT_FILE), 'process.exit(1);\n'),
-  );
+  await returnsFrom('c', 'a release that does not start', breakAgent);
 });
 
 test('a release that starts and never publishes a reading is replaced by the one before it', async () => {
@@ -70,9 +79,9 @@ test('a release that starts and never publishes a reading is replaced by the one
 });
 
 test('a release that failed here is not tried again without being asked to', async () => {
-  const broken = variantOf(bundle, 'c', (folder) => writeFileSync(join(folder, AGENT_FILE), 'process.exit(1);\n'));
+  const broken = variantOf(bundle, 'c', breakAgent);
   const pid = await target.property(DEVICE, 'MainPID');
-  const { status, stdout } = await bootstrap(target, broken, [...OPTIONS, ...HEALTH]);
+  const { status, stdout } = await bootstrap(target, broken, [...UPGRADE, ...HEALTH]);
   expect(status, stdout).not.toBe(0);
   expect(stdout).toContain('--force');
   expect(await current()).toBe(second.release);
@@ -84,8 +93,7 @@ test('an upgrade while the broker is away is no reason to go back', async () => 
   const third = variantOf(bundle, 'e', (folder) => rmSync(join(folder, 'CHANGELOG.md')));
   await target.sh('systemctl stop mosquitto');
   try {
-    const options = OPTIONS.filter((option) => option !== '--with-broker');
-    const { status, stdout } = await bootstrap(target, third, options);
+    const { status, stdout } = await bootstrap(target, third, UPGRADE);
     expect(status, stdout).toBe(0);
     expect(await current()).toBe(third.release);
   } finally {
@@ -112,9 +120,9 @@ describe(title('a plug that can be pulled', { POWER_CUT: hooks.powerCut, BOOT: h
   test.skipIf(isMissing)('power cut between the switch and its confirmation: the next boot decides', async () => {
     const watch = new Watch(target, recorder);
     const before = await current();
-    const broken = variantOf(bundle, 'f', (folder) => writeFileSync(join(folder, AGENT_FILE), 'process.exit(1);\n'));
+    const broken = variantOf(bundle, 'f', breakAgent);
     const folder = await unpackThere(target, broken);
-    const words = [...OPTIONS, '--health-seconds', '600'].map((word) => `'${word}'`).join(' ');
+    const words = [...UPGRADE, '--health-seconds', '600'].map((word) => `'${word}'`).join(' ');
     const upgrade = target.try(`cd / && ${folder}/bootstrap-pi.sh ${words} </dev/null`, { limitMs: INSTALL_LIMIT_MS });
     upgrade.catch(() => undefined);
     await target.until('the switch', async () => (await current()) === broken.release, 300_000);
@@ -128,17 +136,24 @@ describe(title('a plug that can be pulled', { POWER_CUT: hooks.powerCut, BOOT: h
   });
 });
 
+/** It tells its version, so that it is taken for whole, and ends as soon as it shall run. */
+function breakAgent(folder: string): void {
+  edit(join(folder, AGENT_FILE), (text) =>
+    text.replace('\n', "\nif (process.argv.includes('run')) process.exit(1);\n"),
+  );
+}
+
 /** Tries an upgrade that must fail, say so, and leave what was there before, running. */
 async function returnsFrom(word: string, what: string, change: (folder: string) => void): Promise<void> {
   const watch = new Watch(target, recorder);
   const [before, settings] = [await current(), await kept()];
-  const { status, stdout } = await bootstrap(target, variantOf(bundle, word, change), [...OPTIONS, ...HEALTH]);
+  const { status, stdout } = await bootstrap(target, variantOf(bundle, word, change), [...UPGRADE, ...HEALTH]);
   noteTranscript(target, what, stdout);
   expect(status, stdout).not.toBe(0);
   expect(await current()).toBe(before);
   expect(await kept()).toBe(settings);
-  expect(await target.isActive(DEVICE)).toBe(true);
-  expect(await target.isActive(SERVER)).toBe(true);
+  // The way back does not wait for the services to be up.
+  for (const unit of [DEVICE, SERVER]) await target.until(`${unit} is back`, () => target.isActive(unit), 120_000);
   await recorder.nextReading(120_000);
   await watch.prove(what);
 }

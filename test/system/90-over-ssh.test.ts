@@ -3,12 +3,22 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Bundle, bootstrap, INSTALL_LIMIT_MS, makeBundle, OPTIONS, OURS } from './support/installation.ts';
+import {
+  type Bundle,
+  bootstrap,
+  OPTIONS as INSTALL,
+  INSTALL_LIMIT_MS,
+  makeBundle,
+  OURS,
+} from './support/installation.ts';
 import { Watch } from './support/proof.ts';
 import { noteTranscript } from './support/results.ts';
 import { readSettings, title } from './support/settings.ts';
 import { runHere } from './support/ssh.ts';
 import { DEVICE, Target } from './support/target.ts';
+
+/** A Mosquitto that runs already, such as one that the tests before have left behind, may be given passwords. */
+const OPTIONS = [...INSTALL, '--force'];
 
 const { sudoUser } = readSettings();
 const target = new Target();

@@ -133,7 +133,7 @@ describe.skipIf(houseMissing !== undefined)(
         await dialog.getByText('The server does not accept this token.').waitFor();
         await dialog.getByLabel('Token').fill(secret);
         await dialog.getByRole('button', { name: 'Use it' }).click();
-        await page.locator('[data-connection=live]').waitFor({ timeout: 45_000 });
+        await page.locator('[data-connection=live]').waitFor();
         await page.getByText('No device has spoken yet').waitFor();
         await page.reload();
         await page.locator('[data-connection=live]').waitFor();

@@ -202,7 +202,7 @@ describe.skipIf(houseMissing !== undefined)(
       await house.server.kill();
       await page.getByText(/NO CONNECTION since \d\d:\d\d/).waitFor();
       await house.server.start();
-      await page.locator('[data-connection=live]').waitFor({ timeout: 45_000 });
+      await page.locator('[data-connection=live]').waitFor();
     });
   },
 );

@@ -43,7 +43,7 @@ async function runCheck(config = 'type = aht20', args: readonly string[] = []): 
   return await runUnderEmulator(emulators, program, {
     args: ['check', '--config', file, ...args],
     env,
-    limitMs: 60_000,
+    limitMs: 200_000,
   });
 }
 

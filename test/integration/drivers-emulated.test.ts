@@ -301,5 +301,5 @@ async function frames(emulator: Emulator): Promise<readonly FrameEntry[]> {
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  await expect.poll(condition, { timeout: 20_000, interval: 5 }).toBe(true);
+  await expect.poll(condition, { timeout: 100_000, interval: 5 }).toBe(true);
 }

@@ -382,7 +382,7 @@ describe.skipIf(!emulatorAvailable)('emulated /dev/i2c-N', () => {
 
     it('plays all 8,143 rows of real data, each within half a step of its scale', async () => {
       const emulator = await start({ settings: { conversionMs: 0 }, source: { kind: 'csv', path: officeRoom } });
-      const result = await runUnderEmulator(emulator, playback, { args: ['1', '8143'], limitMs: 50_000 });
+      const result = await runUnderEmulator(emulator, playback, { args: ['1', '8143'], limitMs: 200_000 });
       expect(result.stderr).toBe('');
       const received = result.stdout.trim().split('\n');
       const frames = deliveredFrames(await emulator.log());

@@ -65,15 +65,14 @@ export class BrokerMachine {
   reaches(listener: Account, speaker: Account, topic: string): boolean {
     const say = `-h localhost -p 1883 -V 5 -q 1 -t '${topic}'`;
     const login = ({ name, password }: Account): string => `-u '${name}' -P '${password}'`;
-    return (
-      this.system
-        .sh(
-          `mosquitto_sub ${say} ${login(listener)} -C 1 -W 2 >/tmp/heard & sleep 0.3
-        mosquitto_pub ${say} ${login(speaker)} -m '[]' >/dev/null 2>&1 || :
-        wait; cat /tmp/heard`,
-        )
-        .trim() === '[]'
-    );
+    // A listener that is refused ends by itself; one that hears nothing is given ten seconds from the broker's PUBACK on.
+    const script = `stdbuf -oL mosquitto_sub -d ${say} ${login(listener)} -C 1 >/tmp/heard 2>&1 & listener=$!
+      until grep -q SUBACK /tmp/heard || ! kill -0 "$listener" 2>/dev/null; do sleep 0.05; done
+      mosquitto_pub ${say} ${login(speaker)} -m '[]' >/dev/null 2>&1 || :
+      for _ in {1..200}; do kill -0 "$listener" || break; sleep 0.05; done 2>/dev/null
+      kill "$listener" 2>/dev/null || :
+      grep -cx '\\[\\]' /tmp/heard || :`;
+    return this.system.sh(script).trim() === '1';
   }
 
   /** The broker's process; changes when it is restarted. */

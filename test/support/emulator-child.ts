@@ -74,7 +74,7 @@ function startNode(
 }
 
 async function finished(child: PipedChild, options: ChildOptions): Promise<ChildResult> {
-  const limit = setTimeout(() => child.kill('SIGKILL'), options.limitMs ?? 30_000);
+  const limit = setTimeout(() => child.kill('SIGKILL'), options.limitMs ?? 100_000);
   child.stdin.end();
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('close', (code, signal) => resolve({ code, signal }));

@@ -37,6 +37,10 @@ export interface FreshSystem {
   run(command: string, args: readonly string[], options?: RunOptions): RunResult;
   /** A script for bash; throws when it fails. Answers what it printed. */
   sh(script: string): string;
+  /** Lets a script for bash run on, until the machine is removed; answers when a file has come up with `sign` in it. */
+  background(script: string, file: string, sign?: string): void;
+  /** Lets a script for bash run on that shall listen on a TCP port; answers when it does. */
+  listener(port: number, script: string): void;
   /** `bootstrap-pi.sh` of the project, as root; without a terminal unless asked for. */
   install(args: readonly string[], options?: RunOptions): RunResult;
   /** Replaces a file, and makes the folders above it. */
@@ -114,9 +118,19 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
     return stdout;
   };
 
+  const background = (script: string, file: string, sign = ''): void => {
+    sh(`{ ${script}\n} </dev/null >/dev/null 2>&1 &
+      for _ in {1..1200}; do ! grep -qs -- '${sign}' '${file}' || exit 0; sleep 0.05; done; exit 1`);
+  };
+
   return {
     run,
     sh,
+    background,
+    listener: (port, script) => {
+      sh(`{ ${script}\n} </dev/null >/dev/null 2>&1 &
+        for _ in {1..1200}; do ! (: <>/dev/tcp/127.0.0.1/${port}) 2>/dev/null || exit 0; sleep 0.05; done; exit 1`);
+    },
     install: (args, runOptions) => run(`${PROJECT}/bootstrap-pi.sh`, args, runOptions),
     write: (path, content, mode = 0o644) => {
       const script = `mkdir -p "$(dirname "$1")" && cat >"$1" && chmod ${mode.toString(8)} "$1"`;

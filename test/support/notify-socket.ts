@@ -78,7 +78,7 @@ export async function playSystemd(kind: 'path' | 'abstract' = 'path'): Promise<F
     env: { NOTIFY_SOCKET: name },
     messages,
     lines: () => messages.flatMap((message) => message.lines),
-    async waitFor(fits, { from = 0, limitMs = 20_000 } = {}) {
+    async waitFor(fits, { from = 0, limitMs = 100_000 } = {}) {
       let found: NotifyMessage | undefined;
       const heard = (): string => JSON.stringify(messages.slice(-20));
       await until('a message to systemd', () => (found = messages.slice(from).find(fits)) !== undefined, limitMs).catch(

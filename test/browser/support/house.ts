@@ -51,6 +51,8 @@ export class House {
   /** A page whose wrongs are watched. The viewer is in the house's zone unless told otherwise. */
   async page(path = '', options: BrowserContextOptions = {}): Promise<Page> {
     const context = await this.browser.newContext({ timezoneId: 'Europe/Brussels', locale: 'en-GB', ...options });
+    // Only there to end what hangs: a busy machine takes its time.
+    context.setDefaultTimeout(100_000);
     context.on('request', (request) => {
       const { origin, protocol } = new URL(request.url());
       if (protocol.startsWith('http') && origin !== new URL(this.url).origin)

@@ -20,7 +20,7 @@ describe.skipIf(freshSystemMissing !== undefined || !mosquittoInstalled)(
     /** Somebody's Mosquitto with these lines in a fragment of theirs, and running. */
     const theirs = (...lines: readonly string[]): void => {
       machine.system.write(THEIRS, `${lines.join('\n')}\n`);
-      machine.system.sh('systemctl start mosquitto; sleep 0.5; systemctl is-active --quiet mosquitto');
+      machine.system.sh('systemctl start mosquitto; systemctl is-active --quiet mosquitto');
     };
     /** Everything of Mosquitto's that somebody else has set up, and the broker's process. */
     const untouched = (): string =>
@@ -47,7 +47,7 @@ describe.skipIf(freshSystemMissing !== undefined || !mosquittoInstalled)(
         'max_queued_bytes 67108864',
       ]);
       expect(machine.system.calls().some((call) => /(restart|reload|stop) mosquitto/.test(call))).toBe(false);
-      machine.system.sh('systemctl restart mosquitto; sleep 0.5; systemctl is-active --quiet mosquitto');
+      machine.system.sh('systemctl restart mosquitto; systemctl is-active --quiet mosquitto');
       expect(machine.publish(undefined, `${FOLDER}/reading`)).toBe('');
       expect(machine.succeed('provide_broker', OPTIONS).stdout).toContain('CHANGES=0');
     });
@@ -129,17 +129,14 @@ describe.skipIf(freshSystemMissing !== undefined || !mosquittoInstalled)(
 
     test('the trial runs as the broker’s user, without bridges, plug-ins and its database', () => {
       machine.system.sh('mkdir -p /var/lib/mosquitto && chown mosquitto /var/lib/mosquitto');
+      const elsewhere = `import socket; s = socket.create_server(("127.0.0.1", 2883)); print("listens"); s.accept(); print("heard")`;
+      machine.system.background(`exec python3 -u -c '${elsewhere}' >/tmp/bridge 2>&1`, '/tmp/bridge', 'listens');
       theirs(
         ...['listener 1883', 'allow_anonymous true', 'persistence_file theirs.db', 'autosave_interval 1'],
         ...['connection cloud', 'address 127.0.0.1:2883', 'topic # both', 'cleansession false'],
       );
-      machine.system.sh(
-        'nohup python3 -c "import socket; s = socket.create_server((\'127.0.0.1\', 2883)); c = s.accept(); print(c)" >/tmp/bridge 2>&1 & mosquitto_pub -t keep -m me -r; sleep 1.5',
-      );
-      // The bridge of the running broker has been heard; a second one would wait in the queue of the port.
-      machine.system.sh(
-        'systemctl stop mosquitto; sleep 0.5; : >/tmp/bridge; mv /usr/sbin/mosquitto /usr/sbin/mosquitto.real',
-      );
+      machine.system.sh('mosquitto_pub -t keep -m me -r; until grep -q heard /tmp/bridge; do sleep 0.05; done');
+      machine.system.sh('systemctl stop mosquitto; mv /usr/sbin/mosquitto /usr/sbin/mosquitto.real');
       machine.system.write(
         '/usr/sbin/mosquitto',
         '#!/bin/bash\nid -un >/tmp/tried-as\nfor file in "$2" $(dirname "$2")/*/*.conf; do cat "$file"; done >/tmp/tried\nexec /usr/sbin/mosquitto.real "$@"\n',
@@ -158,11 +155,15 @@ describe.skipIf(freshSystemMissing !== undefined || !mosquittoInstalled)(
 
     describe('as installed, for the programs of this machine alone', () => {
       beforeEach(() => {
-        machine.system.sh('systemctl start mosquitto; sleep 0.5; systemctl is-active --quiet mosquitto');
+        machine.system.sh('systemctl start mosquitto; systemctl is-active --quiet mosquitto');
       });
 
       test('it is not opened without being asked: programs that use it would need a password', () => {
-        machine.system.sh('mosquitto_sub -t anything >/dev/null 2>&1 & sleep 0.5');
+        machine.system.background(
+          'stdbuf -oL mosquitto_sub -d -t anything >/tmp/subscriber 2>&1',
+          '/tmp/subscriber',
+          'SUBACK',
+        );
         const before = untouched();
         for (const options of [OPTIONS, [...OPTIONS, '--yes']]) {
           const { status, stderr } = machine.step('provide_broker', options);

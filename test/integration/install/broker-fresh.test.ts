@@ -133,7 +133,7 @@ describe.skipIf(freshSystemMissing !== undefined || !mosquittoInstalled)(
     });
 
     test('a port that another program has is named with that program, before anything is touched', () => {
-      machine.system.sh('nohup python3 -m http.server 1883 >/dev/null 2>&1 & sleep 1');
+      machine.system.listener(1883, 'exec python3 -m http.server 1883');
       const { status, stderr } = machine.step('provide_broker', ['--with-broker']);
       expect(status).toBe(1);
       expect(stderr).toMatch(/port 1883, where the broker would listen, is taken by python3 \(process \d+\)/);

@@ -119,8 +119,9 @@ describe.skipIf(freshSystemMissing !== undefined)(`a step of the installer that 
   test('a second run beside the first is refused', () => {
     const script = `one_at_a_time; bash -c 'flock -n /run/lock/techtemp-install.lock true' && echo free || echo taken`;
     expect(runSteps(system, script).stdout).toBe('taken\n');
-    const both = `flock /run/lock/techtemp-install.lock sleep 2 & sleep 0.5; one_at_a_time; echo went on`;
-    const { status, stdout, stderr } = runSteps(system, both);
+    const other = 'exec flock /run/lock/techtemp-install.lock bash -c "echo held >/tmp/other; exec sleep infinity"';
+    system.background(other, '/tmp/other', 'held');
+    const { status, stdout, stderr } = runSteps(system, 'one_at_a_time; echo went on');
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toContain('another run of this script is at work');
   });

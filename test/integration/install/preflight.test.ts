@@ -107,8 +107,10 @@ describe.skipIf(freshSystemMissing !== undefined)(`whether a machine can take th
     test('that is being set is waited for', () => {
       system.write('/run/fake-systemd/ntp-synchronized', 'no');
       system.sh('ip route add default dev lo');
-      const script = '(sleep 2; echo yes >/run/fake-systemd/ntp-synchronized) & preflight';
-      const { status, stdout, stderr } = runSteps(system, script);
+      const { status, stdout, stderr } = runSteps(
+        system,
+        oncePrinted('waiting up to 30 s', 'preflight', 'echo yes >/run/fake-systemd/ntp-synchronized'),
+      );
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       expect(stdout).toContain('waiting up to 30 s');
     });
@@ -116,16 +118,16 @@ describe.skipIf(freshSystemMissing !== undefined)(`whether a machine can take th
 
   describe('its packages', () => {
     test('an apt that is at work is waited for, by name', () => {
-      const script = `${holdLock('/var/lib/dpkg/lock-frontend', 3)}; wait_for_apt; echo "after $SECONDS"`;
-      const { status, stdout } = runSteps(system, script);
+      holdLock('/var/lib/dpkg/lock-frontend');
+      const step = 'wait_for_apt; ! pidof perl && echo went on';
+      const { status, stdout } = runSteps(system, oncePrinted('waiting for it', step, 'pkill perl'));
       expect(status).toBe(0);
-      expect(stdout).toMatch(/apt is at work for perl \(process \d+\): waiting for it/);
-      expect(Number(/after (\d+)/.exec(stdout)?.[1])).toBeGreaterThanOrEqual(2);
+      expect(stdout).toMatch(/apt is at work for perl \(process \d+\): waiting for it\n.*went on\n$/s);
     });
 
     test('for so long, and no longer; also where it is the lists that are locked', () => {
-      const script = `APT_LOCK_SECONDS=1; ${holdLock('/var/lib/apt/lists/lock', 30)}; wait_for_apt`;
-      const { status, stderr } = runSteps(system, script);
+      holdLock('/var/lib/apt/lists/lock');
+      const { status, stderr } = runSteps(system, 'APT_LOCK_SECONDS=1; wait_for_apt');
       expect(status).toBe(1);
       expect(stderr).toMatch(/apt was still locked by perl \(process \d+\) after 1 s/);
     });
@@ -150,27 +152,35 @@ describe.skipIf(freshSystemMissing !== undefined)(`whether a machine can take th
   });
 
   describe('its ports', () => {
-    const listen = (port: number): string =>
-      `perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0); bind(S, sockaddr_in(${port}, INADDR_ANY)); listen(S, 1); sleep 20' >/dev/null 2>&1 & sleep 0.7`;
+    const listen = (port: number): void =>
+      system.listener(
+        port,
+        `exec perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0); bind(S, sockaddr_in(${port}, INADDR_ANY)); listen(S, 1); sleep'`,
+      );
 
     test.each([
       [3000, ['--with-server'], 'which the server wants, is taken by perl (process'],
       [1883, ['--with-broker'], 'which the broker wants, is taken by perl (process'],
       [3100, ['--with-server', '--http-port', '3100'], 'which the server wants, is taken by perl (process'],
     ])('%i taken by somebody else is refused, and by whom it is taken is said', (port, args, words) => {
-      const { status, stderr } = runSteps(system, `${listen(port)}; preflight`, { args });
+      listen(port);
+      const { status, stderr } = preflight({ args });
       expect(status).toBe(1);
       expect(stderr).toContain(`port ${port}, ${words}`);
     });
 
     test('a port that nobody here wants may be taken', () => {
-      expect(runSteps(system, `${listen(3000)}; ${listen(1883)}; preflight`).status).toBe(0);
+      listen(3000);
+      listen(1883);
+      expect(preflight().status).toBe(0);
     });
 
     test("the port is that of the server's settings", () => {
       system.write('/etc/techtemp/server.conf', '[mqtt]\nport = 3000\n[http]\nport = 3777\n');
-      expect(runSteps(system, `${listen(3000)}; preflight`, { args: ['--with-server'] }).status).toBe(0);
-      expect(runSteps(system, `${listen(3777)}; preflight`, { args: ['--with-server'] }).stderr).toContain('port 3777');
+      listen(3000);
+      expect(preflight({ args: ['--with-server'] }).status).toBe(0);
+      listen(3777);
+      expect(preflight({ args: ['--with-server'] }).stderr).toContain('port 3777');
     });
   });
 
@@ -182,7 +192,18 @@ describe.skipIf(freshSystemMissing !== undefined)(`whether a machine can take th
     system.write(`/usr/local/sbin/${name}`, `#!/bin/bash\n${script}\n`, 0o755);
   }
   /** As apt does it: a record lock, which flock(1) knows nothing of. */
-  function holdLock(path: string, seconds: number): string {
-    return `perl -e 'use Fcntl; open(F, "+>>", "${path}") or die; my $l = pack("s s l! l! i", F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $l) or die; sleep ${seconds}' >/dev/null 2>&1 & sleep 0.7`;
+  function holdLock(path: string): void {
+    const lock = `open(F, "+>>", "${path}") or die; my $l = pack("s s l! l! i", F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $l) or die`;
+    system.background(
+      `exec perl -e 'use Fcntl; $| = 1; ${lock}; print "held"; sleep' >/tmp/holder`,
+      '/tmp/holder',
+      'held',
+    );
+  }
+  /** A script that runs a step, and something else once the step has printed these words. */
+  function oncePrinted(words: string, step: string, then: string): string {
+    return `{ ${step}; } >/tmp/printed & step=$!
+      until grep -q '${words}' /tmp/printed || ! kill -0 "$step" 2>/dev/null; do sleep 0.05; done
+      ${then}; wait "$step" && status=0 || status=$?; cat /tmp/printed; exit "$status"`;
   }
 });

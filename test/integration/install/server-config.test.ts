@@ -107,7 +107,7 @@ describe.skipIf(freshSystemMissing !== undefined || serverMissing !== undefined)
   });
 
   test('a port that a program uses or another instance claims is not given away', () => {
-    machine.system.sh('nohup python3 -m http.server 3001 --bind 127.0.0.1 >/dev/null 2>&1 & sleep 1');
+    machine.system.listener(3001, 'python3 -m http.server 3001 --bind 127.0.0.1');
     machine.system.write('/etc/techtemp/server-other.conf', '[http]\nport = 3002\n');
     write('--instance', 'staging');
     expect(settings(STAGING)['http.port']).toBe('3003');

@@ -235,7 +235,7 @@ describe.skipIf(noSystemd !== undefined)(
 
     const startWatched = async (): Promise<ChildProcess> => {
       const child = start({ ...systemd.env, WATCHDOG_USEC: String(WATCHDOG_USEC) });
-      await systemd.waitFor(says('READY=1'), { limitMs: 60_000 }).catch((error: unknown) => {
+      await systemd.waitFor(says('READY=1')).catch((error: unknown) => {
         throw new Error(`no READY; the log:\n${log}`, { cause: error });
       });
       return child;

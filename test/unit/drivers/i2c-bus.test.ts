@@ -70,7 +70,7 @@ function createFake(delay: Delay = clock.sleep): FakeNative {
 
 const errno = (code: string): Error => Object.assign(new Error(code), { code });
 const waitUntil = (condition: () => boolean): Promise<void> =>
-  expect.poll(condition, { interval: 1, timeout: 10_000 }).toBe(true);
+  expect.poll(condition, { interval: 1, timeout: 100_000 }).toBe(true);
 
 /** Begins a read and lets it hang until the time limit is over. */
 async function hang(fake: FakeNative, bus: I2cBus): Promise<void> {

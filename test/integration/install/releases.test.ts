@@ -32,7 +32,7 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
   const startBroker = (): string => system.sh('mosquitto -d -c /etc/broker.conf');
   const stopBroker = (): string => system.sh('kill $(pidof mosquitto)');
   const install = (file: string, ...args: string[]): RunResult =>
-    system.install(['--yes', '--skip-apt', '--no-watchdog', '--bundle', file, '--health-seconds', '25', ...args], {
+    system.install(['--yes', '--skip-apt', '--no-watchdog', '--bundle', file, '--health-seconds', '90', ...args], {
       env: QUICK,
     });
   const first = (): RunResult => install(bundles.original, '--broker', '127.0.0.1', '--interval', '60');
@@ -116,7 +116,7 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
          await new Promise(() => setInterval(() => {}, 1000));`,
       ),
     );
-    const { stderr } = install(silent.file, '--health-seconds', '10');
+    const { stderr } = install(silent.file, '--health-seconds', '20');
     expect(stderr).toContain(
       'measured, but the broker has not taken it: 21.00 °C, 40.00 %RH; 127.0.0.1:1883 is away (nonsense)',
     );
@@ -208,7 +208,7 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     const older = linked('current');
     const newer = bundles.vary('lost');
     cutOff(newer.file, 'connection');
-    system.sh('for i in {1..300}; do [ -e /var/lib/techtemp-install/pending ] || exit 0; sleep 0.2; done; exit 1');
+    system.sh('for i in {1..900}; do [ -e /var/lib/techtemp-install/pending ] || exit 0; sleep 0.2; done; exit 1');
     expect([linked('current'), linked('previous')]).toEqual([newer.name, older]);
   });
 
@@ -232,14 +232,14 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     untilStatus(/taken\)/);
   });
 
-  const rollBack = (): RunResult => system.install(['--rollback', '--yes', '--health-seconds', '25'], { env: QUICK });
+  const rollBack = (): RunResult => system.install(['--rollback', '--yes', '--health-seconds', '90'], { env: QUICK });
   /** Right after the services were told to start again. With the power techtemp-commit ends too, which waits for the installer. */
   const cutOff = (file: string, what: 'power' | 'connection'): void => {
     if (what === 'power') system.write('/run/fake-systemd/fail-start', '');
     // Not of techtemp-commit, to which the fake systemctl hands its environment on.
     const cut = `case $0 in *bootstrap-pi.sh) set -T; trap '[ "$BASH_COMMAND" != watch_units ] || kill -9 $BASHPID' DEBUG ;; esac`;
     system.write('/tmp/cut', cut);
-    const args = ['--yes', '--skip-apt', '--no-watchdog', '--bundle', file, '--health-seconds', '25'];
+    const args = ['--yes', '--skip-apt', '--no-watchdog', '--bundle', file, '--health-seconds', '90'];
     const { status: exit, stderr } = system.install(args, { env: { ...QUICK, BASH_ENV: '/tmp/cut' } });
     if (exit !== null) throw new Error(`it was not cut off, but ended with ${exit}: ${stderr}`);
   };
@@ -247,7 +247,7 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
   const epochs = (): string => system.sh('cd /var/lib/techtemp/journal && find . -mindepth 1 -type d | sort');
   const untilStatus = (wanted: RegExp): void => {
     for (let tries = 0; !wanted.test(status()); tries += 1) {
-      if (tries > 150)
+      if (tries > 600)
         throw new Error(
           `the status stays "${status()}": ${system.sh('tail -n 20 /run/fake-systemd/techtemp-device.service.log; pidof mosquitto || :')}`,
         );

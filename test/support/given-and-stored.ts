@@ -10,6 +10,12 @@ export interface StoredValues {
   readonly humidityPercent: number;
 }
 
+/** A row that was given and not stored: one of the rows `first` to `last`, which are equal and follow each other. */
+export interface LostRow {
+  readonly first: number;
+  readonly last: number;
+}
+
 /**
  * Walks both in order: what the sensor gave and what was stored. A row that was given and not stored was lost; what is stored and
  * was never given is foreign.
@@ -17,15 +23,27 @@ export interface StoredValues {
 export function compareGivenAndStored<T extends StoredValues>(
   given: readonly FrameEntry[],
   stored: readonly T[],
-): { readonly lost: readonly number[]; readonly foreign: readonly T[] } {
-  const lost: number[] = [];
+): { readonly lost: readonly LostRow[]; readonly foreign: readonly T[] } {
+  const lost: LostRow[] = [];
   let next = 0;
-  for (const frame of given) {
+  given.forEach((frame, index) => {
     const reading = stored[next];
     if (reading !== undefined && isSame(frame, reading)) next += 1;
-    else lost.push(frame.row);
-  }
+    // Of equal rows in a row the stored ones have been matched with the first, so it is the last that is left over.
+    else lost.push({ first: firstOfEqual(given, index), last: frame.row });
+  });
   return { lost, foreign: stored.slice(next) };
+}
+
+function firstOfEqual(given: readonly FrameEntry[], index: number): number {
+  const frame = given[index]!;
+  let first = index;
+  while (
+    first > 0 &&
+    isSame(given[first - 1]!, { temperatureCelsius: frame.temperature, humidityPercent: frame.humidity })
+  )
+    first -= 1;
+  return given[first]!.row;
 }
 
 function isSame(frame: FrameEntry, reading: StoredValues): boolean {

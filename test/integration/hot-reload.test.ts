@@ -63,7 +63,7 @@ describe.skipIf(missing !== undefined)(
       agent.kill('SIGKILL');
       server.crash();
       await watcher.end();
-      await broker.stop();
+      await broker.dispose();
       await emulator.stop();
       await rm(folder, { recursive: true, force: true });
     });

@@ -46,7 +46,7 @@ describe.skipIf(missing !== undefined)(
     afterAll(async () => {
       await killAgent();
       server.crash();
-      await broker.stop();
+      await broker.dispose();
       await emulator.stop();
       await rm(folder, { recursive: true, force: true });
     });

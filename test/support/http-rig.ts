@@ -106,6 +106,10 @@ export async function openHttpRig({
     random: seededRandom(2),
     log,
     version: '1.2.3',
+  }).catch(async (error: unknown) => {
+    await store.close();
+    await rm(folder, { recursive: true, force: true });
+    throw error;
   });
   return {
     http,

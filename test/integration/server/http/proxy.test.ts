@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { bearer, type HttpRig, type HttpRigOptions, openHttpRig } from '../../../support/http-rig.ts';
 import { request } from '../../../support/raw-http.ts';
 import { opensslInstalled, SmallCa } from '../../../support/small-ca.ts';
@@ -128,6 +128,7 @@ describe('the word of a proxy', () => {
 
 describe.skipIf(!opensslInstalled)('TLS of its own', () => {
   const folder = mkdtempSync(join(tmpdir(), 'techtemp-tls-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('serves HTTPS with the configured files, and says so to browsers', async () => {
     const ca = new SmallCa(folder);

@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createSensorLock, type SensorLock } from '../../drivers/sensor-lock.ts';
 import { bundleForChild } from '../support/bundle.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { until } from '../support/until.ts';
 
 const never = new AbortController().signal;
 
@@ -30,8 +31,8 @@ async function pass<T>(clock: FakeClock, promise: Promise<T>): Promise<T> {
     state.settled = true;
   };
   promise.then(done, done);
-  for (let step = 0; step < 10_000 && !state.settled; step++) {
-    await clock.advance(5);
+  for (let step = 0; step < 50_000 && !state.settled; step++) {
+    await clock.advance(1);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   return promise;
@@ -67,7 +68,7 @@ describe.skipIf(process.platform !== 'linux')('the lock of a sensor', () => {
         log.push(`${name} ends`);
       }, never);
     const first = measure('first');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await until('the first one has begun', () => log.length > 0);
     await pass(clock, Promise.all([first, measure('second')]));
     expect(log).toEqual(['first begins', 'first ends', 'second begins', 'second ends']);
   });

@@ -18,7 +18,7 @@ const AGENT = resolve(import.meta.dirname, '../support/children/compressed-agent
 const UID = 'aht20-f49c53';
 /** A second of the agent is 100 ms here. */
 const SPEED = 10;
-const LIMIT_MS = 600_000;
+const LIMIT_MS = 1_200_000;
 const missing = emulatorMissing ?? (mosquittoInstalled ? undefined : 'Mosquitto is not installed');
 
 describe.skipIf(missing !== undefined)(
@@ -82,7 +82,7 @@ describe.skipIf(missing !== undefined)(
 
     /** Waits until `isAll` holds for what is stored; what comes after that shows whether it was all. */
     async function untilStored(isAll: () => Promise<boolean>): Promise<void> {
-      const end = Date.now() + 120_000;
+      const end = Date.now() + 300_000;
       while (!(await isAll()) && Date.now() < end) await sleep(100);
     }
 

@@ -307,6 +307,7 @@ describe('a broker with bad manners', () => {
     });
     rigs.push(rig);
     await until('it is said', () => rig.log.lines.some(({ level }) => level === 'error'));
+    await until('the state has it', () => rig.server.state().linkProblem !== undefined);
     expect(rig.server.state().linkProblem).toContain(
       'bad username or password; check username and password in section [mqtt]',
     );
@@ -319,6 +320,7 @@ describe('a broker with bad manners', () => {
     const rig = IngestRig.start({ store, port: broker.port, mqtt: { reconnectMinMs: 10, reconnectMaxMs: 60_000 } });
     rigs.push(rig);
     await until('it is said', () => rig.log.lines.some(({ level }) => level === 'error'));
+    await until('the state has it', () => rig.server.state().linkProblem !== undefined);
     expect(rig.server.state().linkProblem).toContain(
       'refuses the subscription to home/+/sensors/+/reading; check its access rules',
     );

@@ -66,8 +66,9 @@ export class BrokerMachine {
     const say = `-h localhost -p 1883 -V 5 -q 1 -t '${topic}'`;
     const login = ({ name, password }: Account): string => `-u '${name}' -P '${password}'`;
     // A listener that is refused ends by itself; one that hears nothing is given ten seconds from the broker's PUBACK on.
-    const script = `stdbuf -oL mosquitto_sub -d ${say} ${login(listener)} -C 1 >/tmp/heard 2>&1 & listener=$!
-      until grep -q SUBACK /tmp/heard || ! kill -0 "$listener" 2>/dev/null; do sleep 0.05; done
+    const script = `rm -f /tmp/heard
+      stdbuf -oL mosquitto_sub -d ${say} ${login(listener)} -C 1 >/tmp/heard 2>&1 & listener=$!
+      until grep -qs SUBACK /tmp/heard || ! kill -0 "$listener" 2>/dev/null; do sleep 0.05; done
       mosquitto_pub ${say} ${login(speaker)} -m '[]' >/dev/null 2>&1 || :
       for _ in {1..200}; do kill -0 "$listener" || break; sleep 0.05; done 2>/dev/null
       kill "$listener" 2>/dev/null || :

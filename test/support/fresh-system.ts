@@ -119,7 +119,8 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
   };
 
   const background = (script: string, file: string, sign = ''): void => {
-    sh(`{ ${script}\n} </dev/null >/dev/null 2>&1 &
+    sh(`rm -f '${file}'
+      { ${script}\n} </dev/null >/dev/null 2>&1 &
       for _ in {1..1200}; do ! grep -qs -- '${sign}' '${file}' || exit 0; sleep 0.05; done; exit 1`);
   };
 

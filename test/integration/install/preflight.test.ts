@@ -202,8 +202,8 @@ describe.skipIf(freshSystemMissing !== undefined)(`whether a machine can take th
   }
   /** A script that runs a step, and something else once the step has printed these words. */
   function oncePrinted(words: string, step: string, then: string): string {
-    return `{ ${step}; } >/tmp/printed & step=$!
-      until grep -q '${words}' /tmp/printed || ! kill -0 "$step" 2>/dev/null; do sleep 0.05; done
+    return `rm -f /tmp/printed; { ${step}; } >/tmp/printed & step=$!
+      until grep -qs '${words}' /tmp/printed || ! kill -0 "$step" 2>/dev/null; do sleep 0.05; done
       ${then}; wait "$step" && status=0 || status=$?; cat /tmp/printed; exit "$status"`;
   }
 });

@@ -8,7 +8,9 @@ import {
   edit,
   ensureInstalled,
   INSTALL_LIMIT_MS,
+  releaseThere,
   setInterval,
+  UPGRADE,
   unpackThere,
   variantOf,
 } from './support/installation.ts';
@@ -18,8 +20,6 @@ import { noteTranscript } from './support/results.ts';
 import { readSettings, title } from './support/settings.ts';
 import { DEVICE, DEVICE_CONF, SERVER, Target } from './support/target.ts';
 
-/** As a person upgrades: the machine keeps its role and its settings. */
-const UPGRADE = ['--yes'];
 const AGENT_FILE = 'dist/techtemp-device.js';
 /** A release that cannot work need not be given long. */
 const HEALTH = ['--health-seconds', '90'];
@@ -48,7 +48,7 @@ test('an upgrade keeps configuration, journal and identity, and loses nothing', 
   noteTranscript(target, 'upgrade', stdout);
   expect(status, stdout).toBe(0);
   expect(await current()).toBe(second.release);
-  expect(await previous()).toBe(bundle.release);
+  expect(await releaseThere(target, 'previous')).toBe(bundle.release);
   expect(await kept()).toBe(before);
   await recorder.nextReading();
   await watch.prove('upgrade');
@@ -105,7 +105,7 @@ test('an upgrade while the broker is away is no reason to go back', async () => 
 
 test('--rollback goes back to the release before', async () => {
   const watch = new Watch(target, recorder);
-  const [from, to] = [await current(), await previous()];
+  const [from, to] = [await current(), await releaseThere(target, 'previous')];
   const { status, stdout } = await bootstrap(target, bundle, ['--rollback', '--yes']);
   expect(status, stdout).toBe(0);
   expect(await current()).toBe(to);
@@ -159,11 +159,7 @@ async function returnsFrom(word: string, what: string, change: (folder: string) 
 }
 
 async function current(): Promise<string> {
-  return await target.sh('basename "$(readlink /opt/techtemp/current)"');
-}
-
-async function previous(): Promise<string> {
-  return await target.sh('basename "$(readlink /opt/techtemp/previous)"');
+  return await releaseThere(target, 'current');
 }
 
 /** What no upgrade may touch: the configuration, and under which identity and in which epoch the agent counts. */

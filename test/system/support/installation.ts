@@ -20,6 +20,9 @@ export const OPTIONS = [
   ...['--room', 'Test room', '--interval', '300'],
 ];
 
+/** As a person upgrades: the machine keeps its role and its settings. */
+export const UPGRADE = ['--yes'];
+
 /** A bundle here. */
 export interface Bundle {
   readonly file: string;
@@ -87,18 +90,27 @@ export async function bootstrap(target: Target, bundle: Bundle, options: readonl
   return await target.try(`cd / && ${folder}/bootstrap-pi.sh ${words} </dev/null 2>&1`, { limitMs: INSTALL_LIMIT_MS });
 }
 
-/** An installation by this suite, whichever scenario made it; what somebody else installed is left alone. */
+/**
+ * An installation by this suite, whichever scenario made it, with the release under test running; what somebody else installed is
+ * left alone.
+ */
 export async function ensureInstalled(target: Target): Promise<Bundle> {
   const bundle = makeBundle(target);
   if (!(await isOurs(target))) await refuseForeign(target);
-  if (!(await target.isActive(DEVICE)) || !(await target.isActive(SERVER))) {
+  const isRunning = (await target.isActive(DEVICE)) && (await target.isActive(SERVER));
+  if (!isRunning || (await releaseThere(target, 'current')) !== bundle.release) {
     await target.sh(`touch ${OURS}`);
-    const { status, stdout } = await bootstrap(target, bundle, OPTIONS);
+    const { status, stdout } = await bootstrap(target, bundle, isRunning ? UPGRADE : OPTIONS);
     if (status !== 0) throw new Error(`the installation failed\n${stdout}`);
   }
   await target.sensor('fault clear');
   await target.sensor('noise 0.4 1.5');
   return bundle;
+}
+
+/** The release that runs there, or the one before it. */
+export async function releaseThere(target: Target, which: 'current' | 'previous'): Promise<string> {
+  return await target.sh(`basename "$(readlink /opt/techtemp/${which})"`);
 }
 
 /** @throws where an installation is found that this suite did not make and may not erase. */

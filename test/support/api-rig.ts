@@ -61,6 +61,7 @@ export class ApiRig {
         isHeldBack: false,
         lastCommitMs: null,
         brokerDropped: null,
+        leftOut: [],
       }),
       http: testLive<HttpSection>({ ...HTTP, ...options.http }),
       house: testLive({ name: 'Test house', timeZone: options.timeZone ?? 'Europe/Brussels' }),

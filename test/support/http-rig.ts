@@ -72,6 +72,7 @@ const WELL: IngestState = {
   isHeldBack: false,
   lastCommitMs: null,
   brokerDropped: null,
+  leftOut: [],
 };
 
 export interface HttpRigOptions {

@@ -62,6 +62,10 @@ export function fromDisconnectCode(code: number, peer: Peer): LinkError {
 
 /** PUBACK with an error (MQTT 5, 3.4.2.1). */
 export function fromPubackCode(code: number, topic: string, peer: Peer): LinkError {
+  if (code === PACKET_TOO_LARGE) {
+    const larger = `message on ${topic}: larger than the broker takes (code ${code}); see message_size_limit in its configuration`;
+    return linkError('LINK_TOO_LARGE', peer, larger, undefined, code);
+  }
   const what = PUBACK_PROBLEMS[code] ?? 'refused';
   return linkError('LINK_PUBLISH_REFUSED', peer, `message on ${topic}: ${what} (code ${code})`, undefined, code);
 }
@@ -87,6 +91,9 @@ export function linkError(
 
 /** From here on a code is a failure; below it, 0x10 ("no matching subscribers") included, all is well. */
 const FIRST_FAILURE_CODE = 0x80;
+
+/** Section 4.13.2 of MQTT 5 has it for DISCONNECT and CONNACK; Mosquitto answers a PUBLISH with it too. */
+const PACKET_TOO_LARGE = 0x95;
 
 const CHECK_LOGIN = 'check username and password in section [mqtt]';
 const CHECK_CA = 'check tls_ca_file in section [mqtt]';

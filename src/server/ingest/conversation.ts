@@ -4,6 +4,7 @@ import type { Live } from '../../common/live.ts';
 import type { Log } from '../../common/log.ts';
 import { LinkError } from '../../common/mqtt/link-error.ts';
 import { linkError } from '../../common/mqtt/link-errors.ts';
+import type { OptionalSteps } from '../../common/mqtt/optional-steps.ts';
 import { type Announcement, encodeAnnouncement } from '../../contract/announcement.ts';
 import { sensorTopic, serverTopic } from '../../contract/topics.ts';
 import type { MqttSection } from '../config/server-config.ts';
@@ -17,11 +18,15 @@ export interface ConversationParts {
   readonly log: Log;
   readonly mqtt: Live<MqttSection>;
   readonly receipts: ReceiptDesk;
+  readonly optional: OptionalSteps;
 }
 
 /** At a stop: for the last receipts and our own last word. */
 const LAST_WORDS_MS = 3_000;
 const GOODBYE_MS = 2_000;
+const AGENTS_DO_NOT_KNOW =
+  'agents that do not know this server yet send their readings one by one, and wait for no receipt';
+const DROPS_ARE_NOT_KNOWN = 'it is not known when the broker drops messages';
 /** A broker that forgets us sooner does not keep what comes while the server is being repaired. */
 const SHORT_SESSION_SECONDS = 86_400;
 
@@ -46,6 +51,7 @@ export class Conversation {
     signal: AbortSignal,
   ): Promise<LinkError | undefined> {
     this.#strangers = new Set();
+    this.#parts.optional.opened();
     this.#lookAtSession(connection, opened);
     this.#parts.receipts.use(connection);
     const over = this.#begin(connection, opened).then(
@@ -56,6 +62,7 @@ export class Conversation {
       },
     );
     const broken = await untilAborted(over, signal);
+    if (broken !== undefined) this.#parts.optional.ended();
     if (broken === undefined) await this.#goodbye(connection, opened, drained);
     return broken;
   }
@@ -78,8 +85,12 @@ export class Conversation {
       const what = `the broker refuses the subscription to ${refused.join(', ')}; check its access rules (ACL)`;
       throw linkError('LINK_SUBSCRIBE_REFUSED', peer, what);
     }
-    await this.#announce(connection, opened, announcementOf(opened, 'online'));
-    await connection.subscribe([{ filter: DROPS_TOPIC, qos: 0 }]);
+    const { optional } = this.#parts;
+    const announcement = announcementOf(opened, 'online');
+    const announcing = { what: `the announcement on ${announcement.topic}`, without: AGENTS_DO_NOT_KNOW };
+    await optional.take(announcing, async () => await this.#announce(connection, opened, announcement));
+    const counting = { what: `the subscription to ${DROPS_TOPIC}`, without: DROPS_ARE_NOT_KNOWN };
+    await optional.take(counting, async () => await connection.subscribe([{ filter: DROPS_TOPIC, qos: 0 }]));
   }
 
   async #announce(connection: MqttConnection, opened: MqttSection, message: OutgoingMessage): Promise<void> {

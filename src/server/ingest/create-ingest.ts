@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../common/clock.ts';
 import type { Live } from '../../common/live.ts';
 import type { Log } from '../../common/log.ts';
+import { OptionalSteps } from '../../common/mqtt/optional-steps.ts';
 import type { Progress } from '../../common/progress.ts';
 import { Pulse } from '../../common/pulse.ts';
 import { supervise } from '../../common/supervise.ts';
@@ -70,6 +71,7 @@ class MqttIngest implements Ingest {
   readonly #receipts: ReceiptDesk;
   readonly #committer: Committer;
   readonly #drops: BrokerDrops;
+  readonly #optional: OptionalSteps;
   readonly #conversation: Conversation;
   readonly #connections: ConnectionLoop;
   /** The connection that is not being read because too much waits. */
@@ -94,7 +96,8 @@ class MqttIngest implements Ingest {
     this.#drops = new BrokerDrops(clock, log);
     const onStored = (stored: readonly Taken[], result: CommitResult | undefined): void => this.#stored(stored, result);
     this.#committer = new Committer({ store, ingest, clock, random, log, pulse: this.#pulse, observer, onStored });
-    this.#conversation = new Conversation({ clock, log, mqtt, receipts: this.#receipts });
+    this.#optional = new OptionalSteps({ clock, log });
+    this.#conversation = new Conversation({ clock, log, mqtt, receipts: this.#receipts, optional: this.#optional });
     this.#connections = new ConnectionLoop({
       mqtt,
       clock,
@@ -135,6 +138,7 @@ class MqttIngest implements Ingest {
       lastCommitMs: this.#committer.lastCommitMs(),
       ...(problem !== undefined && { storeProblem: problem }),
       brokerDropped: this.#drops.count(),
+      leftOut: this.#optional.leftOut(),
     };
   }
 

@@ -7,6 +7,8 @@ export interface IngestState {
   readonly linkSinceMs: number;
   /** Why there is no connection, for people. */
   readonly linkProblem?: string;
+  /** Connections are ended again and again, soon after they began: why, for people. Told until one has lasted. */
+  readonly instability?: string;
   /** `host:port`. */
   readonly broker: string;
   /** Messages read from the socket and not yet on disk. */
@@ -19,6 +21,8 @@ export interface IngestState {
   readonly storeProblem?: string;
   /** What the broker says it dropped for subscribers that were slow or away ($SYS); null where it does not say. */
   readonly brokerDropped: number | null;
+  /** Optional steps that are left out because the broker ends the connection on them, in sentences for people. */
+  readonly leftOut: readonly string[];
 }
 
 /** Told of the work as it is done; must not throw. src/server/metrics turns it into figures. */

@@ -37,6 +37,8 @@ export class ReceiptDesk {
   readonly #faults: FaultLog;
   readonly #pending = new Map<string, Pending>();
   #connection: MqttConnection | undefined;
+  /** Fewer after a broker has called one too large. */
+  #maxRanges = MAX_RANGES;
   #inFlight = 0;
   #idle: (() => void)[] = [];
 
@@ -55,6 +57,7 @@ export class ReceiptDesk {
   /** From now on they go this way. What was on its way on the connection before goes again. */
   use(connection: MqttConnection): void {
     this.#connection = connection;
+    this.#maxRanges = MAX_RANGES;
     this.#pump();
   }
 
@@ -99,8 +102,8 @@ export class ReceiptDesk {
   async #send(connection: MqttConnection, pending: Pending): Promise<void> {
     const { clock, observer } = this.#parts;
     const { homeId, deviceUid, epoch, ranges, sinceMs } = pending;
-    const stored = ranges.slice(0, MAX_RANGES);
-    if (ranges.length > MAX_RANGES) this.#add({ ...pending, ranges: ranges.slice(MAX_RANGES) });
+    const stored = ranges.slice(0, this.#maxRanges);
+    if (ranges.length > stored.length) this.#add({ ...pending, ranges: ranges.slice(stored.length) });
     try {
       const topic = sensorTopic(homeId, deviceUid, 'receipt');
       await connection.publish({ topic, payload: encodeReceipt({ epoch, stored }), retain: false });
@@ -118,6 +121,11 @@ export class ReceiptDesk {
   /** A refused receipt is not offered again: the device sends again what it is for, and the next one may be taken. */
   #failed(error: unknown, connection: MqttConnection, pending: Pending): void {
     const code = error instanceof LinkError ? error.code : 'INTERNAL';
+    if (code === 'LINK_TOO_LARGE' && pending.ranges.length > 1) {
+      this.#maxRanges = Math.max(1, Math.min(this.#maxRanges, pending.ranges.length >> 1));
+      this.#add(pending);
+      return;
+    }
     if (code === 'LINK_PUBLISH_REFUSED' || code === 'LINK_TOO_LARGE' || code === 'INTERNAL') {
       this.#faults.failed(code, { code }, `a receipt was not delivered: ${(error as Error).message}`);
       return;

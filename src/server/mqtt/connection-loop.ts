@@ -39,6 +39,8 @@ export interface LinkState {
   readonly link: 'connecting' | 'connected' | 'stopped';
   readonly linkSinceMs: number;
   readonly linkProblem?: string;
+  /** The broker ends connections soon after they began, again and again: why, for people. Absent once one has lasted. */
+  readonly instability?: string;
 }
 
 /** DNS, TCP, TLS on a slow Pi, CONNACK. */
@@ -65,6 +67,7 @@ export class ConnectionLoop {
   /** Connections in a row that the other end closed soon. */
   #short = 0;
   #lastLoudCode: string | undefined;
+  #instability: string | undefined;
 
   constructor(parts: ConnectionLoopParts) {
     this.#parts = parts;
@@ -76,7 +79,7 @@ export class ConnectionLoop {
   }
 
   state(): LinkState {
-    return this.#state;
+    return { ...this.#state, ...(this.#instability !== undefined && { instability: this.#instability }) };
   }
 
   /** Resolves when the signal is aborted and the last connection ended in good order. */
@@ -121,22 +124,46 @@ export class ConnectionLoop {
   async #connect(mqtt: MqttSection, signal: AbortSignal): Promise<LinkError | undefined> {
     const { clock, converse, pulse } = this.#parts;
     let connection: MqttConnection | undefined;
+    const over = new AbortController();
+    let stable: Promise<void> | undefined;
     try {
       connection = await pulse.during(ATTEMPT_LIMIT_MS, this.#open(mqtt, signal));
-      const openedMs = clock.monotonicMs();
       this.#sayConnected(connection, mqtt);
+      stable = this.#whenStable(connection, mqtt, over.signal);
+      const openedMs = clock.monotonicMs();
       const broken = await converse(connection, mqtt, signal);
       const isShort = clock.monotonicMs() - openedMs < STABLE_MS;
       this.#short = isShort && broken !== undefined ? this.#short + 1 : 0;
-      if (!isShort) this.#failures = 0;
       return broken === undefined ? undefined : this.#failed(this.#explained(broken, mqtt));
     } catch (error) {
       if (signal.aborted && connection === undefined) return undefined;
       if (!(error instanceof LinkError)) throw error;
       return this.#failed(error);
     } finally {
+      over.abort(new Error('the connection is over'));
+      await stable;
       await connection?.end(GOODBYE_MS);
     }
+  }
+
+  /** A connection that has lasted ends the back-off, and what was said of those before it. Never rejects. */
+  async #whenStable(connection: MqttConnection, mqtt: MqttSection, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#parts.clock.sleep(STABLE_MS, signal);
+    } catch {
+      return;
+    }
+    const wasQuiet = this.#isQuiet();
+    this.#failures = 0;
+    this.#short = 0;
+    this.#instability = undefined;
+    // At its begin it was not worth a line, because those before it had ended at once.
+    if (wasQuiet) this.#logConnected('info', connection, mqtt);
+  }
+
+  /** While connections come and go every few seconds, each begin is not news. */
+  #isQuiet(): boolean {
+    return this.#failures > 1 && this.#short > 0;
   }
 
   async #open(mqtt: MqttSection, signal: AbortSignal): Promise<MqttConnection> {
@@ -157,16 +184,18 @@ export class ConnectionLoop {
   }
 
   #sayConnected(connection: MqttConnection, mqtt: MqttSection): void {
-    const { log } = this.#parts;
+    this.#logConnected(this.#isQuiet() ? 'debug' : 'info', connection, mqtt);
+    this.#faults.works({}, 'connected');
+    if (!this.#isQuiet()) this.#lastLoudCode = undefined;
+    this.#enter('connected');
+  }
+
+  #logConnected(level: 'debug' | 'info', connection: MqttConnection, mqtt: MqttSection): void {
     const fields = {
       mqtt: connection.protocolVersion === 5 ? '5' : '3.1.1',
       session: connection.sessionPresent ? 'resumed' : 'new',
     };
-    const level = this.#failures > 1 && this.#short > 0 ? 'debug' : 'info';
-    log[level](fields, `connected to the MQTT broker ${mqtt.brokerHost}:${mqtt.brokerPort}`);
-    this.#faults.works({}, 'connected');
-    this.#lastLoudCode = undefined;
-    this.#enter('connected');
+    this.#parts.log[level](fields, `connected to the MQTT broker ${mqtt.brokerHost}:${mqtt.brokerPort}`);
   }
 
   /** Logs it as a state; what only a person can cure is an error the first time. */
@@ -182,13 +211,16 @@ export class ConnectionLoop {
   #explained(error: LinkError, mqtt: MqttSection): LinkError {
     const isTakenOver = error.reasonCode === SESSION_TAKEN_OVER;
     const isGuess = error.code === 'LINK_OFFLINE' && this.#short >= SHORT_CONNECTIONS;
+    if (this.#short >= SHORT_CONNECTIONS || isTakenOver) this.#instability = error.message;
     if (!isTakenOver && !isGuess) return error;
     const clientId = mqtt.clientId === '' ? `techtemp-server-${mqtt.instance}` : mqtt.clientId;
     const peer = { host: mqtt.brokerHost, port: mqtt.brokerPort };
     const what = isTakenOver
       ? `another client has logged in as ${clientId}; does a second server run with instance = ${mqtt.instance}? Give each its own instance in section [mqtt]`
       : `the broker closes the connection soon after each login; perhaps another client logs in as ${clientId} too (two servers with instance = ${mqtt.instance})`;
-    return linkError(error.code, peer, what, error, error.reasonCode);
+    const explained = linkError(error.code, peer, what, error, error.reasonCode);
+    this.#instability = explained.message;
+    return explained;
   }
 
   #enter(link: LinkState['link'], problem?: string): void {

@@ -17,14 +17,7 @@ import {
 import type { ConnectionOptions, MqttConnection, OpenConnection, OutgoingMessage, Subscription } from './connection.ts';
 import { FrameReader, MalformedPacketError } from './frame-reader.ts';
 import { Liveness } from './liveness.ts';
-import {
-  createPacketDecoder,
-  encodePacket,
-  encodePing,
-  encodePubacks,
-  encodePublish,
-  packetIdOfPuback,
-} from './packets.ts';
+import { createPacketDecoder, encodePacket, encodePing, encodePubacks, encodePublish, readAnswer } from './packets.ts';
 import { Requests } from './requests.ts';
 
 /** Never (section 3.1.2.11.2 of MQTT 5); the broker may set a limit of its own. */
@@ -259,17 +252,14 @@ class Connection implements MqttConnection {
   }
 
   #take(frame: Buffer): void {
-    const acknowledgedId = packetIdOfPuback(frame);
-    if (acknowledgedId !== undefined) {
-      this.#requests.answered(acknowledgedId, 0);
-      return;
-    }
+    const answer = readAnswer(frame, this.protocolVersion);
+    if (answer?.kind === 'puback') this.#requests.answered(answer.packetId, answer.code);
+    else if (answer?.kind === 'suback') this.#requests.answered(answer.packetId, answer.codes);
+    else if (answer?.kind === 'unsuback') this.#requests.answered(answer.packetId, undefined);
+    else if (answer?.kind === 'disconnect') this.over(fromDisconnectCode(answer.code, this.#options));
+    if (answer !== undefined) return;
     const packet = this.#decode(frame);
-    if (packet.cmd === 'puback') this.#requests.answered(packet.messageId, packet.reasonCode ?? 0);
-    else if (packet.cmd === 'suback') this.#requests.answered(packet.messageId, packet.granted);
-    else if (packet.cmd === 'unsuback') this.#requests.answered(packet.messageId, undefined);
-    else if (packet.cmd === 'connack') this.#answered(packet);
-    else if (packet.cmd === 'disconnect') this.over(fromDisconnectCode(packet.reasonCode ?? 0, this.#options));
+    if (packet.cmd === 'connack') this.#answered(packet);
   }
 
   #answered(connack: IConnackPacket): void {

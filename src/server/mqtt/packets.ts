@@ -2,12 +2,29 @@ import mqttPacket, { type Packet } from 'mqtt-packet';
 import type { OutgoingMessage } from './connection.ts';
 import { MalformedPacketError } from './frame-reader.ts';
 
-/** Packets to bytes and back. The rare ones by mqtt-packet; PUBLISH and PUBACK, sent by the thousand, by hand. */
+/**
+ * Packets to bytes and back. The rare ones by mqtt-packet; by hand PUBLISH and PUBACK, which come by the thousand, and the broker's
+ * answers with a reason code: mqtt-packet knows only the codes of the standard's table for each packet, and brokers send others (Mosquitto
+ * answers a message that is too large with 0x95).
+ */
 
 export type ProtocolVersion = 4 | 5;
 
+/** What a broker answers, with its codes as they came: 0 for success, from 0x80 on a failure. */
+export type Answer =
+  | { readonly kind: 'puback'; readonly packetId: number; readonly code: number }
+  | { readonly kind: 'suback'; readonly packetId: number; readonly codes: readonly number[] }
+  | { readonly kind: 'unsuback'; readonly packetId: number }
+  | { readonly kind: 'disconnect'; readonly code: number };
+
 const PINGREQ = Buffer.from([0xc0, 0]);
+/** First bytes of packets (section 2.1.2). */
 const PUBACK = 0x40;
+const SUBACK = 0x90;
+const UNSUBACK = 0xb0;
+const DISCONNECT = 0xe0;
+const ANSWERS: readonly (number | undefined)[] = [PUBACK, SUBACK, UNSUBACK, DISCONNECT];
+/** PUBACK without reason code and properties: success. */
 const PUBACK_BYTES = 4;
 
 export function encodePacket(packet: Packet, protocolVersion: ProtocolVersion): Buffer {
@@ -32,9 +49,37 @@ export function encodePubacks(packetIds: readonly number[]): Buffer {
   return bytes;
 }
 
-/** The packet id of a PUBACK that says nothing but success, as nearly all do; undefined for any other packet. */
-export function packetIdOfPuback(frame: Buffer): number | undefined {
-  return frame[0] === PUBACK && frame.length === PUBACK_BYTES ? frame.readUInt16BE(2) : undefined;
+/**
+ * Reads an answer to something that we sent (sections 3.4, 3.9, 3.11 and 3.14); undefined for any other packet.
+ * @throws MalformedPacketError where it ends too early
+ */
+export function readAnswer(frame: Buffer, version: ProtocolVersion): Answer | undefined {
+  if (frame[0] === PUBACK && frame.length === PUBACK_BYTES)
+    return { kind: 'puback', packetId: frame.readUInt16BE(2), code: 0 };
+  if (!ANSWERS.includes(frame[0])) return undefined;
+  const body = afterLength(frame, 1);
+  if (frame[0] === DISCONNECT) return { kind: 'disconnect', code: frame[body] ?? 0 };
+  if (frame.length < body + 2) throw new MalformedPacketError('an answer that is shorter than its packet id');
+  const packetId = frame.readUInt16BE(body);
+  if (frame[0] === PUBACK) return { kind: 'puback', packetId, code: frame[body + 2] ?? 0 };
+  if (frame[0] === UNSUBACK) return { kind: 'unsuback', packetId };
+  const codes = frame.subarray(version === 5 ? afterProperties(frame, body + 2) : body + 2);
+  if (codes.length === 0) throw new MalformedPacketError('an answer to a subscription without a code');
+  return { kind: 'suback', packetId, codes: [...codes] };
+}
+
+/** Where what follows a length begins (section 1.5.5: the last of its bytes is below 0x80). */
+function afterLength(frame: Buffer, start: number): number {
+  let at = start;
+  while ((frame[at] ?? 0) >= 0x80) at += 1;
+  return at + 1;
+}
+
+function afterProperties(frame: Buffer, start: number): number {
+  const body = afterLength(frame, start);
+  let bytes = 0;
+  for (let at = start; at < body; at += 1) bytes += ((frame[at] ?? 0) & 0x7f) * 2 ** (7 * (at - start));
+  return body + bytes;
 }
 
 /** QoS 1 (section 3.3). */
@@ -63,7 +108,7 @@ function encodeLength(value: number): readonly number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...encodeLength(value >>> 7)];
 }
 
-/** Reads whole packets other than PUBLISH. @throws MalformedPacketError */
+/** Reads whole packets other than PUBLISH and answers. @throws MalformedPacketError */
 export function createPacketDecoder(protocolVersion: ProtocolVersion): (frame: Buffer) => Packet {
   const parser = mqttPacket.parser({ protocolVersion });
   const found: Packet[] = [];

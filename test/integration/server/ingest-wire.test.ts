@@ -248,6 +248,41 @@ describe('a store that cannot', () => {
 });
 
 describe('a broker with bad manners', () => {
+  // C3
+  it('a broker that ends the connection at the subscription to $SYS gets none, and readings come', async () => {
+    broker.manners.suback = (filter) => {
+      if (filter.startsWith('$SYS/')) broker.cut('reset');
+      return 1;
+    };
+    const rig = IngestRig.start({ store, port: broker.port, mqtt: { reconnectMinMs: 1, reconnectMaxMs: 10 } });
+    rigs.push(rig);
+    await until('the step is left out', () => rig.server.state().leftOut.length === 1);
+    await until('connected', () => rig.server.state().link === 'connected' && broker.connections() === 1);
+    broker.deliver(messages(1, 3));
+    await until('acknowledged', () => broker.acknowledged.length === 3);
+    expect(rig.server.state().leftOut[0]).toContain('$SYS/broker/publish/messages/dropped');
+    expect(broker.connects.length).toBe(3);
+  });
+
+  // C2
+  it('a receipt that the broker calls too large goes out in smaller parts, on the same connection', async () => {
+    const accepted: number[] = [];
+    broker.manners.puback = (topic) => {
+      const payload = broker.on('receipt').at(-1)?.payload ?? '';
+      if (!topic.endsWith('/receipt') || payload.length <= 60) {
+        if (topic.endsWith('/receipt')) accepted.push(...(JSON.parse(payload) as { stored: number[][] }).stored.flat());
+        return 0;
+      }
+      return 0x95;
+    };
+    await serve();
+    const odd = Array.from({ length: 40 }, (_, index) => 2 * index + 1);
+    broker.deliver(odd.map((seq) => ({ id: seq, topic: `${TOPIC}/reading`, payload: reading(seq) })));
+    await until('all receipted', () => new Set(accepted).size === odd.length);
+    expect([...new Set(accepted)].sort((a, b) => a - b)).toEqual(odd);
+    expect(broker.connects.length).toBe(1);
+  });
+
   it('a packet that is cut off by the end of the connection is no message', async () => {
     await serve();
     broker.sendBytes(Buffer.from([0x32, 0x7f, 0x00, 0x20, 0x68]));

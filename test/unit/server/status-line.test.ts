@@ -12,6 +12,7 @@ const ingest: IngestState = {
   isHeldBack: false,
   lastCommitMs: null,
   brokerDropped: null,
+  leftOut: [],
 };
 
 function line(changes: Partial<StatusLineParts> = {}, state: Partial<IngestState> = {}): string {

@@ -67,7 +67,10 @@ export function readiness(ingest: IngestState, store: StoreHealth, minFreeBytes:
   const ageMs = lastCommitMs === null ? null : Math.max(0, nowMs - lastCommitMs);
   const parts = {
     database: withProblem(store.isOk ? undefined : (store.problem ?? 'the store does not work')),
-    broker: withProblem(ingest.link === 'connected' ? undefined : brokerProblem(ingest)),
+    broker: {
+      ...withProblem(ingest.link === 'connected' ? ingest.instability : brokerProblem(ingest)),
+      ...(ingest.leftOut.length > 0 && { left_out: [...ingest.leftOut] }),
+    },
     ingest: {
       ...withProblem(
         ingest.storeProblem ??

@@ -31,7 +31,14 @@ export const Readiness = Type.Object({
   status: OneOf(['ready', 'not-ready']),
   parts: Type.Object({
     database: Type.Object(part),
-    broker: Type.Object(part),
+    broker: Type.Object({
+      ...part,
+      left_out: Type.Optional(
+        Type.Array(Type.String(), {
+          description: 'Optional steps on which the broker ends the connection; for people',
+        }),
+      ),
+    }),
     ingest: Type.Object({
       ...part,
       last_commit_age_s: Type.Optional(

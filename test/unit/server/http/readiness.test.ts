@@ -12,6 +12,7 @@ const well: IngestState = {
   isHeldBack: false,
   lastCommitMs: NOW - 5_000,
   brokerDropped: null,
+  leftOut: [],
 };
 const store: StoreHealth = { isOk: true, schemaVersion: 2, sizeBytes: 1, freeBytes: 1e9 };
 const MIN_FREE = 100 * 1024 * 1024;

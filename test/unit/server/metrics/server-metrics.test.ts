@@ -13,6 +13,7 @@ const ingest: IngestState = {
   isHeldBack: true,
   lastCommitMs: 1_700_000_000_500,
   brokerDropped: null,
+  leftOut: [],
 };
 const storeHealth = { isOk: true, schemaVersion: 2, sizeBytes: 4096, freeBytes: 8192 };
 const now = { ingest, storeHealth, devices: [], watchers: 2 };

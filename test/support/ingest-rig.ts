@@ -38,6 +38,8 @@ export function ingestSection(changes: Partial<IngestSection> = {}): IngestSecti
     maxWaiting: 10_000,
     maxPayloadBytes: 262_144,
     maxRejected: 100_000,
+    perMinute: { epoch: 1e6, gap: 1e6, rejected: 1e6, room: 1e6, status: 1e6 },
+    atMost: { devices: 1e6, homes: 1e6, rooms: 1e6 },
     ...changes,
   };
 }
@@ -57,7 +59,7 @@ export class IngestRig {
   readonly log = recordingLog();
   readonly changes: StoreChange[] = [];
   readonly counts: CommitCounts[] = [];
-  readonly observed = { received: 0, receipted: 0, failed: 0, worstReceiptMs: 0 };
+  readonly observed = { received: 0, receipted: 0, failed: 0, limited: 0, worstReceiptMs: 0 };
   readonly mqtt: LiveValue<MqttSection>;
   readonly ingest: LiveValue<IngestSection>;
   readonly server: Ingest;
@@ -132,6 +134,7 @@ export class IngestRig {
         observed.receipted += numbers;
         observed.worstReceiptMs = Math.max(observed.worstReceiptMs, latencyMs);
       },
+      limited: (_kind, count) => (observed.limited += count),
     };
   }
 }

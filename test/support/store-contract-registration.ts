@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { CommitResult, IngestMessage } from '../../src/server/store/ingest-store.ts';
 import type { WithStore } from './store-at-hand.ts';
 import {
   allReadings,
@@ -33,6 +34,24 @@ export function describeRegistration(withStore: WithStore): void {
       expect(await store.placements('a')).toMatchObject([{ fromMs: 0, toMs: null }]);
       expect((await allReadings(store, 'a')).readings).toMatchObject([{ roomUid: 'kuche' }]);
       expect(await store.rooms()).toMatchObject([{ uid: 'kuche', homeUid: HOME }]);
+    });
+
+    // C7
+    it('is bounded: what devices make new by speaking, not what people add', async () => {
+      const { store } = await withStore();
+      const atMost = { devices: 2, homes: 1, rooms: 1 };
+      const speak = async (...messages: IngestMessage[]): Promise<CommitResult> =>
+        await store.commit({ messages, registration: 'auto', maxRejected: 100, atMost });
+      await speak(statusOf('a', { state: 'online', room: 'Attic' }), statusOf('b', { state: 'online', room: 'Bath' }));
+      expect((await store.rooms()).map(({ uid }) => uid)).toEqual(['attic']);
+      expect(await store.device('b')).toMatchObject({ state: 'active', room: null });
+      const { counts, receipts } = await speak(itemsOf('c', [numbered(1)]), itemsOf('b', [numbered(1)]));
+      expect(counts).toMatchObject({ stored: 1, registered: 0, rejected: { 'too-many': 1 } });
+      expect(receipts).toMatchObject([{ deviceUid: 'b' }]);
+      const elsewhere = { ...itemsOf('b', [numbered(2)]), homeId: 'another-home' };
+      expect((await speak(elsewhere)).counts.rejected).toEqual({ 'too-many': 1 });
+      await store.updateDevice('b', { room: { name: 'Cellar' } }, NOW_MS);
+      expect(await store.device('b')).toMatchObject({ room: { uid: 'cellar' } });
     });
 
     it('S8: keeps the readings of a pending device until somebody says yes', async () => {

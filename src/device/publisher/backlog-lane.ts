@@ -1,5 +1,6 @@
 import { backOffMs } from '../../common/back-off.ts';
 import type { Random } from '../../common/clock.ts';
+import { TokenBucket } from '../../common/token-bucket.ts';
 import type { Journal, JournalEntry } from '../journal/journal.ts';
 import type { LinkMessage } from '../mqtt/link-session.ts';
 import type { Crew } from './crew.ts';
@@ -8,7 +9,6 @@ import { entryMessage, fittingBacklog } from './entry-message.ts';
 import { isRefusal } from './faults.ts';
 import type { LiveLane } from './live-lane.ts';
 import type { Place, Post } from './post.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 /** A disk that needs longer for a few entries hangs. */
 const READ_LIMIT_MS = 60_000;

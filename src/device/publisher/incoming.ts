@@ -1,3 +1,4 @@
+import { TokenBucket } from '../../common/token-bucket.ts';
 import { type Command, decodeCommand } from '../../contract/command.ts';
 import { WireError } from '../../contract/json.ts';
 import { decodeReceipt } from '../../contract/receipt.ts';
@@ -5,7 +6,6 @@ import { normaliseRanges } from '../../contract/seq-ranges.ts';
 import { parseSensorTopic, parseServerTopic } from '../../contract/topics.ts';
 import type { Desk } from './desk.ts';
 import { homeAssistantStatusTopic } from './discovery.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 /** A measurement warms the sensor; nobody needs more of them on demand. */
 const COMMANDS_PER_SECOND = 1;

@@ -1,5 +1,6 @@
 import type { LogLevel } from '../../common/log.ts';
-import type { Registration } from '../store/ingest-store.ts';
+import type { LimitedKind } from '../ingest/ingest.ts';
+import type { RecordBounds, Registration } from '../store/ingest-store.ts';
 
 /**
  * The server's configuration as its parts see it: validated, complete, frozen. One interface per section of server.conf;
@@ -55,6 +56,10 @@ export interface IngestSection {
   readonly maxWaiting: number;
   readonly maxPayloadBytes: number;
   readonly maxRejected: number;
+  /** What one device may bring in a minute. */
+  readonly perMinute: Readonly<Record<LimitedKind, number>>;
+  /** What devices can make new by speaking, in all. */
+  readonly atMost: RecordBounds;
 }
 
 export interface StoreSection {

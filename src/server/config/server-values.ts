@@ -69,6 +69,14 @@ export function toServerConfig(values: ServerValues, machineZone: string): Serve
       maxWaiting: ingest.max_waiting,
       maxPayloadBytes: ingest.max_payload_kb * BYTES_PER_KB,
       maxRejected: ingest.max_rejected,
+      perMinute: Object.freeze({
+        epoch: ingest.max_epochs_per_minute,
+        gap: ingest.max_gap_records_per_minute,
+        rejected: ingest.max_rejected_per_minute,
+        room: ingest.max_rooms_per_minute,
+        status: ingest.max_statuses_per_minute,
+      }),
+      atMost: Object.freeze({ devices: ingest.max_devices, homes: ingest.max_homes, rooms: ingest.max_rooms }),
     }),
     store: Object.freeze({ path: store.path, minFreeBytes: store.min_free_mb * BYTES_PER_MB }),
     http: Object.freeze({

@@ -20,6 +20,8 @@ export interface CommitterParts {
   readonly observer: IngestObserver;
   /** These are on disk, in the order in which they came: acknowledge them. */
   readonly onStored: (stored: readonly Taken[], result: CommitResult | undefined) => void;
+  /** These can be stored in no form: the broker keeps them, and the others go on. */
+  readonly onLeft: (left: readonly Taken[]) => void;
 }
 
 /** Between attempts while the disk is full, the database locked, or somebody has to act. */
@@ -93,10 +95,10 @@ export class Committer {
 
   async #try(messages: readonly IngestMessage[]): Promise<CommitResult | Error> {
     const { clock, ingest, observer, pulse, store } = this.#parts;
-    const { registration, maxRejected } = ingest.current;
+    const { registration, maxRejected, atMost } = ingest.current;
     const beganMs = clock.monotonicMs();
     try {
-      const result = await pulse.during(COMMIT_LIMIT_MS, store.commit({ messages, registration, maxRejected }));
+      const result = await pulse.during(COMMIT_LIMIT_MS, store.commit({ messages, registration, maxRejected, atMost }));
       this.#problem = undefined;
       this.#lastCommitMs = clock.nowMs();
       this.#faults.works({}, 'the store takes readings again');
@@ -137,6 +139,7 @@ export class Committer {
         { topic, error: result },
         `a message on ${topic} cannot be stored, not even as rejected; it is left with the broker. This is a bug; please report it`,
       );
+      this.#parts.onLeft(group);
       return;
     }
     this.#parts.log.error(

@@ -11,13 +11,15 @@ import { ConnectionLoop } from '../mqtt/connection-loop.ts';
 import type { IncomingMessage } from '../mqtt/frame-reader.ts';
 import { createOpenConnection } from '../mqtt/open-connection.ts';
 import type { CommitResult, IngestStore } from '../store/ingest-store.ts';
+import { Acknowledgements, settle } from './acknowledgements.ts';
 import { BrokerDrops, DROPS_TOPIC } from './broker-drops.ts';
 import { Committer } from './committer.ts';
 import { Conversation, willOf } from './conversation.ts';
 import { decodeMessage } from './decode-message.ts';
 import { Inbox, type Read, type Taken, type Waiting } from './inbox.ts';
-import type { ChangeSink, IngestObserver, IngestState } from './ingest.ts';
+import type { ChangeSink, IngestObserver, IngestState, LimitedKind } from './ingest.ts';
 import { ReceiptDesk } from './receipts.ts';
+import { SenderLimits } from './sender-limits.ts';
 
 export interface IngestParts {
   readonly store: IngestStore;
@@ -71,6 +73,7 @@ class MqttIngest implements Ingest {
   readonly #receipts: ReceiptDesk;
   readonly #committer: Committer;
   readonly #drops: BrokerDrops;
+  readonly #limits: SenderLimits;
   readonly #optional: OptionalSteps;
   readonly #conversation: Conversation;
   readonly #connections: ConnectionLoop;
@@ -79,6 +82,8 @@ class MqttIngest implements Ingest {
   #messagesOfRead = 0;
   /** Messages taken from the inbox and not yet on disk. */
   #underway = 0;
+  /** Of the connection that was read last. */
+  #acknowledgements: Acknowledgements | undefined;
   /** The read whose messages are coming; undefined before its first one. */
   #read: Read | undefined;
   #isTaking = true;
@@ -95,7 +100,20 @@ class MqttIngest implements Ingest {
     this.#receipts = new ReceiptDesk({ clock, log, observer });
     this.#drops = new BrokerDrops(clock, log);
     const onStored = (stored: readonly Taken[], result: CommitResult | undefined): void => this.#stored(stored, result);
-    this.#committer = new Committer({ store, ingest, clock, random, log, pulse: this.#pulse, observer, onStored });
+    const onLeft = (left: readonly Taken[]): void => settle(left, 'left');
+    this.#committer = new Committer({
+      store,
+      ingest,
+      clock,
+      random,
+      log,
+      pulse: this.#pulse,
+      observer,
+      onStored,
+      onLeft,
+    });
+    const onLimited = (kind: LimitedKind, count: number): void => observer.limited(kind, count);
+    this.#limits = new SenderLimits({ ingest, clock, log, onLimited });
     this.#optional = new OptionalSteps({ clock, log });
     this.#conversation = new Conversation({ clock, log, mqtt, receipts: this.#receipts, optional: this.#optional });
     this.#connections = new ConnectionLoop({
@@ -156,7 +174,9 @@ class MqttIngest implements Ingest {
     }
     this.#read ??= this.#readOn(connection);
     this.#messagesOfRead += 1;
-    this.#inbox.put({ raw: message, read: this.#read });
+    if (this.#acknowledgements?.connection !== connection) this.#acknowledgements = new Acknowledgements(connection);
+    const acknowledgement = this.#acknowledgements.came(message.packetId);
+    this.#inbox.put({ raw: message, read: this.#read, acknowledgement });
   }
 
   #readOn(connection: MqttConnection): Read {
@@ -166,12 +186,13 @@ class MqttIngest implements Ingest {
     return { connection, readMs: clock.monotonicMs(), context };
   }
 
-  #decoded({ raw, read }: Waiting): Taken {
+  #decoded(waiting: Waiting): Taken {
+    const { raw, read } = waiting;
     const message = decodeMessage(raw, read.context);
     if (message !== undefined && message.kind !== 'rejected') {
       this.#conversation.heardFrom(message.homeId, read.connection);
     }
-    return { raw, read, message };
+    return { ...waiting, message: message === undefined ? undefined : this.#limits.allowed(message) };
   }
 
   #wasRead(bytes: number, connection: MqttConnection): void {
@@ -265,24 +286,9 @@ class MqttIngest implements Ingest {
   /** On disk. Everything that is said of it now leaves in one write. */
   #stored(stored: readonly Taken[], result: CommitResult | undefined): void {
     const { changes, clock, mqtt } = this.#parts;
-    acknowledge(stored);
+    settle(stored, 'stored');
     if (result === undefined) return;
     if (mqtt.current.receipts) this.#receipts.stored(result.receipts, stored[0]?.read.readMs ?? clock.monotonicMs());
     if (result.changes.length > 0) changes.publish(result.changes, clock.nowMs());
   }
-}
-
-/** In the order in which they came; nearly always all on one connection. */
-function acknowledge(stored: readonly Waiting[]): void {
-  let packetIds: number[] = [];
-  let connection = stored[0]?.read.connection;
-  for (const { raw, read } of stored) {
-    if (read.connection !== connection) {
-      connection?.acknowledge(packetIds);
-      packetIds = [];
-      connection = read.connection;
-    }
-    if (raw.packetId > 0) packetIds.push(raw.packetId);
-  }
-  connection?.acknowledge(packetIds);
 }

@@ -1,5 +1,9 @@
 import type { CommitCounts, StoreChange } from '../store/ingest-store.ts';
 
+export const LIMITED_KINDS = ['epoch', 'gap', 'rejected', 'room', 'status'] as const;
+/** What one device may bring only so often. */
+export type LimitedKind = (typeof LIMITED_KINDS)[number];
+
 /** What ingest says of itself, for health, readiness and the commands. */
 export interface IngestState {
   readonly link: 'connecting' | 'connected' | 'stopped';
@@ -32,6 +36,8 @@ export interface IngestObserver {
   commitFailed(code: string): void;
   /** Receipts handed to the broker; `latencyMs` from the reading of the message to that. */
   receipted(numbers: number, latencyMs: number): void;
+  /** So many of a kind were left out, because one device brought too many of them. */
+  limited(kind: LimitedKind, count: number): void;
 }
 
 /** Where the changes of each commit go, in order; must not throw. */

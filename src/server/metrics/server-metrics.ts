@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../common/clock.ts';
-import type { IngestObserver, IngestState } from '../ingest/ingest.ts';
+import { type IngestObserver, type IngestState, LIMITED_KINDS } from '../ingest/ingest.ts';
 import type { StoreHealth } from '../store/store.ts';
 import { DEVICE_STATES, type Device, REJECT_REASONS } from '../store/stored.ts';
 import { addProcessMetrics } from './process-metrics.ts';
@@ -87,6 +87,13 @@ function createIngestObserver(registry: Registry): IngestObserver {
   });
   // A series that appears with its first event hides that event from rate(); the reasons are known, so all begin at 0.
   for (const reason of REJECT_REASONS) rejected.inc({ reason }, 0);
+  const limited = new Counter({
+    name: 'techtemp_ingest_limited_total',
+    help: 'What was left out because one device brought too much of it in a minute.',
+    labelNames: ['kind'],
+    registers,
+  });
+  for (const kind of LIMITED_KINDS) limited.inc({ kind }, 0);
   const failures = new Counter({
     name: 'techtemp_ingest_commit_failures_total',
     help: 'Commits that failed; what they held waits and is tried again.',
@@ -125,6 +132,7 @@ function createIngestObserver(registry: Registry): IngestObserver {
       receipted.inc(numbers);
       latency.observe(latencyMs / 1000);
     },
+    limited: (kind, count) => limited.inc({ kind }, count),
   };
 }
 

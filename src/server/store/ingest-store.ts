@@ -19,6 +19,15 @@ export interface IngestBatch {
   readonly registration: Registration;
   /** How many rejected messages are kept; the oldest go. */
   readonly maxRejected: number;
+  /** How many rows devices can make by speaking; default: any number. What people add is not bounded by it. */
+  readonly atMost?: RecordBounds;
+}
+
+/** Of what a message alone can make new. */
+export interface RecordBounds {
+  readonly devices: number;
+  readonly homes: number;
+  readonly rooms: number;
 }
 
 /**

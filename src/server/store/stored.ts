@@ -109,6 +109,8 @@ export const REJECT_REASONS = [
   'unknown-device',
   /** Somebody refused this device. Not receipted. */
   'refused-device',
+  /** As many devices or homes as `ingest.max_devices` and `ingest.max_homes` allow are registered. Not receipted. */
+  'too-many',
 ] as const;
 export type RejectReason = (typeof REJECT_REASONS)[number];
 

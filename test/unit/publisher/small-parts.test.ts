@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Bell } from '../../../src/common/bell.ts';
 import { ProtocolChoice } from '../../../src/common/mqtt/protocol-choice.ts';
+import { TokenBucket } from '../../../src/common/token-bucket.ts';
 import { decodeItem } from '../../../src/contract/reading.ts';
 import type { DeviceStatus } from '../../../src/contract/status.ts';
 import type { JournalEntry } from '../../../src/device/journal/journal.ts';
@@ -8,7 +9,6 @@ import { LinkError } from '../../../src/device/mqtt/link-session.ts';
 import { publishPacketSize } from '../../../src/device/mqtt/packet-size.ts';
 import { entryMessage, fittingBacklog } from '../../../src/device/publisher/entry-message.ts';
 import { statusMessage } from '../../../src/device/publisher/status-message.ts';
-import { TokenBucket } from '../../../src/device/publisher/token-bucket.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { ArrayJournal } from '../../support/memory-journal-set.ts';
 

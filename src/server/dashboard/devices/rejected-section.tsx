@@ -15,6 +15,7 @@ const REASONS = {
   conflict: 'rejectConflict',
   'unknown-device': 'rejectUnknownDevice',
   'refused-device': 'rejectRefusedDevice',
+  'too-many': 'rejectTooMany',
 } as const satisfies Record<RejectedMessage['reason'], TextKey>;
 
 /** What came and could not be stored. All of it is text, whatever it looks like. */

@@ -231,6 +231,7 @@ export const en = {
   rejectConflict: 'other values for a stored reading',
   rejectUnknownDevice: 'unknown device',
   rejectRefusedDevice: 'refused device',
+  rejectTooMany: 'too many devices or homes',
 
   tokenTitle: 'The server asks for a token',
   tokenWhyWrite: 'Changing something needs a token with the right to write.',

@@ -231,6 +231,7 @@ export const fr: Texts = {
   rejectConflict: 'autres valeurs pour une mesure enregistrée',
   rejectUnknownDevice: 'appareil inconnu',
   rejectRefusedDevice: 'appareil refusé',
+  rejectTooMany: 'trop d’appareils ou de domiciles',
 
   tokenTitle: 'Le serveur demande un jeton',
   tokenWhyWrite: 'Pour modifier quelque chose, il faut un jeton qui donne le droit d’écrire.',

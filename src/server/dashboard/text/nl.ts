@@ -230,6 +230,7 @@ export const nl: Texts = {
   rejectConflict: 'andere waarden voor een bewaarde meting',
   rejectUnknownDevice: 'onbekend toestel',
   rejectRefusedDevice: 'geweigerd toestel',
+  rejectTooMany: 'te veel toestellen of huizen',
 
   tokenTitle: 'De server vraagt een token',
   tokenWhyWrite: 'Om iets te wijzigen is een token met schrijfrecht nodig.',

@@ -14,6 +14,7 @@ export const REJECT_REASON_WORDS = [
   'conflict',
   'unknown-device',
   'refused-device',
+  'too-many',
 ] as const satisfies readonly RejectReason[];
 
 /** A message, or an item of one, that could not be stored as a reading. */

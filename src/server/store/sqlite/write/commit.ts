@@ -45,7 +45,7 @@ export function createCommit(
   const rejects = createRejects(db);
   const registry = createRegistry(db, known, rooms, placing);
   const keepItems = createItemKeeper(db, { known, registry, rollups, rejects, newest });
-  const keepStatus = createStatusKeeper(db, { known, registry, rooms, placing, rejects });
+  const keepStatus = createStatusKeeper(db, { known, registry, placing, rejects });
 
   const attempt = (messages: readonly IngestMessage[], batch: IngestBatch): CommitResult | Poisoned => {
     const at: Cursor = {};
@@ -59,6 +59,7 @@ export function createCommit(
         rejects.forget();
         rollups.forgetStored();
       }
+      registry.bound(batch.atMost);
       for (const [index, message] of messages.entries()) {
         at.message = index;
         if (message.kind === 'items') keepItems(message, batch.registration, outcome, step);

@@ -33,6 +33,7 @@ export interface NewestReading {
 export interface KnownDevices {
   find(uid: string): KnownDevice | undefined;
   epochId(device: KnownDevice, epoch: string): number;
+  hasHome(uid: string): boolean;
   /** The home's id; made where it is missing. */
   homeId(uid: string): number;
   /** Call first in a transaction: other processes (the commands) may have written since the last one. */
@@ -92,6 +93,7 @@ export function createKnownDevices(db: Database): KnownDevices {
       device.epochIds.set(epoch, id);
       return id;
     },
+    hasHome: (uid) => homes.has(uid) || selectHome.get(uid) !== undefined,
     homeId(uid) {
       const id = homes.get(uid) ?? ((selectHome.get(uid) ?? insertHome.run(uid).lastInsertRowid) as number);
       homes.set(uid, id);

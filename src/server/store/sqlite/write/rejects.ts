@@ -6,7 +6,7 @@ import type { Database } from '../database.ts';
 const MAX_DETAIL = 500;
 const DIGEST_HEX_DIGITS = 32;
 /** Every message of such a device is rejected: one row tells of all of them. */
-const REASONS_WITHOUT_DIGEST: ReadonlySet<RejectReason> = new Set(['unknown-device', 'refused-device']);
+const REASONS_WITHOUT_DIGEST: ReadonlySet<RejectReason> = new Set(['unknown-device', 'refused-device', 'too-many']);
 
 /** The rejected table: what could not be stored, the same only once, the oldest gone where there are too many. */
 export interface Rejects {

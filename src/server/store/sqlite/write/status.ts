@@ -2,7 +2,7 @@ import { encodeStatus } from '../../../../contract/status.ts';
 import type { Registration, StatusMessage } from '../../ingest-store.ts';
 import type { Device } from '../../stored.ts';
 import type { Placing } from '../catalogue/placing.ts';
-import { MAX_NAME, type RoomBook } from '../catalogue/room-book.ts';
+import { MAX_NAME } from '../catalogue/room-book.ts';
 import type { Database } from '../database.ts';
 import type { KnownDevice, KnownDevices } from './known-devices.ts';
 import type { Outcome } from './outcome.ts';
@@ -30,13 +30,11 @@ export function createStatusKeeper(
   {
     known,
     registry,
-    rooms,
     placing,
     rejects,
   }: {
     readonly known: KnownDevices;
     readonly registry: Registry;
-    readonly rooms: RoomBook;
     readonly placing: Placing;
     readonly rejects: Rejects;
   },
@@ -64,8 +62,8 @@ export function createStatusKeeper(
     }
     if (!hasChanged || saidMs <= device.open.fromMs) return;
     const homeId = device.homeUid === null ? null : known.homeId(device.homeUid);
-    const room = rooms.byName(name, homeId) ?? rooms.make({ name }, homeId);
-    if (room.uid === device.open.roomUid) return;
+    const room = registry.roomNamed(name, homeId);
+    if (room === undefined || room.uid === device.open.roomUid) return;
     placing.move(device.id, room.id, saidMs);
     device.open = { roomUid: room.uid, fromMs: saidMs };
   };

@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Lets things pass at a rate: `burst` at once, then `perSecond`. On the monotonic clock. */
 export class TokenBucket {

@@ -70,6 +70,11 @@ export class ServerProcess {
     return server;
   }
 
+  /** Of the process that runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   get configPath(): string {
     return join(this.folder, 'server.conf');
   }

@@ -90,9 +90,11 @@ class Aht20 implements Sensor {
       try {
         return await this.attempt(talk, repair);
       } catch (error) {
+        if (!(error instanceof SensorError || error instanceof I2cError)) throw error;
+        // Nothing was wrong with the chip, and nothing is to be repaired or counted.
+        if (error.code === 'SENSOR_NO_TIME' && failure === undefined) throw error;
         this.prepared = false;
         this.beliefs.trust.noteFailure();
-        if (!(error instanceof SensorError || error instanceof I2cError)) throw error;
         const late = this.options.monotonicMs() > lastStartMs;
         // Out of time is the consequence; what took the time is the fault.
         failure = late && failure !== undefined ? failure : error;
@@ -106,12 +108,12 @@ class Aht20 implements Sensor {
   private async attempt(talk: Talk, repair: Repair): Promise<Measurement> {
     await this.repair(talk, repair);
     if (!this.prepared) await this.prepareChip(talk, 'if-needed');
-    await startConversion(talk);
+    const taken = await startConversion(talk);
     const { value, frame } = await readConversion(talk, this.link.place, this.beliefs);
     if (this.freeze.observe(value.bits, this.options.monotonicMs())) throw this.frozen(value);
     this.beliefs.trust.noteClean();
     this.counts.measurements++;
-    return { temperatureCelsius: value.temperatureCelsius, humidityPercent: value.humidityPercent, frame };
+    return { temperatureCelsius: value.temperatureCelsius, humidityPercent: value.humidityPercent, frame, taken };
   }
 
   private async repair(talk: Talk, repair: Repair): Promise<void> {

@@ -8,6 +8,16 @@ export interface Measurement {
   readonly humidityPercent: number;
   /** The bytes as the chip sent them, for later proof; empty where there is no chip. */
   readonly frame: Uint8Array;
+  /** When it was measured; absent where that is the moment at which it is handed over. */
+  readonly taken?: Taken;
+}
+
+/** The time of a measurement, from the clock of the transfers: whenever the program gets to it, the value is as old as this says. */
+export interface Taken {
+  /** Monotonic ms at which the measurement ended. */
+  readonly endedMs: number;
+  /** By how much the measurement may have ended before that, besides the time of a transfer. */
+  readonly uncertaintyMs: number;
 }
 
 /** Counters since the driver was created; plain numbers, cheap to copy into a status message. */
@@ -41,7 +51,9 @@ export type SensorErrorCode =
   | 'SENSOR_BUSY'
   | 'SENSOR_NOT_CALIBRATED'
   | 'SENSOR_IMPLAUSIBLE'
-  | 'SENSOR_FROZEN';
+  | 'SENSOR_FROZEN'
+  /** No fault of the sensor: the machine was too busy to let the measurement go on. */
+  | 'SENSOR_NO_TIME';
 
 export type I2cErrorCode =
   | 'I2C_MODULE_MISSING'

@@ -16,7 +16,10 @@ export interface Reading {
   readonly epoch?: string;
   /** Counts from 1 within an epoch, without holes; absent in readings of older agents. */
   readonly seq?: number;
-  /** Present when the time was taken from a clock that was never synchronised. */
+  /**
+   * Present when the time cannot be relied on: the clock was never synchronised, or was stepped since, or the agent was kept from
+   * running while it measured, so that the moment is known only roughly.
+   */
   readonly clock?: 'unsynced';
   /** Present when somebody asked for this reading. */
   readonly trigger?: 'command';

@@ -126,6 +126,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     sensors,
     settings: config.section('sensor'),
     clock,
+    sensorClock: parts.sensorClock ?? clock,
     clockKeeper: keeper,
     journals,
     faults: createFaultLog(log, clock),

@@ -45,6 +45,12 @@ export function dewPointCelsius({ temperatureCelsius, humidityPercent }: Climate
   return (MAGNUS_CELSIUS * exponent) / (MAGNUS_SLOPE - exponent);
 }
 
+/** Two decimals for people. What is rounded to zero has no sign: -0.004 is 0.00. */
+export function twoDecimals(value: number): string {
+  // toFixed() itself gives "-0.00", but not for a negative zero.
+  return (Math.round(value * 100) / 100).toFixed(2);
+}
+
 function clamp(value: number, min: number, max: number): number {
   return Math.min(max, Math.max(min, value));
 }

@@ -1,4 +1,4 @@
-import type { Measurement, Sensor } from '../../drivers/sensor.ts';
+import { type Measurement, type Sensor, SensorError } from '../../drivers/sensor.ts';
 import type { Clock } from '../common/clock.ts';
 import type { FaultLog } from '../common/fault-log.ts';
 import type { Live } from '../common/live.ts';
@@ -15,6 +15,8 @@ import type { SensorSlot } from './sensor-slot.ts';
 /** A sensor that failed is tried again this much later, doubling up to the limit, where the interval is longer than that. */
 const RETRY_MIN_MS = 2_000;
 const RETRY_MAX_MS = 30_000;
+/** A measurement whose moment is known less exactly is marked. */
+const ROUGH_MS = 250;
 /** A measurement with its whole ladder of repair takes a few seconds at most; twice that is a loop that hangs. */
 const MEASURE_BUDGET_MS = 15_000;
 
@@ -42,11 +44,13 @@ export interface SamplerParts {
   readonly sensors: SensorSlot;
   readonly settings: Live<SensorSection>;
   readonly clock: Clock;
+  /** The clock that the sensor's times are from; its own where tests let the chip run faster. */
+  readonly sensorClock: Pick<Clock, 'monotonicMs'>;
   readonly clockKeeper: Pick<ClockKeeper, 'stamp'>;
   readonly journals: Pick<JournalSet, 'append'>;
   readonly faults: FaultLog;
   /** Each reading with its time in the schedule, for who wants to see how punctual this machine is. */
-  readonly log: Pick<Log, 'debug'>;
+  readonly log: Pick<Log, 'debug' | 'warn'>;
   readonly progress: Progress;
   readonly maxIdleMs: number;
   /** The reading is on disk (or in memory, where the disk refused); publish it. Must not wait. */
@@ -150,7 +154,7 @@ export class Sampler {
   }
 
   async #sample(plan: Readonly<Plan>, trigger: 'command' | undefined, signal: AbortSignal): Promise<boolean> {
-    const { journals, clock, clockKeeper, settings, log, onReading } = this.#parts;
+    const { journals, clock, sensorClock, clockKeeper, settings, log, onReading } = this.#parts;
     const startedMs = clock.monotonicMs();
     let measurement: Measurement;
     try {
@@ -158,16 +162,22 @@ export class Sampler {
       measurement = await sensor.measure(signal);
     } catch (error) {
       if (signal.aborted) return false;
-      this.#failed(error);
+      if (error instanceof SensorError && error.code === 'SENSOR_NO_TIME') this.#starved(error);
+      else this.#failed(error);
       return false;
     }
-    const { stamp, monotonicMs } = clockKeeper.stamp();
+    const { taken } = measurement;
+    const ageMs = taken === undefined ? 0 : Math.max(0, sensorClock.monotonicMs() - taken.endedMs);
+    const { stamp, monotonicMs } = clockKeeper.stamp(clock.monotonicMs() - ageMs);
+    const isTimeRough = (taken?.uncertaintyMs ?? 0) > ROUGH_MS;
     const placed = await journals.append({
       ...corrected(measurement, settings.current),
-      stamp,
+      // What waits for its time keeps the mark of its own.
+      stamp: isTimeRough && stamp.state === 'synced' ? { ...stamp, state: 'unsynced' } : stamp,
       monotonicMs,
       bootId: clock.bootId,
       frame: measurement.frame,
+      ...(isTimeRough && { isTimeRough }),
       ...(trigger !== undefined && { trigger }),
     });
     this.#succeeded(placed.entry);
@@ -182,7 +192,15 @@ export class Sampler {
     const before = this.#state;
     this.#state = { state: 'ok', failures: before.failures, missed: before.missed, lastReading };
     this.#parts.faults.works({ failures: before.failures }, 'the sensor answers again');
-    if (before.state !== 'ok') this.#parts.onStateChange();
+    if (before.state !== 'ok' || before.error !== undefined) this.#parts.onStateChange();
+  }
+
+  /** The machine did not let us measure: that is no failure of the sensor, but it must not look as if all were well either. */
+  #starved({ message, code }: SensorError): void {
+    if (this.#state.error === message) return;
+    if (this.#state.error === undefined) this.#parts.log.warn({ code }, `no reading: ${message}`);
+    this.#state = { ...this.#state, error: message };
+    this.#parts.onStateChange();
   }
 
   #failed(error: unknown): void {

@@ -2,7 +2,7 @@ import { I2cError, type Measurement, type Sensor, SensorError } from '../../../d
 import { ConfigError } from '../../common/config/config-problem.ts';
 import type { Log } from '../../common/log.ts';
 import type { SensorSection } from '../config/device-config.ts';
-import { corrected, dewPointCelsius } from '../correction.ts';
+import { corrected, dewPointCelsius, twoDecimals } from '../correction.ts';
 import { createSensorOpener } from '../open-sensor.ts';
 import { type ConfigOptions, loadConfigOrDefaults } from './command-config.ts';
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from './command-io.ts';
@@ -88,7 +88,9 @@ async function measureSeries(
     const startMs = clock.monotonicMs();
     try {
       const measurement = await sensor.measure(signal);
-      const shown = show(measurement, settings, clock.nowMs(), clock.monotonicMs() - startMs);
+      const nowMs = clock.monotonicMs();
+      const ageMs = nowMs - (measurement.taken?.endedMs ?? nowMs);
+      const shown = show(measurement, settings, clock.nowMs() - ageMs, nowMs - startMs);
       if (!json && number - failures === 1) stdout.write(`${sensor.description}\n${heading()}\n`);
       stdout.write(`${json ? asJson(sensor, shown) : asRow(shown)}\n`);
     } catch (error) {
@@ -116,9 +118,9 @@ function heading(): string {
 function asRow(shown: Shown): string {
   return row([
     new Date(shown.tsMs).toISOString(),
-    `${shown.temperatureCelsius.toFixed(2)} °C`,
-    `${shown.humidityPercent.toFixed(2)} %RH`,
-    `${shown.dewPointCelsius.toFixed(2)} °C`,
+    `${twoDecimals(shown.temperatureCelsius)} °C`,
+    `${twoDecimals(shown.humidityPercent)} %RH`,
+    `${twoDecimals(shown.dewPointCelsius)} °C`,
     shown.frame.replaceAll(/..(?=.)/g, '$& '),
     `${shown.tookMs} ms`,
   ]);
@@ -135,16 +137,16 @@ function asJson(sensor: Sensor, shown: Shown): string {
   return JSON.stringify({
     sensor: sensor.description,
     ts: Math.round(shown.tsMs),
-    temperature_c: twoDecimals(shown.temperatureCelsius),
-    humidity_pct: twoDecimals(shown.humidityPercent),
+    temperature_c: rounded(shown.temperatureCelsius),
+    humidity_pct: rounded(shown.humidityPercent),
     // Infinity is not JSON: air without water has no dew point.
-    dew_point_c: Number.isFinite(shown.dewPointCelsius) ? twoDecimals(shown.dewPointCelsius) : null,
+    dew_point_c: Number.isFinite(shown.dewPointCelsius) ? rounded(shown.dewPointCelsius) : null,
     frame: shown.frame,
     took_ms: shown.tookMs,
   });
 }
 
-function twoDecimals(value: number): number {
+function rounded(value: number): number {
   return Math.round(value * 100) / 100;
 }
 

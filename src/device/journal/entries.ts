@@ -33,6 +33,7 @@ export function numberReading(reading: NewReading, seq: number): ReadingEntry {
     stamp: { state: reading.stamp.state, tsMs: wholeMs(reading.stamp.tsMs) },
     bootId: reading.bootId,
     monotonicMs,
+    ...(reading.isTimeRough === true && { isTimeRough: true as const }),
     ...(reading.trigger !== undefined && { trigger: reading.trigger }),
     ...(frame !== undefined && frame.length > 0 && { frame: Uint8Array.from(frame) }),
   };
@@ -49,7 +50,8 @@ export function withFinalTime(
   return { ...entry, stamp: settledStamp(entry, settlement) };
 }
 
-export function settledStamp(entry: ReadingEntry, { wallMinusMonotonicMs, state }: Settlement): Stamp {
+export function settledStamp(entry: ReadingEntry, { wallMinusMonotonicMs, state: settled }: Settlement): Stamp {
+  const state = entry.isTimeRough === true ? 'unsynced' : settled;
   if (wallMinusMonotonicMs === 'as-stamped') return { state, tsMs: entry.stamp.tsMs };
   return { state, tsMs: wholeMs(wallMinusMonotonicMs + entry.monotonicMs) };
 }

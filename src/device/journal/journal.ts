@@ -45,6 +45,8 @@ export interface NewReading {
   readonly stamp: Stamp;
   readonly bootId: string;
   readonly monotonicMs: number;
+  /** The moment of the measurement is known only roughly: it is marked, also when its time becomes final. */
+  readonly isTimeRough?: true;
   readonly trigger?: 'command';
   /** Up to 7 bytes as the chip sent them. */
   readonly frame?: Uint8Array;

@@ -18,6 +18,7 @@ const ABSENT = 2 ** 48 - 1;
 const STATES = ['synced', 'unsynced', 'pending'] as const;
 const STATE_MASK = 0b11;
 const TRIGGER_COMMAND = 0b100;
+const ROUGH_TIME = 0b1000;
 const SETTLED_UNSYNCED = 0b1;
 const SETTLED_AS_STAMPED = 0b10;
 const MAX_FRAME_BYTES = 7;
@@ -100,7 +101,8 @@ export function pendingBootKey(slot: Buffer): string | undefined {
 export function encodeReading(reading: ReadingEntry, bootKey: string): Buffer {
   const slot = newSlot(READING, reading.seq);
   const { state, tsMs } = reading.stamp;
-  slot.writeUInt8(STATES.indexOf(state) | (reading.trigger === 'command' ? TRIGGER_COMMAND : 0), AT.flags);
+  const trigger = reading.trigger === 'command' ? TRIGGER_COMMAND : 0;
+  slot.writeUInt8(STATES.indexOf(state) | trigger | (reading.isTimeRough === true ? ROUGH_TIME : 0), AT.flags);
   slot.writeUIntLE(tsMs, AT.tsMs, NUMBER_BYTES);
   slot.writeDoubleLE(reading.monotonicMs, AT.reading.monotonicMs);
   encodeBootKey(slot, AT.reading.bootId, bootKey);
@@ -124,6 +126,7 @@ export function decodeReading(slot: Buffer): ReadingEntry {
     stamp: { state: STATES[flags & STATE_MASK] ?? 'unsynced', tsMs: slot.readUIntLE(AT.tsMs, NUMBER_BYTES) },
     bootId: decodeBootKey(slot, AT.reading.bootId),
     monotonicMs: slot.readDoubleLE(AT.reading.monotonicMs),
+    ...((flags & ROUGH_TIME) !== 0 && { isTimeRough: true as const }),
     ...((flags & TRIGGER_COMMAND) !== 0 && { trigger: 'command' as const }),
     ...(frameLength > 0 && {
       frame: Uint8Array.from(slot.subarray(AT.reading.frame, AT.reading.frame + frameLength)),

@@ -1,8 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { corrected, saturationPressureHpa } from '../../../src/device/correction.ts';
+import { corrected, saturationPressureHpa, twoDecimals } from '../../../src/device/correction.ts';
 
 const none = { temperatureOffsetCelsius: 0, humidityOffsetPercent: 0 };
+
+// D7
+it('never gives a zero a sign', () => {
+  expect([-0.004, -0, 0, -0.005_1, -12.345, 0.004].map(twoDecimals)).toEqual([
+    '0.00',
+    '0.00',
+    '0.00',
+    '-0.01',
+    '-12.34',
+    '0.00',
+  ]);
+});
 
 describe('the offsets', () => {
   it('leave a measurement alone when they are zero', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Measurement, Sensor } from '../../../drivers/sensor.ts';
-import { I2cError } from '../../../drivers/sensor.ts';
+import { I2cError, SensorError, type Taken } from '../../../drivers/sensor.ts';
 import { createFaultLog } from '../../../src/common/fault-log.ts';
 import type { SensorSection } from '../../../src/device/config/device-config.ts';
 import type { Stamp } from '../../../src/device/journal/journal.ts';
@@ -18,7 +18,7 @@ const section: SensorSection = {
   humidityOffsetPercent: 0,
 };
 
-function bench(options: { readonly conversionMs?: number } = {}) {
+function bench(options: { readonly conversionMs?: number; readonly clockState?: Stamp['state'] } = {}) {
   const clock = new FakeClock();
   const settings = testLive(section);
   const journals = arrayJournals();
@@ -35,6 +35,7 @@ function bench(options: { readonly conversionMs?: number } = {}) {
     hungTransfers: 0,
   };
   let fault: Error | undefined;
+  let takenAfter: ((nowMs: number) => Taken) | undefined;
   let opened = 0;
   const closed: string[] = [];
   const startedMs: number[] = [];
@@ -46,7 +47,9 @@ function bench(options: { readonly conversionMs?: number } = {}) {
         startedMs.push(clock.monotonicMs());
         if (options.conversionMs !== undefined) await clock.sleep(options.conversionMs, signal);
         if (fault !== undefined) throw fault;
-        return { temperatureCelsius: 21.5, humidityPercent: 40, frame: Uint8Array.of(0x1c) };
+        const taken = takenAfter?.(clock.monotonicMs());
+        const values = { temperatureCelsius: 21.5, humidityPercent: 40, frame: Uint8Array.of(0x1c) };
+        return { ...values, ...(taken !== undefined && { taken }) };
       },
       health: () => health,
       close: async () => void closed.push(await Promise.resolve(`bus ${choice.i2cBus}`)),
@@ -58,10 +61,11 @@ function bench(options: { readonly conversionMs?: number } = {}) {
     sensors: new SensorSlot(open, settings),
     settings,
     clock,
+    sensorClock: clock,
     clockKeeper: {
-      stamp: (): { stamp: Stamp; monotonicMs: number } => ({
-        stamp: { state: 'synced', tsMs: clock.nowMs() },
-        monotonicMs: clock.monotonicMs(),
+      stamp: (endedMs = clock.monotonicMs()): { stamp: Stamp; monotonicMs: number } => ({
+        stamp: { state: options.clockState ?? 'synced', tsMs: clock.nowMs() - clock.monotonicMs() + endedMs },
+        monotonicMs: endedMs,
       }),
     },
     journals,
@@ -86,6 +90,7 @@ function bench(options: { readonly conversionMs?: number } = {}) {
     health,
     closed,
     opened: () => opened,
+    taken: (after: (nowMs: number) => Taken) => (takenAfter = after),
     breakSensor: (error: Error | undefined) => (fault = error),
     /** When the readings were begun, in ms since the loop began. */
     times: () => startedMs.map((ms) => ms - beginMs),
@@ -181,6 +186,48 @@ describe('the sampler', () => {
     await rig.clock.advance(10_500);
     expect(rig.sampler.state().missed).toBe(11);
     expect(rig.log.lines.filter((line) => line.level === 'warn')).toHaveLength(1);
+    await rig.stop();
+  });
+
+  it('stamps a measurement with the time at which it was taken, however late the program gets to it', async () => {
+    const rig = bench();
+    rig.taken((nowMs) => ({ endedMs: nowMs - 2_360, uncertaintyMs: 3 }));
+    const nowMs = rig.clock.nowMs();
+    await rig.clock.advance(10);
+    expect(rig.journals.readings[0]).toMatchObject({ stamp: { state: 'synced', tsMs: nowMs - 2_360 } });
+    expect(rig.journals.readings[0]).not.toHaveProperty('isTimeRough');
+    await rig.stop();
+  });
+
+  it.each([
+    ['synced', 'unsynced'],
+    ['pending', 'pending'],
+  ] as const)(
+    'marks a measurement whose moment is known only roughly, by a clock that is %s',
+    async (clockState, state) => {
+      const rig = bench({ clockState });
+      rig.taken((nowMs) => ({ endedMs: nowMs, uncertaintyMs: 900 }));
+      await rig.clock.advance(10);
+      expect(rig.journals.readings[0]).toMatchObject({ stamp: { state }, isTimeRough: true });
+      await rig.stop();
+    },
+  );
+
+  it('does not count it as a failure of the sensor that the machine was too busy, but does not hide it', async () => {
+    const rig = bench();
+    await rig.clock.advance(10);
+    rig.breakSensor(new SensorError('SENSOR_NO_TIME', 'the machine was too busy'));
+    await rig.clock.advance(180_000);
+    expect(rig.sampler.state()).toMatchObject({
+      state: 'ok',
+      failures: 0,
+      missed: 2,
+      error: 'the machine was too busy',
+    });
+    expect(rig.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+    rig.breakSensor(undefined);
+    await rig.clock.advance(60_000);
+    expect(rig.sampler.state()).not.toHaveProperty('error');
     await rig.stop();
   });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createAht20 } from '../../../drivers/aht20.ts';
 import { encodeFrame, formatBytes } from '../../../drivers/aht20-frame.ts';
-import type { I2cErrorCode, Sensor } from '../../../drivers/sensor.ts';
+import type { OpenI2cBus } from '../../../drivers/bus.ts';
+import type { Delay, I2cErrorCode, Sensor } from '../../../drivers/sensor.ts';
 import { type ScriptedBus, scriptedBus } from '../../support/scripted-bus.ts';
 
 const FIRST = '1C65B425CD26C6'; // 22.517 °C, 39.728 %RH
@@ -302,21 +303,106 @@ describe('the ladder of repair', () => {
   });
 
   it('says so when the transfers themselves take all the time', async () => {
-    const bus = scriptedBus('open\nr1 18');
-    const sensor = createAht20({
-      ...bus,
-      openBus: async (busNumber) => {
-        bus.advance(2001);
-        return bus.openBus(busNumber);
-      },
-    });
+    const bus = scriptedBus(lines(OPENED, 'w AC3300', 'wait 80'));
+    const sensor = createAht20({ ...bus, openBus: lateBus(bus, { transferMs: 700 }) });
     await expect(sensor.measure(never)).rejects.toMatchObject({
       code: 'I2C_TIMEOUT',
-      message: expect.stringContaining('0x38 on /dev/i2c-1 took too long') as string,
+      message: expect.stringMatching(
+        /0x38 on \/dev\/i2c-1 took too long \(\d+ ms, 2100 ms of it in 3 transfers\): .* check the wires/,
+      ) as string,
     });
+    bus.done();
+    expect(sensor.health()).toMatchObject({ failures: 1 });
+  });
+
+  it.each([
+    ['its waits are late', { waitMs: 2_400 }, lines(OPENED, 'w AC3300', 'wait 80')],
+    ['it notices the end of one transfer late', { transferMs: 2_300 }, lines('open', 'r1 18')],
+    [
+      'everything is late',
+      { transferMs: 450, waitMs: 450 },
+      lines(OPENED, 'w AC3300', 'wait 80', 'w AC3300', 'wait 80'),
+    ],
+    ['the bus is opened late', { openMs: 2_100 }, lines('open', 'r1 18')],
+  ] as [string, Lateness, string][])(
+    'does not blame the wires when the program was not let run: %s',
+    async (_how, late, script) => {
+      const bus = scriptedBus(script);
+      const delay: Delay = async (ms, signal) => {
+        await bus.delay(ms, signal);
+        bus.advance(late.waitMs ?? 0);
+      };
+      const sensor = createAht20({ ...bus, delay, openBus: lateBus(bus, late) });
+      await expect(sensor.measure(never)).rejects.toMatchObject({
+        code: 'SENSOR_NO_TIME',
+        message: expect.stringContaining('the sensor and its wires are not the cause') as string,
+      });
+      expect(sensor.health()).toMatchObject({ failures: 0, retries: 0, softResets: 0, busReopenings: 0 });
+    },
+  );
+});
+
+describe('the time of a measurement', () => {
+  it('is that of its trigger and the conversion, however late the program reads the frame', async () => {
+    const bus = scriptedBus(lines(OPENED, conversion(FIRST, FIRST)));
+    let triggeredMs = 0;
+    const delay: Delay = async (ms, signal) => {
+      triggeredMs = bus.monotonicMs();
+      await bus.delay(ms, signal);
+      bus.advance(1_800);
+    };
+    const { taken } = await createAht20({ ...bus, delay }).measure(never);
+    expect(taken).toEqual({ endedMs: triggeredMs + 80, uncertaintyMs: 0 });
+    bus.done();
+  });
+
+  it('is found anew with another trigger when the end of the first was noticed late', async () => {
+    const bus = scriptedBus(lines(OPENED, 'w AC3300', 'wait 80', conversion(FIRST, FIRST)));
+    const { taken } = await createAht20({ ...bus, openBus: lateBus(bus, { firstWriteMs: 600 }) }).measure(never);
+    expect(taken?.uncertaintyMs).toBe(0);
+    bus.done();
+  });
+
+  it('says how rough it is when that does not help', async () => {
+    const again = repeated(2, lines('w AC3300', 'wait 80'));
+    const bus = scriptedBus(lines(OPENED, again, conversion(FIRST, FIRST)));
+    const { taken } = await createAht20({ ...bus, openBus: lateBus(bus, { writeMs: 300 }) }).measure(never);
+    expect(taken?.uncertaintyMs).toBe(300);
     bus.done();
   });
 });
+
+interface Lateness {
+  readonly waitMs?: number;
+  readonly openMs?: number;
+  readonly transferMs?: number;
+  readonly writeMs?: number;
+  readonly firstWriteMs?: number;
+}
+
+/** Opens a bus whose transfers take, or seem to take, that long. */
+function lateBus(
+  bus: ScriptedBus,
+  { openMs = 0, transferMs = 0, writeMs = 0, firstWriteMs = 0 }: Lateness,
+): OpenI2cBus {
+  let left = firstWriteMs;
+  return async (busNumber) => {
+    bus.advance(openMs);
+    const opened = await bus.openBus(busNumber);
+    return {
+      ...opened,
+      write: async (address, bytes) => {
+        bus.advance(transferMs + writeMs + left);
+        left = 0;
+        await opened.write(address, bytes);
+      },
+      read: async (address, length) => {
+        bus.advance(transferMs);
+        return await opened.read(address, length);
+      },
+    };
+  };
+}
 
 describe('a chip that repeats itself', () => {
   it('is reset and then reported after 20 equal readings over two hours, and believed again when it moves', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { settledStamp } from '../../../src/device/journal/entries.ts';
 import {
   decodeGap,
   decodeReading,
@@ -52,6 +53,26 @@ describe('a record on disk', () => {
     );
     expect(recordKind(slot, SEGMENT, 3)).toBe('reading');
     expect(decodeReading(slot)).toEqual(reading);
+  });
+
+  it('keeps that the moment of a reading is known only roughly', () => {
+    const reading = {
+      kind: 'reading' as const,
+      seq: 7,
+      temperatureCelsius: 20,
+      humidityPercent: 50,
+      stamp: { state: 'pending' as const, tsMs: 1_757_537_685_793 },
+      bootId: BOOT_A,
+      monotonicMs: 1.5,
+      isTimeRough: true as const,
+    };
+    const slot = sealRecord(encodeReading(reading, BOOT_A), SEGMENT, 3, 0);
+    const read = decodeReading(slot);
+    expect(read).toEqual(reading);
+    expect(settledStamp(read, { bootId: BOOT_A, wallMinusMonotonicMs: 1e12, state: 'synced' })).toEqual({
+      state: 'unsynced',
+      tsMs: 1e12 + 2,
+    });
   });
 
   it('is nobody else: not in another slot, segment, epoch or device', () => {

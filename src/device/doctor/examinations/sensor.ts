@@ -2,6 +2,7 @@ import { createAht20 } from '../../../../drivers/aht20.ts';
 import { FRAME_LENGTH, hasValidCrc } from '../../../../drivers/aht20-frame.ts';
 import { I2cError, type Measurement, type Sensor, SensorError } from '../../../../drivers/sensor.ts';
 import type { Finding } from '../../../common/doctor/finding.ts';
+import { twoDecimals } from '../../correction.ts';
 import { report } from '../finding.ts';
 import { busFile, busFinding, hexAddress, type I2cParts } from './i2c-faults.ts';
 
@@ -55,8 +56,8 @@ async function measureSeveral(
 function valueFinding(sensor: Sensor, value: Measurement, count: number, milliseconds: number): Finding {
   return report('sensor.ok', {
     sensor: sensor.description,
-    temperature: value.temperatureCelsius.toFixed(2),
-    humidity: value.humidityPercent.toFixed(2),
+    temperature: twoDecimals(value.temperatureCelsius),
+    humidity: twoDecimals(value.humidityPercent),
     count,
     milliseconds,
   });
@@ -73,7 +74,9 @@ function remarks(
   const { crcErrors, retries } = sensor.health();
   const findings: Finding[] = [];
   if (crcErrors > 0) findings.push(report('sensor.noise', { bad: crcErrors, count }));
-  const other = failures.find(({ code }) => code !== 'SENSOR_CRC');
+  const starved = failures.find(({ code }) => code === 'SENSOR_NO_TIME');
+  if (starved !== undefined) findings.push(report('sensor.no-time', { problem: starved.message }));
+  const other = failures.find(({ code }) => code !== 'SENSOR_CRC' && code !== 'SENSOR_NO_TIME');
   // A damaged frame costs one repetition at most; what is repeated more often fails in another way.
   if (other?.code === 'I2C_HUNG') {
     // However many values came: nothing but a restart of the machine frees that transfer.
@@ -93,6 +96,7 @@ function remarks(
 /** Why there is no value at all. */
 async function explain(failure: Failure, parts: I2cParts, signal: AbortSignal): Promise<Finding> {
   const problem = failure.message;
+  if (failure.code === 'SENSOR_NO_TIME') return report('sensor.no-time', { problem });
   if (failure instanceof I2cError) return busFinding(failure, parts) ?? report('sensor.failed', { problem });
   const { i2cBus: number, i2cAddress } = parts.sensor;
   if (await looksForeign(failure, parts, signal)) {

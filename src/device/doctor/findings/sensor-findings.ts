@@ -54,6 +54,12 @@ export const SENSOR_FINDINGS = {
     cause: 'the chip repeats an old value',
     remedy: ["unplug the sensor's VIN for ten seconds", '$ techtemp-device read --count 5'],
   },
+  'sensor.no-time': {
+    verdict: 'warn',
+    found: 'the sensor could not be examined, or only in part: {problem}',
+    cause: 'other programs, or a slow SD card, keep this machine busy; nothing says that the sensor is at fault',
+    remedy: ['$ top -b -n 1 | head -n 15', 'then once more: $ sudo techtemp-device check'],
+  },
   'sensor.failed': {
     verdict: 'fail',
     found: 'no measurement could be had: {problem}',

@@ -13,7 +13,12 @@ export const Reading = Type.Object({
   humidity: Type.Number({ description: '%RH' }),
   epoch: Nullable(Type.String({ description: 'Names the journal that numbered it; null for older agents' })),
   seq: Nullable(Type.Integer({ description: 'Counts from 1 within its epoch, without holes; null for older agents' })),
-  clock: Type.Optional(OneOf(['unsynced'], { description: 'The time came from a clock that was never synchronised' })),
+  clock: Type.Optional(
+    OneOf(['unsynced'], {
+      description:
+        'The time cannot be relied on: the clock of the device was not synchronised, or the moment is known only roughly',
+    }),
+  ),
   trigger: Type.Optional(OneOf(['command'], { description: 'Somebody asked for this reading' })),
 });
 export type Reading = Static<typeof Reading>;

@@ -7,6 +7,8 @@ export interface Clock {
   readonly nowMs: () => number;
   /** CLOCK_MONOTONIC in ms with fractions: the same for all processes of one boot, never jumps. For every interval. */
   readonly monotonicMs: () => number;
+  /** How long this machine was suspended since it was started, in ms, to some 10 ms: CLOCK_MONOTONIC stands still then. */
+  readonly suspendedMs: () => number;
   /** Names this boot of the machine; a new one after every start of it. */
   readonly bootId: string;
   /** Resolves after `ms`; rejects with the signal's reason when aborted. Leaves no listener behind. */

@@ -1,8 +1,9 @@
+import { Bell } from '../common/bell.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Live } from '../common/live.ts';
 import type { Log } from '../common/log.ts';
 import type { Progress } from '../common/progress.ts';
-import type { ProbeTimeSync } from '../common/time-sync.ts';
+import { isBelievable, type ProbeTimeSync } from '../common/time-sync.ts';
 import { waitAny } from '../common/wait-any.ts';
 import type { ClockSection } from './config/device-config.ts';
 import type { JournalSet, Stamp } from './journal/journal.ts';
@@ -14,14 +15,27 @@ const SLOW_POLL_MS = 10_000;
 const SLOW_AFTER_MS = 600_000;
 /** Once synchronised, steps are looked for at each stamp; this loop only wakes to sweep up. */
 const IDLE_MS = 3_600_000;
-/** NTP slews differences below 128 ms (RFC 5905, STEPT); what moves the clock by more than this at once is a step. */
+/** NTP slews differences below 128 ms (RFC 5905, STEPT), timesyncd below 400; slewing moves both clocks. More than this is a step. */
 const STEP_MS = 500;
 
 export interface ClockState {
-  /** `waiting`: readings are kept back until their time is known; `unsynced`: waited long enough, they go out marked. */
+  /**
+   * `waiting`: readings are kept back until their time is known, at the beginning and after the clock was stepped; `unsynced`:
+   * waited long enough, they go out marked.
+   */
   readonly state: 'waiting' | 'synced' | 'unsynced';
   /** The last jump of the wall clock after it was believed, in ms; forward is positive. */
   readonly lastStepMs?: number;
+}
+
+/** A clock that was stepped; all in ms. */
+interface Doubt {
+  /** Wall clock minus monotonic clock while it was believed. */
+  readonly believedMs: number;
+  /** The same since the newest step. */
+  readonly wallMinusMonotonicMs: number;
+  /** A time of the stepped clock that is not later than the step: what confirms it is newer. */
+  readonly sinceMs: number;
 }
 
 export interface ClockKeeperParts {
@@ -40,18 +54,31 @@ export interface ClockKeeperParts {
  * Knows whether the wall clock can be believed. A Pi has no clock of its own: after a power cut it wakes up in the past.
  * Readings taken before the first synchronisation stay pending in the journal and get `wall - monotonic` of the synchronised
  * clock; without synchronisation within `clock_wait_seconds` they go out with the time they were stamped with, marked.
+ *
+ * A clock that is stepped after it was believed is in doubt, whoever was believed before: it waits in the same way until the time
+ * service has synchronised it anew, or until it is back where it was. Where no service can be asked (`source = trust`, no systemd)
+ * nothing is kept back, but readings go out marked until then. A restart of the agent begins anew.
  */
 export class ClockKeeper {
   readonly #parts: ClockKeeperParts;
-  readonly #startedMs: number;
+  /** Monotonic time since which it is waited for a true clock. */
+  #startedMs: number;
   #state: ClockState['state'] = 'waiting';
   #wallMinusMonotonicMs: number;
   #lastStepMs: number | undefined;
+  /** Set while a clock that was stepped has not been confirmed. */
+  #doubt: Doubt | undefined;
+  /** Monotonic time of the newest look at both clocks. */
+  #seenMs: number;
+  #suspendedMs: number;
+  readonly #stepped = new Bell();
 
   constructor(parts: ClockKeeperParts) {
     this.#parts = parts;
     this.#startedMs = parts.clock.monotonicMs();
     this.#wallMinusMonotonicMs = parts.clock.nowMs() - this.#startedMs;
+    this.#seenMs = this.#startedMs;
+    this.#suspendedMs = parts.clock.suspendedMs();
   }
 
   state(): ClockState {
@@ -59,13 +86,13 @@ export class ClockKeeper {
   }
 
   /**
-   * The stamp for a measurement that ended just now, and the monotonic time of it. Hand it to the journal without waiting in
-   * between, so that a settlement can't overtake it.
+   * The stamp for a measurement that ended at that monotonic time (default: just now), and that time. Hand it to the journal
+   * without waiting in between, so that a settlement can't overtake it.
    */
-  stamp(): { readonly stamp: Stamp; readonly monotonicMs: number } {
-    const monotonicMs = this.#parts.clock.monotonicMs();
-    const tsMs = Math.round(this.#parts.clock.nowMs());
-    this.#noticeStep(tsMs - monotonicMs);
+  stamp(endedMs?: number): { readonly stamp: Stamp; readonly monotonicMs: number } {
+    const wallMinusMonotonicMs = this.#lookAtClocks();
+    const monotonicMs = endedMs ?? this.#seenMs;
+    const tsMs = Math.round(wallMinusMonotonicMs + monotonicMs);
     return { stamp: { state: this.#state === 'waiting' ? 'pending' : this.#state, tsMs }, monotonicMs };
   }
 
@@ -89,7 +116,7 @@ export class ClockKeeper {
       const idleMs = Math.min(this.#pollMs(), maxIdleMs);
       progress.beat(idleMs);
       await waitAny(signal, [
-        (calledOff) => clock.sleep(idleMs, calledOff),
+        (calledOff) => this.#stepped.wait(clock, idleMs, calledOff),
         (calledOff) => settings.changed(version, calledOff),
       ]).catch(() => undefined);
     }
@@ -97,6 +124,7 @@ export class ClockKeeper {
   }
 
   async #look(): Promise<void> {
+    this.#lookAtClocks();
     if (this.#state !== 'synced') await this.#lookForSync();
     const { journals, clock } = this.#parts;
     // Belt and braces: a reading that was stamped before the change of state and journaled after it.
@@ -104,22 +132,44 @@ export class ClockKeeper {
   }
 
   async #lookForSync(): Promise<void> {
-    const { settings, probe, clock, log } = this.#parts;
-    const sync = settings.current.source === 'trust' ? 'synced' : await probe();
-    if (sync !== 'unsynced') {
+    const { settings, clock, log } = this.#parts;
+    const word = await this.#askForSync();
+    if (word === 'synced') {
       this.#wallMinusMonotonicMs = clock.nowMs() - clock.monotonicMs();
+      this.#suspendedMs = clock.suspendedMs();
       const before = this.#state;
+      const wasInDoubt = this.#doubt !== undefined;
+      this.#doubt = undefined;
       this.#state = 'synced';
       await this.#settle();
-      if (before === 'unsynced') log.info({}, 'the clock is synchronised now');
-    } else if (this.#state === 'waiting' && clock.monotonicMs() - this.#startedMs >= settings.current.clockWaitMs) {
-      this.#state = 'unsynced';
-      log.warn(
-        {},
-        `the clock was not synchronised within ${settings.current.clockWaitMs / 1000} s; readings go out marked "unsynced"`,
-      );
-      await this.#settle();
+      if (wasInDoubt) log.info({}, 'the clock is confirmed; its times are believed again');
+      else if (before === 'unsynced') log.info({}, 'the clock is synchronised now');
+      return;
     }
+    const waitMs = word === 'nobody' ? 0 : settings.current.clockWaitMs;
+    if (this.#state !== 'waiting' || clock.monotonicMs() - this.#startedMs < waitMs) return;
+    this.#state = 'unsynced';
+    log.warn(
+      {},
+      word === 'nobody'
+        ? 'no time service can confirm the clock: readings go out marked "unsynced" until it is back, or until the agent is restarted'
+        : `the clock was not synchronised within ${waitMs / 1000} s; readings go out marked "unsynced"`,
+    );
+    await this.#settle();
+  }
+
+  /** `nobody`: there is nobody whose answer could be waited for. */
+  async #askForSync(): Promise<'synced' | 'not-yet' | 'nobody'> {
+    const { settings, probe } = this.#parts;
+    const isTrusted = settings.current.source === 'trust';
+    const doubt = this.#doubt;
+    if (doubt === undefined) return isTrusted || isBelievable(await probe()) ? 'synced' : 'not-yet';
+    if (Math.abs(this.#lookAtClocks() - doubt.believedMs) < STEP_MS) return 'synced';
+    const sync = await probe(doubt.sinceMs);
+    // It was stepped again while somebody was asked: the answer is about another time.
+    if (Math.abs(this.#lookAtClocks() - doubt.wallMinusMonotonicMs) >= STEP_MS) return 'not-yet';
+    if (sync === 'synced') return 'synced';
+    return isTrusted || sync === 'unknown' ? 'nobody' : 'not-yet';
   }
 
   async #settle(): Promise<void> {
@@ -138,14 +188,52 @@ export class ClockKeeper {
     onChange();
   }
 
-  #noticeStep(wallMinusMonotonicMs: number): void {
-    const stepMs = wallMinusMonotonicMs - this.#wallMinusMonotonicMs;
-    if (this.#state === 'synced' && Math.abs(stepMs) >= STEP_MS) {
-      this.#lastStepMs = Math.round(stepMs);
-      this.#parts.log.warn({ stepMs: this.#lastStepMs }, `the wall clock jumped by ${(stepMs / 1000).toFixed(1)} s`);
-      this.#parts.onChange();
+  /** Notices a step. @returns wall clock minus monotonic clock, both of this moment */
+  #lookAtClocks(): number {
+    const { clock } = this.#parts;
+    const seenBeforeMs = this.#seenMs;
+    this.#seenMs = clock.monotonicMs();
+    const nowMs = clock.nowMs() - this.#seenMs;
+    if (this.#doubt !== undefined) {
+      // Corrected, perhaps, or stepped further: what confirms it has to be newer than that.
+      if (Math.abs(nowMs - this.#doubt.wallMinusMonotonicMs) >= STEP_MS) {
+        this.#doubt = { ...this.#doubt, wallMinusMonotonicMs: nowMs, sinceMs: nowMs + seenBeforeMs };
+      }
+      return nowMs;
     }
-    if (this.#state === 'synced') this.#wallMinusMonotonicMs = wallMinusMonotonicMs;
+    if (this.#state !== 'synced') return nowMs;
+    const stepMs = nowMs - this.#wallMinusMonotonicMs;
+    if (Math.abs(stepMs) < STEP_MS || this.#wasSuspendedFor(stepMs)) this.#wallMinusMonotonicMs = nowMs;
+    else this.#doubtAfter(stepMs, nowMs, seenBeforeMs);
+    return nowMs;
+  }
+
+  /** While a machine is suspended only its wall clock goes on. */
+  #wasSuspendedFor(stepMs: number): boolean {
+    const suspendedMs = this.#parts.clock.suspendedMs();
+    const sinceMs = suspendedMs - this.#suspendedMs;
+    if (sinceMs < STEP_MS || Math.abs(stepMs - sinceMs) >= STEP_MS) return false;
+    this.#suspendedMs = suspendedMs;
+    return true;
+  }
+
+  /** @param seenBeforeMs monotonic time at which the clock had not been stepped yet */
+  #doubtAfter(stepMs: number, wallMinusMonotonicMs: number, seenBeforeMs: number): void {
+    const { log, onChange } = this.#parts;
+    this.#lastStepMs = Math.round(stepMs);
+    this.#doubt = {
+      believedMs: this.#wallMinusMonotonicMs,
+      wallMinusMonotonicMs,
+      sinceMs: wallMinusMonotonicMs + seenBeforeMs,
+    };
+    this.#state = 'waiting';
+    this.#startedMs = this.#seenMs;
+    log.warn(
+      { stepMs: this.#lastStepMs },
+      `the wall clock jumped by ${(stepMs / 1000).toFixed(1)} s; it is not believed until it is confirmed`,
+    );
+    this.#stepped.ring();
+    onChange();
   }
 
   #pollMs(): number {

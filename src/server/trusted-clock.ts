@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts';
 import type { Log } from '../common/log.ts';
 import type { Progress } from '../common/progress.ts';
-import type { ProbeTimeSync } from '../common/time-sync.ts';
+import { isBelievable, type ProbeTimeSync } from '../common/time-sync.ts';
 
 export interface TrustedClockParts {
   readonly clock: Pick<Clock, 'sleep'>;
@@ -37,7 +37,7 @@ export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: T
 
   const ask = async (): Promise<void> => {
     const before = isTrusted;
-    isTrusted = (await probe()) !== 'unsynced';
+    isTrusted = isBelievable(await probe());
     if (before && !isTrusted) log.warn({}, 'the clock of this machine is no longer synchronised');
     if (!before && isTrusted) log.debug({}, 'the clock of this machine is believed');
   };

@@ -242,6 +242,19 @@ describe('what the broker says', () => {
     expect(await ids(broker.port)).toEqual(['broker.refused']);
   });
 
+  it('does not take a broker that never answers for one that forbids', async () => {
+    const broker = await scripted({ puback: 'never' });
+    // Twenty times as fast, so that nobody waits for whole time limits.
+    const hasty = {
+      ...clock,
+      monotonicMs: () => clock.monotonicMs() * 20,
+      sleep: async (ms: number, signal?: AbortSignal) => await clock.sleep(ms / 20, signal),
+    };
+    const found = await ids(broker.port, {}, { openLink: createOpenLink({ clock: hasty }), clock: hasty });
+    expect(found).toContain('broker.no-answer');
+    expect(found).not.toContain('broker.acl-publish');
+  });
+
   it('falls back to MQTT 3.1.1 as the agent does, and warns that denials are invisible there', async () => {
     const broker = await scripted({ only: 4 });
     expect(await ids(broker.port)).toContain('broker.old-protocol');

@@ -11,6 +11,7 @@ export class FakeClock implements Clock {
   readonly bootId: string;
   #monotonicMs: number;
   #wallMinusMonotonicMs: number;
+  #suspendedMs = 0;
   #sleepers: Sleeper[] = [];
 
   constructor(options: { readonly bootId?: string; readonly nowMs?: number; readonly monotonicMs?: number } = {}) {
@@ -41,6 +42,14 @@ export class FakeClock implements Clock {
       this.#sleepers.push(sleeper);
     });
   };
+
+  suspendedMs = (): number => this.#suspendedMs;
+
+  /** The machine sleeps: the wall clock goes on, the monotonic clock stands still. */
+  suspend(ms: number): void {
+    this.#suspendedMs += ms;
+    this.#wallMinusMonotonicMs += ms;
+  }
 
   /** The wall clock jumps; the monotonic clock does not notice. */
   stepWall(byMs: number): void {

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ExecFileException, execFile } from 'node:child_process';
 
 /** What the doctor asks of the machine besides buses and brokers. Tests give it another root and other programs. */
 export interface Machine {
@@ -11,13 +11,15 @@ export interface Machine {
   readonly runProgram: RunProgram;
 }
 
-interface ProgramResult {
-  readonly exitCode: number;
-  readonly output: string;
-}
+/** What became of a program that was asked. Only `missing` means that it is not there: a program that is silent has said nothing. */
+export type ProgramAnswer =
+  | { readonly state: 'ended'; readonly exitCode: number; readonly output: string; readonly errors: string }
+  | { readonly state: 'missing' }
+  /** `problem` for people: `systemctl gave no answer within 10 s`. */
+  | { readonly state: 'silent'; readonly problem: string };
 
-/** Runs a program for at most a few seconds; undefined where it does not exist or did not end. Never rejects. */
-type RunProgram = (program: string, args: readonly string[]) => Promise<ProgramResult | undefined>;
+/** Runs a program for at most a few seconds. Never rejects. */
+type RunProgram = (program: string, args: readonly string[]) => Promise<ProgramAnswer>;
 
 const PROGRAM_LIMIT_MS = 10_000;
 
@@ -31,18 +33,20 @@ export function createMachine(env: NodeJS.ProcessEnv): Machine {
   };
 }
 
-async function runProgram(
-  program: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-): Promise<ProgramResult | undefined> {
+async function runProgram(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<ProgramAnswer> {
   // Programs translate their words: what is parsed here is asked for in the untranslated form.
   const options = { env: { ...env, LC_ALL: 'C' }, timeout: PROGRAM_LIMIT_MS, encoding: 'utf8' } as const;
   return await new Promise((resolve) => {
-    execFile(program, [...args], options, (error, stdout) => {
-      if (error === null) resolve({ exitCode: 0, output: stdout });
-      else if (typeof error.code === 'number') resolve({ exitCode: error.code, output: stdout });
-      else resolve(undefined);
+    execFile(program, [...args], options, (error, output, errors) => {
+      if (error === null) resolve({ state: 'ended', exitCode: 0, output, errors });
+      else if (typeof error.code === 'number') resolve({ state: 'ended', exitCode: error.code, output, errors });
+      else if (error.code === 'ENOENT') resolve({ state: 'missing' });
+      else resolve({ state: 'silent', problem: problemOf(program, error) });
     });
   });
+}
+
+function problemOf(program: string, { killed, code, signal }: ExecFileException): string {
+  if (killed === true) return `${program} gave no answer within ${PROGRAM_LIMIT_MS / 1000} s`;
+  return `${program} could not be run (${code ?? signal ?? 'no reason is known'})`;
 }

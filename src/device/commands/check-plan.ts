@@ -10,7 +10,7 @@ import { nodeExamination, notifyPackageExamination } from '../../common/doctor/e
 import { unitExamination } from '../../common/doctor/examinations/unit.ts';
 import type { Machine } from '../../common/doctor/machine.ts';
 import { createNotifier } from '../../common/notify.ts';
-import { probeTimeSync } from '../../common/time-sync.ts';
+import { createMachineTimeSync } from '../../common/time-sync.ts';
 import type { LoadedDeviceConfig } from '../config/open-config.ts';
 import { brokerExamination } from '../doctor/examinations/broker.ts';
 import { type ConfigOutcome, configExamination } from '../doctor/examinations/config.ts';
@@ -79,7 +79,7 @@ export async function planExaminations(setting: CheckSetting): Promise<CheckPlan
     clockExamination({
       clock,
       synchronisation: (time) =>
-        synchronisationFinding(time, { probe: probeTimeSync, settings, configFile: options.configPath }),
+        synchronisationFinding(time, { probe: createMachineTimeSync(clock), settings, configFile: options.configPath }),
       evidence: () => evidenceOf(options.configPath, look),
     }),
     unitExamination({

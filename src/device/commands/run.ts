@@ -7,7 +7,7 @@ import { openOrExplain, reloadHooks, reloadOnSignal } from '../../common/reload.
 import type { ProcessSignals } from '../../common/signals.ts';
 import { stateDirectory } from '../../common/state-directory.ts';
 import { createSystemClock, systemRandom } from '../../common/system-clock.ts';
-import { probeTimeSync } from '../../common/time-sync.ts';
+import { createMachineTimeSync } from '../../common/time-sync.ts';
 import { logSettings, runAgent } from '../agent.ts';
 import { openDeviceUid, readNetworkInterfaces } from '../config/device-uid.ts';
 import { openDeviceConfig } from '../config/open-config.ts';
@@ -68,7 +68,7 @@ export async function runDevice(options: RunOptions, signals: ProcessSignals): P
       random: systemRandom,
       log,
       notifier,
-      probeTimeSync,
+      probeTimeSync: createMachineTimeSync(clock),
       env,
       version,
       whenAbsent: options.whenAbsent ?? 'fault',

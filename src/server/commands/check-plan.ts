@@ -9,7 +9,7 @@ import { nodeExamination, notifyPackageExamination } from '../../common/doctor/e
 import { unitExamination } from '../../common/doctor/examinations/unit.ts';
 import type { Machine } from '../../common/doctor/machine.ts';
 import { createNotifier } from '../../common/notify.ts';
-import { probeTimeSync } from '../../common/time-sync.ts';
+import { createMachineTimeSync } from '../../common/time-sync.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { brokerExamination } from '../doctor/examinations/broker.ts';
 import { type ConfigOutcome, configExamination } from '../doctor/examinations/config.ts';
@@ -62,7 +62,7 @@ export async function planExaminations(setting: CheckSetting): Promise<CheckPlan
       : withConfig(setting, { config: outcome.loaded.config, folder, record })),
     clockExamination({
       clock,
-      synchronisation: (time) => synchronisationFinding(time, probeTimeSync),
+      synchronisation: (time) => synchronisationFinding(time, createMachineTimeSync(clock)),
       evidence: async () => {
         const newestMs = (await record?.inspect().catch(() => undefined))?.newestMs ?? null;
         const changed = await stat(options.configPath).catch(() => undefined);
@@ -138,7 +138,8 @@ function withConfig(
       env: serviceEnvironment(options, io),
       openConnection: createOpenConnection({ clock }),
       clock,
-      isRunning: async () => (await look()).state === 'ours',
+      // A server that is there and too busy to answer is no twin of itself.
+      isRunning: async () => ['ours', 'silent'].includes((await look()).state),
     }),
     httpExamination({ http: config.http, configFile, unit, look }),
     exposureExamination({

@@ -5,7 +5,7 @@ import { createLog } from '../../common/pino-log.ts';
 import { openOrExplain, reloadHooks, reloadOnSignal } from '../../common/reload.ts';
 import type { ProcessSignals } from '../../common/signals.ts';
 import { createSystemClock, systemRandom } from '../../common/system-clock.ts';
-import { probeTimeSync } from '../../common/time-sync.ts';
+import { createMachineTimeSync } from '../../common/time-sync.ts';
 import { openServerConfig } from '../config/open-config.ts';
 import { logSettings, runServer, type ServerParts } from '../server.ts';
 import { StartError } from '../start-error.ts';
@@ -45,7 +45,7 @@ export async function runService(options: RunOptions, signals: ProcessSignals): 
         random: systemRandom,
         log,
         notifier,
-        probeTimeSync,
+        probeTimeSync: createMachineTimeSync(clock),
         env,
         version,
         ...(onListening !== undefined && { onListening }),

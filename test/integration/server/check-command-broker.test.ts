@@ -139,6 +139,20 @@ describe.skipIf(!mosquittoInstalled)('what the broker lets the server do', () =>
     expect(await ids(broker.port)).toContain('broker.disconnects');
   });
 
+  it('does not take a broker that never answers for one that forbids', async () => {
+    const broker = await ScriptedBroker.start({ puback: 'never' });
+    cleanups.push(() => broker.stop());
+    // Twenty times as fast, so that nobody waits for whole time limits.
+    const hasty = {
+      ...clock,
+      monotonicMs: () => clock.monotonicMs() * 20,
+      sleep: async (ms: number, signal?: AbortSignal) => await clock.sleep(ms / 20, signal),
+    };
+    const found = await ids(broker.port, {}, { openConnection: createOpenConnection({ clock: hasty }), clock: hasty });
+    expect(found).toContain('broker.no-answer');
+    expect(found.filter((id) => id.includes('acl-publish'))).toEqual([]);
+  });
+
   it('takes a broker that hides $SYS for one that says nothing about drops', async () => {
     const broker = await mosquitto({ config: ['sys_interval 0'] });
     expect(await ids(broker.port)).toContain('broker.silent-about-drops');

@@ -284,6 +284,16 @@ describe('techtemp-server check: HTTP and exposure', () => {
     expect(withToken.some((id) => id === 'http.bad-address' || id === 'http.taken')).toBe(true);
   });
 
+  it('does not take a server that is too busy to answer for another program', async () => {
+    const server = createServer((request) => request.socket.destroy());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => new Promise<void>((resolve) => void server.close(() => resolve())));
+    httpPort = (server.address() as AddressInfo).port;
+    const { findings } = await check();
+    expect(findings.find(({ id }) => id === 'http.silent')?.found).toContain('could not be found out');
+    expect(findings.map(({ id }) => id)).not.toContain('http.taken');
+  });
+
   it('names a server that everybody on the network can listen to, and tokens that are missing', async () => {
     const http = await sections({ 'http.host': '0.0.0.0' });
     const parts = { http, configFile: 'server.conf', nowMs: 0 };

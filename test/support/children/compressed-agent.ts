@@ -28,6 +28,7 @@ const clock: Clock = {
   bootId: real.bootId,
   nowMs: () => wallAnchorMs + (real.nowMs() - wallAnchorMs) * speed,
   monotonicMs: () => real.monotonicMs() * speed,
+  suspendedMs: real.suspendedMs,
   sleep: async (ms, signal) => await real.sleep(ms < LIMIT_MS ? ms / speed : ms, signal),
 };
 const { exitCode } = await runDevice(

@@ -12,9 +12,14 @@ function bench(section: ClockSection = { source: 'auto', clockWaitMs: 120_000 })
   const journals = arrayJournals();
   const log = recordingLog();
   let sync: TimeSync = 'unsynced';
+  /** Wall clock of the newest synchronisation. */
+  let syncedAtMs = 0;
   const keeper = new ClockKeeper({
     clock,
-    probe: async () => await Promise.resolve(sync),
+    probe: async (sinceMs) => {
+      const isNewer = sinceMs === undefined || (syncedAtMs >= sinceMs && syncedAtMs <= clock.nowMs());
+      return await Promise.resolve(sync === 'synced' && !isNewer ? 'unsynced' : sync);
+    },
     settings: testLive(section),
     journals,
     log,
@@ -28,7 +33,10 @@ function bench(section: ClockSection = { source: 'auto', clockWaitMs: 120_000 })
     journals,
     log,
     keeper,
-    synchronise: () => (sync = 'synced'),
+    synchronise: () => {
+      sync = 'synced';
+      syncedAtMs = clock.nowMs();
+    },
     probeSays: (answer: TimeSync) => (sync = answer),
     begin: async () => {
       await keeper.begin();
@@ -132,19 +140,150 @@ describe('the clock keeper', () => {
     await stopTrusted();
   });
 
-  it('notices a clock that is stepped after it was believed, and stamps by the new time', async () => {
+  it('waits for nobody under systemd when no time service answers', async () => {
+    const rig = bench();
+    rig.probeSays('no-answer');
+    const stop = await rig.begin();
+    expect(rig.keeper.state().state).toBe('waiting');
+    await rig.clock.advance(121_000);
+    expect(rig.keeper.state().state).toBe('unsynced');
+    await stop();
+  });
+});
+
+// A10
+describe('the clock keeper, when a clock that was believed is stepped', () => {
+  const YEAR_MS = 365 * 24 * HOUR_MS;
+  const jumps = (rig: ReturnType<typeof bench>): number =>
+    rig.log.lines.filter(({ message }) => message.includes('jumped')).length;
+
+  it.each([2 * YEAR_MS, -2 * YEAR_MS, 3 * HOUR_MS, -3 * HOUR_MS, 20_000])(
+    'by %d ms, keeps the readings back until it is confirmed, then gives them the confirmed time',
+    async (stepMs) => {
+      const rig = bench();
+      rig.synchronise();
+      const stop = await rig.begin();
+      await rig.take();
+      await rig.clock.advance(60_000);
+      rig.clock.stepWall(stepMs);
+      for (let index = 0; index < 3; index += 1) {
+        await rig.take();
+        await rig.clock.advance(10_000);
+      }
+      expect(rig.journals.readings.map(({ stamp }) => stamp.state)).toEqual([
+        'synced',
+        'pending',
+        'pending',
+        'pending',
+      ]);
+      expect(rig.keeper.state()).toEqual({ state: 'waiting', lastStepMs: stepMs });
+      expect(jumps(rig)).toBe(1);
+      // The step was right: the time service says so anew.
+      rig.synchronise();
+      await rig.clock.advance(2_000);
+      expect(rig.keeper.state()).toEqual({ state: 'synced', lastStepMs: stepMs });
+      for (const { stamp, monotonicMs } of rig.journals.readings.slice(1)) {
+        expect(stamp.state).toBe('synced');
+        expect(Math.abs(stamp.tsMs - (rig.clock.nowMs() - rig.clock.monotonicMs() + monotonicMs))).toBeLessThan(2);
+      }
+      await stop();
+    },
+  );
+
+  it('lets them go marked when nothing confirms it in time, and believes it again when something does', async () => {
     const rig = bench();
     rig.synchronise();
     const stop = await rig.begin();
-    await rig.take();
     await rig.clock.advance(60_000);
-    rig.clock.stepWall(-7_200_000);
+    rig.clock.stepWall(-2 * YEAR_MS);
     await rig.take();
-    expect(rig.keeper.state()).toEqual({ state: 'synced', lastStepMs: -7_200_000 });
-    expect(rig.journals.readings[1]?.stamp.tsMs).toBe(rig.clock.nowMs());
-    expect(rig.log.lines.filter((line) => line.message.includes('jumped'))).toHaveLength(1);
+    const steppedMs = rig.clock.nowMs();
+    await rig.clock.advance(121_000);
+    expect(rig.journals.readings[0]?.stamp).toEqual({ state: 'unsynced', tsMs: steppedMs });
     await rig.take();
-    expect(rig.log.lines.filter((line) => line.message.includes('jumped'))).toHaveLength(1);
+    expect(rig.journals.readings[1]?.stamp.state).toBe('unsynced');
+    // The time service corrects the clock, some seconds away from where it was.
+    rig.clock.stepWall(2 * YEAR_MS + 7_000);
+    await rig.take();
+    expect(rig.journals.readings[2]?.stamp.state).toBe('unsynced');
+    rig.synchronise();
+    await rig.clock.advance(2_000);
+    await rig.take();
+    expect(rig.journals.readings[3]?.stamp).toEqual({ state: 'synced', tsMs: rig.clock.nowMs() });
+    await stop();
+  });
+
+  it('believes it when it is back where it was, without asking, and gives what waits the true time', async () => {
+    const rig = bench();
+    rig.synchronise();
+    const stop = await rig.begin();
+    await rig.clock.advance(60_000);
+    const trueMs = rig.clock.nowMs();
+    rig.clock.stepWall(12 * YEAR_MS);
+    await rig.take();
+    await rig.clock.advance(6_000);
+    rig.clock.stepWall(-12 * YEAR_MS + 40);
+    await rig.clock.advance(1_500);
+    expect(rig.journals.readings[0]?.stamp).toEqual({ state: 'synced', tsMs: trueMs + 40 });
+    await stop();
+  });
+
+  it.each(['trust', 'unknown'] as const)(
+    'marks at once where nobody can be asked (%s), and believes it after a restart',
+    async (why) => {
+      const section: ClockSection = { source: why === 'trust' ? 'trust' : 'auto', clockWaitMs: 120_000 };
+      const rig = bench(section);
+      if (why === 'unknown') rig.probeSays('unknown');
+      const stop = await rig.begin();
+      await rig.take();
+      await rig.clock.advance(60_000);
+      rig.clock.stepWall(-2 * YEAR_MS);
+      await rig.take();
+      await rig.clock.advance(10);
+      await rig.take();
+      await rig.clock.advance(60_000);
+      await rig.take();
+      expect(rig.journals.readings.map(({ stamp }) => stamp.state)).toEqual([
+        'synced',
+        'unsynced',
+        'unsynced',
+        'unsynced',
+      ]);
+      expect(rig.log.lines.map(({ message }) => message).join('\n')).toContain('or until the agent is restarted');
+      await stop();
+    },
+  );
+
+  it('takes neither small corrections nor hours of slewing for a step', async () => {
+    const rig = bench();
+    rig.synchronise();
+    const stop = await rig.begin();
+    for (let round = 0; round < 50; round += 1) {
+      await rig.clock.advance(60_000);
+      rig.clock.stepWall(round % 2 === 0 ? 400 : 30);
+      await rig.take();
+    }
+    expect(new Set(rig.journals.readings.map(({ stamp }) => stamp.state))).toEqual(new Set(['synced']));
+    expect(rig.keeper.state()).toEqual({ state: 'synced' });
+    expect(jumps(rig)).toBe(0);
+    await stop();
+  });
+
+  it('does not take a suspended machine for a step, nor the suspension for an excuse', async () => {
+    const rig = bench();
+    rig.synchronise();
+    const stop = await rig.begin();
+    await rig.clock.advance(60_000);
+    rig.clock.suspend(8 * HOUR_MS);
+    await rig.take();
+    rig.clock.suspend(20_000);
+    await rig.take();
+    expect(rig.journals.readings.map(({ stamp }) => stamp.state)).toEqual(['synced', 'synced']);
+    expect(jumps(rig)).toBe(0);
+    rig.clock.suspend(HOUR_MS);
+    rig.clock.stepWall(2 * HOUR_MS);
+    await rig.take();
+    expect(rig.journals.readings[2]?.stamp.state).toBe('pending');
     await stop();
   });
 });

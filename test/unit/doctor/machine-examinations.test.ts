@@ -117,7 +117,7 @@ describe('the examination of the power supply', () => {
     ['throttled=0x0', 'power.ok'],
     ['throttled=0x50005', 'power.low-now'],
     ['throttled=0x50000', 'power.low-before'],
-    ['VCHI initialization failed', 'power.no-pi'],
+    ['VCHI initialization failed', 'power.unknown'],
   ])('reads %s as %s', async (output, id) => {
     expect(await ids(powerExamination(machineWith('vcgencmd', `${output}\n`)))).toEqual([id]);
   });
@@ -162,6 +162,7 @@ describe('the examination of the clock', () => {
   it('warns of a clock that nobody has set, and of one that nobody can vouch for', async () => {
     expect((await examineClock({ sync: 'unsynced' }))[0]?.id).toBe('clock.unsynchronised');
     expect((await examineClock({ sync: 'unknown' }))[0]?.id).toBe('clock.unknown');
+    expect((await examineClock({ sync: 'no-answer' }))[0]?.id).toBe('clock.no-answer');
   });
 
   it('knows a clock in the past: before this program was written, before a file was changed', async () => {
@@ -212,8 +213,29 @@ describe('the examination of the service', () => {
     const machine = machineWith('systemctl', '');
     const clock = new FakeClock();
     expect(await ids(deviceUnit(machine, false, clock))).toEqual(['unit.no-systemd']);
-    const broken = machineWith('systemctl', 'System has not been booted with systemd', 1);
-    expect(await ids(deviceUnit(broken, true, clock))).toEqual(['unit.no-systemd']);
+  });
+
+  it('does not take silence, or a refusal, for an answer', async () => {
+    const clock = new FakeClock();
+    writeFileSync(
+      join(folder, 'systemctl'),
+      '#!/bin/sh\necho "Failed to connect to bus: Permission denied" >&2; exit 1\n',
+      {
+        mode: 0o755,
+      },
+    );
+    const refused = createMachine({ PATH: `${folder}:/bin:/usr/bin` });
+    const [finding] = await findings(deviceUnit(refused, true, clock));
+    expect(finding).toMatchObject({ id: 'unit.unknown', verdict: 'warn' });
+    expect(finding?.found).toContain('Failed to connect to bus: Permission denied');
+    const slow: Machine = {
+      ...refused,
+      runProgram: () => Promise.resolve({ state: 'silent', problem: 'systemctl gave no answer within 10 s' }),
+    };
+    expect((await findings(deviceUnit(slow, true, clock)))[0]?.found).toContain('systemctl gave no answer within 10 s');
+    expect(await ids(powerExamination(slow))).toEqual(['power.unknown']);
+    const without: Machine = { ...refused, runProgram: () => Promise.resolve({ state: 'missing' }) };
+    expect(await ids(deviceUnit(without, true, clock))).toEqual(['unit.unknown']);
   });
 
   it.each([
@@ -307,6 +329,31 @@ describe('the search for other programs', () => {
     );
     expect(found.map(({ id }) => id)).toEqual(['bus.ok', 'bus.shared', 'sensor.ok', 'sensor.frozen']);
     expect(found[1]?.found).toContain('/usr/bin/python3 (process 4242)');
+  });
+
+  it('does not blame the sensor when the machine was too busy to measure', async () => {
+    let nowMs = 0;
+    const bus: I2cBus = {
+      path: '/dev/i2c-1',
+      write: () => Promise.resolve(),
+      read: (_, length) => Promise.resolve(Buffer.alloc(length, 0x18)),
+      hungTransfers: () => 0,
+      close: () => Promise.resolve(),
+    };
+    const examination = i2cExamination({
+      sensor: sensorSection({ type: 'aht20' }),
+      openBus: () => Promise.resolve(bus),
+      lock: { runExclusive: (task) => task() },
+      delay: () => {
+        nowMs += 3_000;
+        return Promise.resolve();
+      },
+      monotonicMs: () => nowMs,
+      configFile: 'device.conf',
+      folder,
+      root: folder,
+    });
+    expect(await ids(examination)).toEqual(['bus.ok', 'sensor.no-time']);
   });
 
   it('finds who holds a device file open, but not ourselves', async () => {

@@ -42,8 +42,9 @@ export function unitExamination({ unit, machine, systemdRuns, clock, impostor }:
     id: 'unit',
     title: 'Service',
     run: async () => {
-      const properties = (await systemdRuns()) ? await showUnit(unit, machine) : undefined;
-      if (properties === undefined) return [report('unit.no-systemd')];
+      if (!(await systemdRuns())) return [report('unit.no-systemd')];
+      const properties = await showUnit(unit, machine);
+      if (typeof properties === 'string') return [report('unit.unknown', { unit, problem: properties })];
       const obstacle = loadObstacle(unit, properties) ?? (await impostor?.(properties));
       if (obstacle !== undefined) return [obstacle];
       return [stateOf(unit, properties, clock.monotonicMs()), ...remarks(unit, properties)];
@@ -51,13 +52,16 @@ export function unitExamination({ unit, machine, systemdRuns, clock, impostor }:
   };
 }
 
-async function showUnit(
-  unit: string,
-  { runProgram }: Pick<Machine, 'runProgram'>,
-): Promise<UnitProperties | undefined> {
-  const result = await runProgram('systemctl', ['show', unit, `--property=${PROPERTIES.join(',')}`]);
-  if (result === undefined || result.exitCode !== 0) return undefined;
-  const pairs = result.output.split('\n').map((line) => {
+/** What systemd knows of the unit; a text where that could not be found out: the reason. */
+async function showUnit(unit: string, { runProgram }: Pick<Machine, 'runProgram'>): Promise<UnitProperties | string> {
+  const answer = await runProgram('systemctl', ['show', unit, `--property=${PROPERTIES.join(',')}`]);
+  if (answer.state === 'missing') return 'the program systemctl is not there';
+  if (answer.state === 'silent') return answer.problem;
+  if (answer.exitCode !== 0) {
+    const [said = ''] = answer.errors.trim().split('\n');
+    return `systemctl failed (exit status ${answer.exitCode})${said === '' ? '' : `: ${said}`}`;
+  }
+  const pairs = answer.output.split('\n').map((line) => {
     const equals = line.indexOf('=');
     return [line.slice(0, Math.max(0, equals)), line.slice(equals + 1)] as const;
   });

@@ -45,6 +45,12 @@ export const BROKER_FINDINGS = {
     cause: 'it cuts clients that it has no room for, or whose id another client uses',
     remedy: ["on the broker's machine:", '$ journalctl -u mosquitto -n 20'],
   },
+  'broker.no-answer': {
+    verdict: 'warn',
+    found: '{what} could not be found out: {problem}',
+    cause: 'the broker or this machine is very busy at the moment, or the network loses packets',
+    remedy: ['try again when they are less busy', "on the broker's machine:", '$ journalctl -u mosquitto -n 20'],
+  },
   'broker.password-in-clear': {
     verdict: 'warn',
     found: 'the password goes to {host} unencrypted',

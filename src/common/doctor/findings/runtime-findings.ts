@@ -19,6 +19,18 @@ export const RUNTIME_FINDINGS = {
     found: 'the package sd-notify is not there; it is only needed under systemd',
   },
   'clock.ok': { verdict: 'ok', found: '{time}, synchronised' },
+  'clock.no-answer': {
+    verdict: 'warn',
+    found:
+      '{time}; whether the clock is synchronised could not be found out: no time service that we know gave an answer',
+    cause:
+      'this machine is very busy, this user may not ask the time service (openntpd answers only root), or none runs',
+    remedy: [
+      '$ timedatectl',
+      '$ systemctl --no-pager status systemd-timesyncd chrony ntp ntpsec openntpd',
+      'is none of them there? $ sudo timedatectl set-ntp true',
+    ],
+  },
   'clock.past': {
     verdict: 'fail',
     found: 'the clock says {time}, which is in the past: {evidence}',

@@ -2,6 +2,12 @@
 export const UNIT_FINDINGS = {
   'unit.ok': { verdict: 'ok', found: '{unit} runs ({status})' },
   'unit.no-systemd': { verdict: 'skipped', found: 'not examined: systemd does not run here' },
+  'unit.unknown': {
+    verdict: 'warn',
+    found: 'how {unit} is could not be found out: {problem}',
+    cause: 'this machine is very busy at the moment, or this user may not ask systemd',
+    remedy: ['$ systemctl status {unit}', 'try again when the machine is less busy'],
+  },
   'unit.not-installed': {
     verdict: 'warn',
     found: 'there is no {unit} on this machine',

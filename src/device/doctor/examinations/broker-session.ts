@@ -100,6 +100,10 @@ async function publishProbe(session: LinkSession, parts: BrokerParts): Promise<r
     if (!(error instanceof LinkError)) throw error;
     // What is too large for the broker has a finding of its own.
     if (error.code === 'LINK_TOO_LARGE') return [];
+    if (error.code === 'LINK_TIMEOUT') {
+      const what = `whether we may publish below ${folderOf(parts)}`;
+      return [report('broker.no-answer', { what, problem: error.message })];
+    }
     // Several brokers do not answer a forbidden publish, they hang up.
     const { username } = parts.mqtt;
     const user = username === '' ? '(anonymous)' : username;

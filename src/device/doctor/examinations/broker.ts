@@ -56,7 +56,11 @@ async function examine(parts: BrokerParts, signal: AbortSignal): Promise<readonl
     });
     const findings = await examineSession(session, heard, parts, signal).catch((error: unknown) => {
       if (!(error instanceof LinkError)) throw error;
-      return [report('broker.disconnects', { problem: error.message })];
+      const { message: problem } = error;
+      if (error.code === 'LINK_TIMEOUT') {
+        return [report('broker.no-answer', { what: 'what the broker allows us', problem })];
+      }
+      return [report('broker.disconnects', { problem })];
     });
     const inClear = identity.password !== undefined && !mqtt.tls && !isLoopback(mqtt.brokerHost);
     const clear = inClear ? [report('broker.password-in-clear', { host: mqtt.brokerHost, file: configFile })] : [];

@@ -12,9 +12,14 @@ export function powerExamination({ runProgram }: Pick<Machine, 'runProgram'>): E
     id: 'power',
     title: 'Power supply',
     run: async () => {
-      const result = await runProgram('vcgencmd', ['get_throttled']);
-      const flags = /^throttled=(0x[0-9a-f]+)/i.exec(result?.output ?? '')?.[1];
-      if (flags === undefined) return [report('power.no-pi')];
+      const answer = await runProgram('vcgencmd', ['get_throttled']);
+      if (answer.state === 'missing') return [report('power.no-pi')];
+      if (answer.state === 'silent') return [report('power.unknown', { problem: answer.problem })];
+      const flags = /^throttled=(0x[0-9a-f]+)/i.exec(answer.output)?.[1];
+      if (flags === undefined) {
+        const [said = 'nothing'] = `${answer.output}${answer.errors}`.trim().split('\n');
+        return [report('power.unknown', { problem: `vcgencmd says: ${said === '' ? 'nothing' : said}` })];
+      }
       const bits = Number(flags);
       if ((bits & UNDER_VOLTAGE_NOW) !== 0) return [report('power.low-now', { flags })];
       if ((bits & UNDER_VOLTAGE_SINCE_BOOT) !== 0) return [report('power.low-before', { flags })];

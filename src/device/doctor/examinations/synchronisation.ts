@@ -22,6 +22,8 @@ export async function synchronisationFinding(
       return report('clock.ok', { time });
     case 'unsynced':
       return report('clock.unsynchronised', { time });
+    case 'no-answer':
+      return report('clock.no-answer', { time });
     case 'unknown':
       return report('clock.unknown', { time, file: configFile });
   }

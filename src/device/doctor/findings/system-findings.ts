@@ -5,6 +5,12 @@ export const SYSTEM_FINDINGS = {
     verdict: 'skipped',
     found: 'this machine does not tell about its supply (only a Raspberry Pi does)',
   },
+  'power.unknown': {
+    verdict: 'skipped',
+    found: 'whether the supply is strong enough could not be found out: {problem}',
+    cause: 'this machine is very busy at the moment, or this user may not ask its firmware',
+    remedy: ['$ sudo vcgencmd get_throttled'],
+  },
   'power.low-now': {
     verdict: 'fail',
     found: 'the supply voltage is too low at this moment (throttled={flags})',

@@ -76,6 +76,12 @@ async function probes(connection: MqttConnection, { mqtt }: BrokerParts): Promis
       await connection.publish({ topic, payload, retain: false });
     } catch (error) {
       if (!(error instanceof LinkError)) throw error;
+      if (error.code === 'LINK_TIMEOUT') {
+        findings.push(
+          report('broker.no-answer', { what: `whether we may publish to ${topic}`, problem: error.message }),
+        );
+        continue;
+      }
       const facts = { topic, problem: error.message, user: userOf(mqtt), account: accountOf(mqtt) };
       findings.push(report('broker.acl-publish', facts));
     }

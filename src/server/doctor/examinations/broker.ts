@@ -53,7 +53,11 @@ async function examine(parts: BrokerParts, clientId: string, signal: AbortSignal
     const clear = inClear ? [report('broker.password-in-clear', { host, file })] : [];
     const findings = await examineSession(connection, heard, parts, signal).catch((error: unknown) => {
       if (!(error instanceof LinkError)) throw error;
-      return [report('broker.disconnects', { problem: error.message })];
+      const { message: problem } = error;
+      if (error.code === 'LINK_TIMEOUT') {
+        return [report('broker.no-answer', { what: 'what the broker allows us', problem })];
+      }
+      return [report('broker.disconnects', { problem })];
     });
     return [accepted, ...old, ...clear, ...findings];
   } finally {

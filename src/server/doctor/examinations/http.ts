@@ -11,11 +11,30 @@ import { report } from '../finding.ts';
 
 const ANSWER_LIMIT_MS = 5_000;
 const MAX_ANSWER_BYTES = 65_536;
+/** What says that nothing was said, and not that somebody else is there. */
+const NO_ANSWER: readonly string[] = [
+  'NO_ANSWER',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EAI_AGAIN',
+];
+
+class NoAnswerError extends Error {
+  readonly code = 'NO_ANSWER';
+
+  constructor() {
+    super(`no answer within ${ANSWER_LIMIT_MS} ms`);
+  }
+}
 
 /** What answers where our server should. */
 export type HttpLook =
   | { readonly state: 'ours'; readonly isReady: boolean; readonly parts: string }
   | { readonly state: 'other'; readonly problem: string }
+  /** Something is there, or may be, that did not say what it is. */
+  | { readonly state: 'silent'; readonly problem: string }
   | { readonly state: 'nobody' };
 
 export interface HttpParts {
@@ -35,6 +54,10 @@ export function httpExamination({ http, configFile: file, unit, look }: HttpPart
       if (port === 0) return [report('http.any-port')];
       const found = await look();
       if (found.state === 'other') return [report('http.taken', { host, port, problem: found.problem, file })];
+      const obstacle = found.state === 'ours' ? undefined : await listenProblem(host, port);
+      if (found.state === 'silent' && obstacle?.includes('EADDRNOTAVAIL') !== true) {
+        return [report('http.silent', { host, port, problem: found.problem, unit })];
+      }
       if (found.state === 'ours') {
         const { isReady, parts } = found;
         return [
@@ -43,11 +66,10 @@ export function httpExamination({ http, configFile: file, unit, look }: HttpPart
             : report('http.not-ready', { url: urlOf(http, ''), parts, unit }),
         ];
       }
-      const problem = await listenProblem(host, port);
       return [
-        problem === undefined
+        obstacle === undefined
           ? report('http.free', { host, port })
-          : report('http.bad-address', { host, port, problem, file }),
+          : report('http.bad-address', { host, port, problem: obstacle, file }),
       ];
     },
   };
@@ -87,7 +109,7 @@ export function exposureExamination({ http, configFile, nowMs, tokens }: Exposur
       }
       if (findings.length > 0) return findings;
       if (isLocal) return [report('exposure.loopback', { host })];
-      return [report('exposure.guarded', { host, tokens: inForce?.length ?? 0 })];
+      return [report('exposure.guarded', { host, tokens: inForce?.length ?? 'an unknown number of' })];
     },
   };
 }
@@ -104,7 +126,8 @@ export async function lookAtHttp(http: HttpSection): Promise<HttpLook> {
     if (error instanceof WireError) return { state: 'other', problem: 'its answer is not that of a TechTemp server' };
     const code = errorCode(error);
     if (code === 'ECONNREFUSED' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return { state: 'nobody' };
-    return { state: 'other', problem: error instanceof Error ? error.message : code };
+    const problem = error instanceof Error ? error.message : code;
+    return { state: NO_ANSWER.includes(code) ? 'silent' : 'other', problem };
   }
 }
 
@@ -134,7 +157,7 @@ async function get(url: string): Promise<{ readonly status: number; readonly bod
       ? // Only whether it answers: whom its certificate convinces is the visitors' business.
         requestHttps(url, { ...options, rejectUnauthorized: false }, take)
       : requestHttp(url, options, take);
-    request.on('timeout', () => request.destroy(new Error(`no answer within ${ANSWER_LIMIT_MS} ms`)));
+    request.on('timeout', () => request.destroy(new NoAnswerError()));
     request.on('error', reject);
     request.end();
   });

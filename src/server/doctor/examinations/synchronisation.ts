@@ -9,6 +9,8 @@ export async function synchronisationFinding(time: string, probe: ProbeTimeSync)
       return report('clock.ok', { time });
     case 'unsynced':
       return report('clock.unsynchronised', { time });
+    case 'no-answer':
+      return report('clock.no-answer', { time });
     case 'unknown':
       return report('clock.unknown', { time });
   }

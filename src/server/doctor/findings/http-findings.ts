@@ -14,6 +14,12 @@ export const HTTP_FINDINGS = {
     cause: 'another program has taken the port, or an older TechTemp still runs',
     remedy: ['$ sudo ss -ltnp "sport = :{port}"', 'in {file}: [http] port = <a free one>'],
   },
+  'http.silent': {
+    verdict: 'warn',
+    found: 'whether our server works could not be found out: {host} port {port} gave no answer: {problem}',
+    cause: 'this machine is very busy at the moment, or what listens there hangs',
+    remedy: ['try again when it is less busy', '$ systemctl status {unit}', '$ sudo ss -ltnp "sport = :{port}"'],
+  },
   'http.bad-address': {
     verdict: 'fail',
     found: 'the server cannot listen on {host} port {port}: {problem}',

@@ -4,6 +4,9 @@ import type { LinkError } from './link-session.ts';
 /** Node style: an error or nothing. Only the first call counts. */
 export type Answer = (error?: Error | null) => void;
 
+/** Of the limit. */
+const OWN_LATENESS = 1 / 4;
+
 interface Request {
   readonly dueMs: number;
   readonly reject: (error: Error) => void;
@@ -60,8 +63,12 @@ export class PendingRequests {
       const [oldest] = this.#requests;
       if (oldest === undefined) break;
       const leftMs = oldest.dueMs - this.#clock.monotonicMs();
-      if (leftMs > 0) await this.#clock.sleep(leftMs, watch.signal).catch(() => undefined);
-      else {
+      if (leftMs > 0) {
+        await this.#clock.sleep(leftMs, watch.signal).catch(() => undefined);
+        // Woken late, we were kept from running: an answer that came in time is taken first.
+        const isLate = this.#clock.monotonicMs() - oldest.dueMs > this.#limitMs * OWN_LATENESS;
+        if (isLate) await this.#clock.sleep(this.#limitMs * OWN_LATENESS, watch.signal).catch(() => undefined);
+      } else {
         this.#requests.delete(oldest);
         oldest.reject(this.#onTimeout());
       }

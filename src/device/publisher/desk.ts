@@ -17,6 +17,14 @@ const LONGEST_PATIENCE_MS = 3_600_000;
  */
 const MOST_UNRECEIPTED = 50;
 const FIRST_UNRECEIPTED = 4;
+/**
+ * What a broker has retained says that a server was online, perhaps before a power cut. A server that starts with this machine is
+ * given this long before somebody is told that it is silent; one that has spoken since we connected is not.
+ */
+const QUIET_START_MS = 300_000;
+/** Woken so much later than asked, we were kept from running: what has come meanwhile is read first. */
+const OWN_LATENESS_MS = 2_000;
+const READ_FIRST_MS = 500;
 
 export interface DeskParts {
   readonly clock: Clock;
@@ -52,6 +60,9 @@ export class Desk {
   #knownState = '';
   #unreceiptedInARow = 0;
   #allowance = FIRST_UNRECEIPTED;
+  #begunMs = 0;
+  #serverSpoke = false;
+  #readsFirst = false;
 
   constructor(parts: DeskParts, givers: readonly string[]) {
     this.parts = parts;
@@ -65,6 +76,8 @@ export class Desk {
   /** A new session: nothing is on its way, and nobody is known to be there. */
   begin(introduced: Promise<void>): void {
     this.#introduced = introduced;
+    this.#begunMs = this.parts.clock.monotonicMs();
+    this.#serverSpoke = false;
     this.delivery.forgetPresence();
     this.parts.faults.works('oversize');
     this.#knownState = this.#state();
@@ -75,6 +88,11 @@ export class Desk {
   rescan(): void {
     this.rescans += 1;
     this.backlogBell.ring();
+  }
+
+  /** A server has said something since we connected. */
+  serverSpoke(): void {
+    this.#serverSpoke = true;
   }
 
   /** Looks whether a server came, went, or changed its mind, or the user did; if so, the backlog begins again. */
@@ -112,6 +130,7 @@ export class Desk {
   /** A receipt that was found good. */
   received(epoch: string, stored: Parameters<InTransit['confirm']>[1]): void {
     this.parts.onTaken('routine');
+    this.serverSpoke();
     if (!this.transit.confirm(epoch, stored)) return;
     this.#unreceiptedInARow = 0;
     this.#allowance = Math.min(MOST_UNRECEIPTED, this.#allowance * 2);
@@ -121,14 +140,21 @@ export class Desk {
 
   /** Begins again when a receipt is overdue, with a single message as a probe. @returns ms until the next may be overdue */
   missReceipts(): number {
-    const nextMs = this.transit.nextDueMs() - this.parts.clock.monotonicMs();
+    const nowMs = this.parts.clock.monotonicMs();
+    const nextMs = this.transit.nextDueMs() - nowMs;
     if (nextMs > 0) return nextMs;
+    if (nextMs < -OWN_LATENESS_MS && !this.#readsFirst) {
+      this.#readsFirst = true;
+      return READ_FIRST_MS;
+    }
+    this.#readsFirst = false;
     const waited = this.#patienceMs() / 1000;
     this.#unreceiptedInARow += 1;
     this.#allowance = 1;
     this.transit.forgetAwaited();
     const what = `no receipt from the server for ${waited} s; is it storing? The readings are kept and sent again`;
-    this.parts.faults.failed('receipts', 'RECEIPT_MISSING', what);
+    const isHere = this.delivery.giverOnline() && (this.#serverSpoke || nowMs - this.#begunMs >= QUIET_START_MS);
+    if (isHere) this.parts.faults.failed('receipts', 'RECEIPT_MISSING', what);
     this.rescan();
     return 0;
   }

@@ -49,6 +49,7 @@ export class Incoming {
   #dispatch(topic: string, payload: string, retained: boolean): void {
     const instance = parseServerTopic(topic);
     if (instance !== undefined) {
+      if (!retained) this.#parts.desk.serverSpoke();
       this.#announcement(instance, payload);
       return;
     }

@@ -84,3 +84,19 @@ test('a failure after the deadline is nobody’s: no unhandled rejection', async
   }
   expect(unhandled).toEqual([]);
 });
+
+test('an answer that came in time counts, although the process was kept from running until after the limit', async () => {
+  // The stall: the timer fires long after it was due, before anything else of the process.
+  let sleeps = 0;
+  let answer: (value: string) => void = () => undefined;
+  const work = new Promise<string>((resolve) => {
+    answer = resolve;
+  });
+  const sleep = async (): Promise<void> => {
+    sleeps += 1;
+    // The socket is read once timers have had their turn.
+    if (sleeps === 2) answer('in time');
+    await Promise.resolve();
+  };
+  await expect(withDeadline(work, { clock: { sleep }, limitMs: 1_000, what: 'connecting' })).resolves.toBe('in time');
+});

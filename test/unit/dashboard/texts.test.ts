@@ -68,6 +68,15 @@ describe('numbers and times as people write them', () => {
     expect(plain(of('fr').temperature(21.55))).toMatch(/^21,[56] °C$/);
     expect(plain(of('en').temperature(0))).toBe('0.0 °C');
     expect(of('en').temperature(null)).toBe('–');
+    // D7
+    for (const language of ['en', 'fr', 'nl'] as const) {
+      expect(plain(of(language).temperature(-0.04))).toMatch(/^0[.,]0 °C$/);
+      expect(plain(of(language).temperature(-0))).toMatch(/^0[.,]0 °C$/);
+      expect(plain(of(language).temperature(-0.06))).toMatch(/^−0[.,]1 °C$/);
+      expect(plain(of(language).temperatureChange(-0.04))).toMatch(/^0[.,]0 °C$/);
+      expect(of(language).number(-0.04)).toMatch(/^0[.,]0$/);
+      expect(of(language).integer(-0.4)).toBe('0');
+    }
     expect(plain(of('en').humidity(0))).toBe('0 %');
     expect(plain(of('nl').temperatureChange(0.4))).toBe('+0,4 °C');
   });

@@ -52,9 +52,10 @@ export function createFormat(language: Language, timeZone: string, translate: Tr
   const month = times({ month: 'short' });
   const year = times({ year: 'numeric' });
 
-  const minus = (text: string): string => text.replace('-', '−');
+  // What is rounded to zero has no sign: -0.04 °C is 0.0 °C.
+  const minus = (text: string): string => text.replace('-', /[1-9]/.test(text) ? '−' : '');
   const unit = (format: Intl.NumberFormat, value: number | null, sign: string): string =>
-    value === null ? NO_VALUE : `${minus(format.format(value === 0 ? 0 : value))}\u00a0${sign}`;
+    value === null ? NO_VALUE : `${minus(format.format(value))}\u00a0${sign}`;
 
   return {
     temperature: (celsius) => unit(tenth, celsius, '°C'),

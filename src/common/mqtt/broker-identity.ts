@@ -4,6 +4,9 @@ import { LinkError } from './link-error.ts';
 
 /** Name under which systemd (`LoadCredential=mqtt-password:…`) hands over the password. */
 const PASSWORD_CREDENTIAL = 'mqtt-password';
+const CREDENTIAL_KEY = 'systemd credential';
+/** Byte order marks of what Windows calls Unicode text. */
+const UTF16_MARKS = ['fffe', 'feff'];
 
 /** The keys of an `[mqtt]` section that a connection is made of; the same in both programs. */
 export interface BrokerSettings {
@@ -54,7 +57,7 @@ export interface BrokerSources {
  * Options of one attempt. Files are read anew each time, so that a renewed certificate or password needs no restart.
  *
  * The password is the first that is given of: `password`, the content of `password_file`, the systemd credential
- * `mqtt-password`. A newline at a file's end does not belong to it. Without a username there is no password either.
+ * `mqtt-password`. Of a file it is the first line. Without a username there is no password either.
  * @throws LinkError LINK_FILE, naming the file and its key, never its content
  */
 export async function readBrokerIdentity({ mqtt, defaultClientId, env }: BrokerSources): Promise<BrokerIdentity> {
@@ -80,16 +83,20 @@ async function readLogin(
 
 async function readPassword(mqtt: BrokerSettings, env: BrokerSources['env']): Promise<string | undefined> {
   if (mqtt.password !== '') return mqtt.password;
-  if (mqtt.passwordFile !== '') return withoutNewline(await readKeyFile('password_file', mqtt.passwordFile));
+  if (mqtt.passwordFile !== '')
+    return firstLine('password_file', mqtt.passwordFile, await readKeyFile('password_file', mqtt.passwordFile));
   const directory = env['CREDENTIALS_DIRECTORY'];
   if (directory === undefined || directory === '') return undefined;
   const path = join(directory, PASSWORD_CREDENTIAL);
   try {
-    return withoutNewline(await readFile(path));
+    const content = await readFile(path);
+    // The unit may pass an empty one, too.
+    return content.toString('utf8').trim() === '' ? undefined : firstLine(CREDENTIAL_KEY, path, content);
   } catch (error) {
+    if (error instanceof LinkError) throw error;
     // The unit may pass other credentials, or none for a broker without passwords.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw fileError('systemd credential', path, error as NodeJS.ErrnoException);
+    throw fileError(CREDENTIAL_KEY, path, error as NodeJS.ErrnoException);
   }
 }
 
@@ -132,6 +139,17 @@ function fileError(key: string, path: string, error: NodeJS.ErrnoException): Lin
   return new LinkError('LINK_FILE', `cannot read ${key} ${path}: ${why}`, { cause: error });
 }
 
-function withoutNewline(content: Buffer): string {
-  return content.toString('utf8').replace(/\r?\n$/, '');
+/**
+ * What editors of other systems add is no part of a password: a byte order mark, a carriage return, further lines. White space at its
+ * ends may be meant. @throws LinkError LINK_FILE where the first line says nothing, or the file is not UTF-8 text
+ */
+function firstLine(key: string, path: string, content: Buffer): string {
+  const problem = (what: string): LinkError => new LinkError('LINK_FILE', `${key} ${path}: ${what}`);
+  if (UTF16_MARKS.includes(content.subarray(0, 2).toString('hex'))) throw problem('it is UTF-16; save it as UTF-8');
+  const [line = ''] = content
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .split(/\r\n|\n|\r/);
+  if (line === '') throw problem('its first line is empty; the password must stand there');
+  return line;
 }

@@ -47,8 +47,33 @@ describe('the identity of a connection', () => {
     expect((await read({ username: 'u' }, { CREDENTIALS_DIRECTORY: folder })).password).toBeUndefined();
   });
 
-  it('takes off one newline at the end and nothing else', async () => {
-    expect((await read({ username: 'u', passwordFile: file('spaces', '  a b \n\n') })).password).toBe('  a b \n');
+  // D2
+  it.each([
+    ['more lines', '  a b \n# a note\n', '  a b '],
+    ['a blank line behind it', '  a b \n\n', '  a b '],
+    ['no newline', 'secret', 'secret'],
+    ['line ends of Windows', 'secret\r\n\r\n', 'secret'],
+    ['a byte order mark', '\ufeffsecret\r\n', 'secret'],
+  ])('takes the first line of a file with %s, and nothing else', async (_what, content, password) => {
+    const credentials = mkdtempSync(join(folder, 'credentials-'));
+    writeFileSync(join(credentials, 'mqtt-password'), content);
+    expect((await read({ username: 'u', passwordFile: file('lines', content) })).password).toBe(password);
+    expect((await read({ username: 'u' }, { CREDENTIALS_DIRECTORY: credentials })).password).toBe(password);
+  });
+
+  it.each([
+    ['an empty first line', Buffer.from('\nsecret\n'), 'its first line is empty'],
+    ['nothing in it', Buffer.from(''), 'its first line is empty'],
+    ['UTF-16', Buffer.from('\ufeffsecret', 'utf16le'), 'it is UTF-16; save it as UTF-8'],
+  ])('says what is wrong with a password file with %s, not what stands in it', async (_what, content, problem) => {
+    const passwordFile = file('odd', '');
+    writeFileSync(passwordFile, content);
+    const reading = read({ username: 'u', passwordFile });
+    await expect(reading).rejects.toMatchObject({
+      code: 'LINK_FILE',
+      message: expect.stringContaining(problem) as string,
+    });
+    await expect(reading).rejects.not.toMatchObject({ message: expect.stringContaining('secret') as string });
   });
 
   it('reads files anew each time', async () => {

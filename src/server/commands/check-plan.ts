@@ -109,7 +109,7 @@ async function reachable(path: string): Promise<undefined> {
 }
 
 function withConfig(
-  { options, io }: CheckSetting,
+  { options, io, machine }: CheckSetting,
   { config, folder, record }: { readonly config: ServerConfig; readonly folder: string; readonly record: Record },
 ): readonly Examination[] {
   const { clock } = io;
@@ -136,6 +136,7 @@ function withConfig(
       unit,
       folder,
       env: serviceEnvironment(options, io),
+      root: machine.root,
       openConnection: createOpenConnection({ clock }),
       clock,
       // A server that is there and too busy to answer is no twin of itself.

@@ -1,5 +1,8 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Finding } from '../../../src/common/doctor/finding.ts';
@@ -20,8 +23,11 @@ const clock = createSystemClock();
 const neverAborted = new AbortController().signal;
 const cleanups: (() => Promise<void> | void)[] = [];
 let defaults: MqttSection;
+let folder: string;
 
 beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'techtemp-server-check-'));
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   defaults = (await loadServerConfig({ env: {}, flags: {} })).config.mqtt;
 });
 afterEach(async () => {
@@ -39,6 +45,7 @@ async function examine(
     unit: 'techtemp-server.service',
     folder: '/opt/techtemp',
     env: {},
+    root: folder,
     openConnection: createOpenConnection({ clock }),
     clock,
     isRunning: () => Promise.resolve(false),
@@ -103,6 +110,37 @@ describe.skipIf(!mosquittoInstalled)('what the broker lets the server do', () =>
     const [finding] = await examine(broker.port, { username: 'server', password: 'wrong' });
     expect(['broker.credentials', 'broker.not-authorized']).toContain(finding?.id);
     expect(finding?.remedy?.join()).toContain('techtemp.passwd server');
+  });
+
+  // B7
+  it('takes the password from where systemd takes it, and does not blame the broker where nobody else can', async () => {
+    const broker = await mosquitto({ users: { server: 'right', other: 'of the other' } });
+    mkdirSync(join(folder, 'etc/credstore'), { recursive: true });
+    writeFileSync(join(folder, 'etc/credstore/techtemp-server.mqtt-password'), 'right\n');
+    const login = { username: 'server' };
+    expect((await ids(broker.port, login))[0]).toBe('broker.ok');
+    mkdirSync(join(folder, 'usr/lib/credstore'), { recursive: true });
+    writeFileSync(join(folder, 'usr/lib/credstore/techtemp-server-lab.mqtt-password'), 'of the other\n');
+    const unit = 'techtemp-server@lab.service';
+    expect((await ids(broker.port, { username: 'other' }, { unit }))[0]).toBe('broker.ok');
+    mkdirSync(join(folder, 'etc/credstore.encrypted'), { recursive: true });
+    writeFileSync(join(folder, 'etc/credstore.encrypted/techtemp-server-cave.mqtt-password'), 'unreadable');
+    const [finding, ...more] = await examine(broker.port, login, { unit: 'techtemp-server@cave.service' });
+    expect(more).toEqual([]);
+    expect(finding).toMatchObject({ id: 'connection.password-encrypted', verdict: 'skipped' });
+  });
+
+  it('warns of a password that goes out in clear, and of none where there is none', async () => {
+    const broker = await ScriptedBroker.start({});
+    cleanups.push(() => broker.stop());
+    // An address of this machine that is not loopback by name: the examination goes by what the config says.
+    const openConnection: BrokerParts['openConnection'] = (options, signal) =>
+      createOpenConnection({ clock })({ ...options, host: '127.0.0.1' }, signal);
+    const away = { brokerHost: 'broker.example.org', username: 'server' };
+    expect(await ids(broker.port, away, { openConnection })).not.toContain('broker.password-in-clear');
+    expect(await ids(broker.port, { ...away, password: 'x' }, { openConnection })).toContain(
+      'broker.password-in-clear',
+    );
   });
 
   it('names what the access list forbids', async () => {

@@ -34,6 +34,7 @@ describe('the findings of the doctor', () => {
       textOf('src/device/commands') +
       textOf('src/common/doctor/examinations') +
       readFileSync('src/common/doctor/connection-faults.ts', 'utf8') +
+      readFileSync('src/common/doctor/credential-store.ts', 'utf8') +
       readFileSync('src/common/doctor/doctor.ts', 'utf8');
     expect(ids.filter((id) => !code.includes(`'${id}'`))).toEqual([]);
   });

@@ -112,6 +112,12 @@ export const CONNECTION_FINDINGS = {
     cause: 'systemd hands it to the service and to nobody else',
     remedy: ['$ sudo {program} check'],
   },
+  'connection.password-encrypted': {
+    verdict: 'skipped',
+    found: 'not examined: the password is in {file}, which only systemd can decrypt',
+    cause: 'systemd hands it to the service and to nobody else',
+    remedy: ['whether the service is connected: $ systemctl status {program}'],
+  },
   'connection.lost': {
     verdict: 'fail',
     found: '{host} port {port} ended the connection before it was accepted: {problem}',

@@ -1,6 +1,5 @@
-import { access, constants } from 'node:fs/promises';
-import { join } from 'node:path';
 import { connectionFinding } from '../../../common/doctor/connection-faults.ts';
+import { withStoredPassword } from '../../../common/doctor/credential-store.ts';
 import type { Examination } from '../../../common/doctor/examination.ts';
 import type { Finding } from '../../../common/doctor/finding.ts';
 import { sensorTopic } from '../../../contract/topics.ts';
@@ -14,8 +13,8 @@ import { examineSession, type Heard, PROBE_PAYLOAD } from './broker-session.ts';
 const CONNECT_TIMEOUT_MS = 10_000;
 const PUBLISH_TIMEOUT_MS = 5_000;
 const END_LIMIT_MS = 1_000;
-/** Where the unit's LoadCredential= looks first (systemd.exec(5)). */
-const CREDSTORE_FILE = 'etc/credstore/techtemp.mqtt-password';
+/** What the unit's LoadCredential= names. */
+const CREDENTIAL = 'techtemp.mqtt-password';
 
 /**
  * From the name of the broker to its access list. Connects beside the agent, with a client id of its own and a clean session,
@@ -26,9 +25,14 @@ export function brokerExamination(parts: BrokerParts): Examination {
     id: 'broker',
     title: 'MQTT broker',
     run: async (signal) => {
-      const mqtt = await withCredstore(parts);
-      if (typeof mqtt === 'string')
-        return [report('connection.password-private', { file: mqtt, program: 'techtemp-device' })];
+      const { env, root } = parts;
+      const mqtt = await withStoredPassword(parts.mqtt, {
+        env,
+        root,
+        credential: CREDENTIAL,
+        program: 'techtemp-device',
+      });
+      if ('verdict' in mqtt) return [mqtt];
       try {
         return await examine({ ...parts, mqtt }, signal);
       } catch (error) {
@@ -124,22 +128,6 @@ function oldProtocol(session: LinkSession, { mqtt, homeId, deviceUid, configFile
 /** Never the agent's own: a broker ends the older of two connections with one id. */
 function probeClientId({ deviceUid }: BrokerParts, { clientId }: MqttSection): string {
   return `${clientId === '' ? `techtemp-${deviceUid}` : clientId}-check`;
-}
-
-/**
- * The password that systemd gives to the agent is not in our environment when a person runs the doctor: it is taken from
- * where the unit takes it. Answers the file's name where only root may read it.
- */
-async function withCredstore({ mqtt, env, root }: BrokerParts): Promise<MqttSection | string> {
-  const isGiven = mqtt.password !== '' || mqtt.passwordFile !== '' || (env['CREDENTIALS_DIRECTORY'] ?? '') !== '';
-  if (mqtt.username === '' || isGiven) return mqtt;
-  const file = join(root, CREDSTORE_FILE);
-  try {
-    await access(file, constants.R_OK);
-    return { ...mqtt, passwordFile: file };
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EACCES' ? file : mqtt;
-  }
 }
 
 function isLoopback(host: string): boolean {

@@ -10,6 +10,8 @@ export interface BrokerParts {
   /** Where TechTemp is installed. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** `/`, or what stands for it. */
+  readonly root: string;
   /** The server's own door to the broker, so that doctor and server see the same truth. */
   readonly openConnection: OpenConnection;
   readonly clock: Clock;

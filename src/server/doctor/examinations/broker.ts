@@ -1,7 +1,8 @@
 import { connectionFinding } from '../../../common/doctor/connection-faults.ts';
+import { withStoredPassword } from '../../../common/doctor/credential-store.ts';
 import type { Examination } from '../../../common/doctor/examination.ts';
 import type { Finding } from '../../../common/doctor/finding.ts';
-import { readBrokerIdentity } from '../../../common/mqtt/broker-identity.ts';
+import { type BrokerIdentity, readBrokerIdentity } from '../../../common/mqtt/broker-identity.ts';
 import { LinkError } from '../../../common/mqtt/link-error.ts';
 import { serverTopic } from '../../../contract/topics.ts';
 import type { MqttConnection } from '../../mqtt/connection.ts';
@@ -21,14 +22,17 @@ const RECEIVE_MAXIMUM = 100;
  * session that ends with the look, so that a running server keeps its connection and nothing is queued for us.
  */
 export function brokerExamination(parts: BrokerParts): Examination {
-  const { mqtt, configFile, clock } = parts;
-  const clientId = `${mqtt.clientId === '' ? `techtemp-server-${mqtt.instance}` : mqtt.clientId}-check`;
+  const { configFile, clock, unit, env, root } = parts;
+  const clientId = `${parts.mqtt.clientId === '' ? `techtemp-server-${parts.mqtt.instance}` : parts.mqtt.clientId}-check`;
   return {
     id: 'broker',
     title: 'MQTT broker',
     run: async (signal) => {
+      const credential = `${unit.replace(/\.service$/, '').replace('@', '-')}.mqtt-password`;
+      const mqtt = await withStoredPassword(parts.mqtt, { env, root, credential, program: 'techtemp-server' });
+      if ('verdict' in mqtt) return [mqtt];
       try {
-        return await examine(parts, clientId, signal);
+        return await examine({ ...parts, mqtt }, clientId, signal);
       } catch (error) {
         if (!(error instanceof LinkError)) throw error;
         const attempt = { mqtt, clientId, account: accountOf(mqtt), configFile, clock };
@@ -42,14 +46,15 @@ export function brokerExamination(parts: BrokerParts): Examination {
 async function examine(parts: BrokerParts, clientId: string, signal: AbortSignal): Promise<readonly Finding[]> {
   const { mqtt, configFile: file } = parts;
   const heard: Heard[] = [];
-  const connection = await connect(parts, clientId, heard, signal);
+  const identity = await readBrokerIdentity({ mqtt, env: parts.env, defaultClientId: clientId });
+  const connection = await connect(parts, { ...identity, clientId }, heard, signal);
   try {
     const { brokerHost: host, brokerPort: port } = mqtt;
     const version = connection.protocolVersion === 5 ? '5' : '3.1.1';
     const accepted = report('broker.ok', { host, port, version, encryption: mqtt.tls ? ', encrypted' : '' });
     const why = mqtt.protocol === '3.1.1' ? 'as the config asks ([mqtt] protocol)' : 'it knows no newer one';
     const old = connection.protocolVersion === 5 ? [] : [report('broker.old-protocol', { why, file })];
-    const inClear = mqtt.username !== '' && !mqtt.tls && !isLoopback(host);
+    const inClear = identity.password !== undefined && !mqtt.tls && !isLoopback(host);
     const clear = inClear ? [report('broker.password-in-clear', { host, file })] : [];
     const findings = await examineSession(connection, heard, parts, signal).catch((error: unknown) => {
       if (!(error instanceof LinkError)) throw error;
@@ -67,17 +72,15 @@ async function examine(parts: BrokerParts, clientId: string, signal: AbortSignal
 
 /** MQTT 5 first; 3.1.1 where the broker does not know 5, as the server does it. */
 async function connect(
-  { mqtt, env, openConnection }: BrokerParts,
-  clientId: string,
+  { mqtt, openConnection }: BrokerParts,
+  identity: BrokerIdentity,
   heard: Heard[],
   signal: AbortSignal,
 ): Promise<MqttConnection> {
-  const identity = await readBrokerIdentity({ mqtt, env, defaultClientId: clientId });
   const attempt = (protocolVersion: 4 | 5): Promise<MqttConnection> =>
     openConnection(
       {
         ...identity,
-        clientId,
         protocolVersion,
         session: 'short',
         // Published only if we vanish; even then it says nothing to anybody.

@@ -31,10 +31,9 @@ describe("the findings of the server's doctor", () => {
       textOf('src/server/commands') +
       textOf('src/common/doctor/examinations') +
       readFileSync('src/common/doctor/connection-faults.ts', 'utf8') +
+      readFileSync('src/common/doctor/credential-store.ts', 'utf8') +
       readFileSync('src/common/doctor/doctor.ts', 'utf8');
-    // Where only systemd hands a password over, the server's doctor asks the broker with what it has.
-    const elsewhere = ['connection.password-private'];
-    expect(ids.filter((id) => !code.includes(`'${id}'`) && !elsewhere.includes(id))).toEqual([]);
+    expect(ids.filter((id) => !code.includes(`'${id}'`))).toEqual([]);
   });
 
   it('are faults that a test causes, each of them', () => {

@@ -1,5 +1,5 @@
 import { ConfigError, describeProblem } from './config/config-problem.ts';
-import type { LiveConfig, ReloadHooks, ReloadResult } from './config/live-config.ts';
+import type { AcceptedReload, LiveConfig, ReloadHooks, ReloadResult } from './config/live-config.ts';
 import type { Log } from './log.ts';
 import type { Notifier } from './notify.ts';
 import { oneAtATime } from './one-at-a-time.ts';
@@ -74,15 +74,23 @@ function outcomeText(result: ReloadResult): string {
   switch (result.outcome) {
     case 'applied': {
       const changed = result.changed.map((name) => `[${name}]`).join(', ');
-      return `in force: a new configuration (changed: ${changed})${restartText(result.needsRestart)}`;
+      return `in force: a new configuration (changed: ${changed})${restartText(result.needsRestart)}${overriddenText(result)}`;
     }
     case 'unchanged':
-      return result.needsRestart.length === 0
+      if (result.needsRestart.length > 0) {
+        return `nothing else has changed${restartText(result.needsRestart)}${overriddenText(result)}`;
+      }
+      return result.overridden.length === 0
         ? 'the configuration says what is in force already'
-        : `nothing else has changed${restartText(result.needsRestart)}`;
+        : `nothing has changed${overriddenText(result)}`;
     case 'rejected':
       return 'refused';
   }
+}
+
+/** An edit that does nothing, and who is in its way. */
+function overriddenText({ overridden }: AcceptedReload): string {
+  return overridden.length === 0 ? '' : `; without effect, since overridden: ${overridden.join(', ')}`;
 }
 
 function restartText(keys: readonly string[]): string {

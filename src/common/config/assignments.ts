@@ -2,8 +2,9 @@ import type { ConfigProblem, Origin } from './config-problem.ts';
 import { type ConfigText, lineOrigin, readConfigText } from './config-text.ts';
 import type { IniEntry } from './ini.ts';
 import { nearestName } from './nearest-name.ts';
+import { oddCharacters, oddNote } from './odd-characters.ts';
 import type { OlderVariables } from './older-variables.ts';
-import { type ConfigSchema, environmentVariable, keyOf, retiredKeyOf, sectionOf } from './schema.ts';
+import { type ConfigSchema, environmentVariable, type KeySpec, keyOf, retiredKeyOf, sectionOf } from './schema.ts';
 
 /** A known key with the text that somebody gave it. */
 export interface Assignment {
@@ -46,8 +47,12 @@ export function readAssignments(schema: ConfigSchema, sources: ConfigSources): A
       return;
     }
     const name = `${section}.${key}`;
-    if (keyOf(spec, key) !== undefined) {
-      assignments.push({ section, key, text, origin });
+    const keySpec = keyOf(spec, key);
+    if (keySpec !== undefined) {
+      const given = origin.kind === 'file' ? { text } : fromOutside(keySpec, text);
+      const doubt = given.doubt ?? (keySpec.secret === true ? secretDoubt(text) : undefined);
+      if (doubt !== undefined) warnings.push({ origin, key: name, complaint: doubt });
+      if (given.text !== undefined) assignments.push({ section, key, text: given.text, origin });
       return;
     }
     const retired = retiredKeyOf(spec, key);
@@ -77,10 +82,12 @@ export function readAssignments(schema: ConfigSchema, sources: ConfigSources): A
     const text = env[variable];
     if (text === undefined || text === '') continue;
     const origin: Origin = { kind: 'environment', variable };
-    const { sets = {}, error, warning } = meaning(text);
+    const { sets = {}, error, warning } = meaning(unquoted(text) ?? text);
+    // A password of its own is kept as it is: quotes and white space may be meant.
+    const isPassword = Object.keys(sets).join() === 'mqtt.password';
     if (error !== undefined) problems.push({ origin, complaint: error });
     if (warning !== undefined) warnings.push({ origin, complaint: warning });
-    for (const [name, value] of Object.entries(sets)) take(...sectionAndKey(name), value, origin);
+    for (const [name, value] of Object.entries(sets)) take(...sectionAndKey(name), isPassword ? text : value, origin);
   }
   takeEnvironment(schema, env, take, warnings);
   for (const [flag, text] of Object.entries(flags)) {
@@ -89,6 +96,38 @@ export function readAssignments(schema: ConfigSchema, sources: ConfigSources): A
     else problems.push({ origin, complaint: 'must be written section.key=value', ...nearest(flag, allNames(schema)) });
   }
   return { assignments, problems, warnings };
+}
+
+/** What Docker (`--link`) and Kubernetes put into `NAME_PORT` for a service that is called NAME. */
+const LINKED_SERVICE = /^(?:tcp|udp|sctp):\/\/\S+:\d+$/;
+
+/**
+ * A value from the environment or the command line as the file would have it: without the white space around it, and without the quotes
+ * that an env file of Docker keeps. No text: it is not meant for us.
+ */
+function fromOutside(spec: KeySpec, text: string): { readonly text?: string; readonly doubt?: string } {
+  if (spec.secret === true) {
+    if (unquoted(text) !== undefined) return { text, doubt: 'begins and ends with a quote: is that part of it?' };
+    return { text, ...(text !== text.trim() && { doubt: 'begins or ends with white space: is that part of it?' }) };
+  }
+  if (spec.format === 'integer' && LINKED_SERVICE.test(text.trim())) {
+    return { doubt: 'has no effect: it was set by Docker or Kubernetes for a service of that name' };
+  }
+  const bare = unquoted(text);
+  return bare === undefined
+    ? { text: text.trim() }
+    : { text: bare, doubt: 'stands in quotes, which its env file should not have: they were taken off' };
+}
+
+/** Undefined where no quotes stand around it. */
+function unquoted(text: string): string | undefined {
+  const trimmed = text.trim();
+  return /^(?:"[^"]*"|'[^']*')$/.test(trimmed) ? trimmed.slice(1, -1) : undefined;
+}
+
+function secretDoubt(text: string): string | undefined {
+  const odd = oddCharacters(text);
+  return odd === undefined ? undefined : `holds ${odd}: is that part of it?`;
 }
 
 function sectionAndKey(name: string): [section: string, key: string] {
@@ -127,12 +166,12 @@ function takeEnvironment(schema: ConfigSchema, env: NodeJS.ProcessEnv, take: Tak
 
 function unknownSection(schema: ConfigSchema, section: string, origin: Origin): ConfigProblem {
   const near = nearestName(section, Object.keys(schema));
-  const complaint = 'there is no such section';
+  const complaint = `there is no such section${oddNote(section)}`;
   return { origin, key: `[${section}]`, complaint, ...(near !== undefined && { nearest: `[${near}]` }) };
 }
 
 function unknownKey(schema: ConfigSchema, section: string, key: string, origin: Origin): ConfigProblem {
-  const problem = { origin, key: `${section}.${key}`, complaint: 'there is no such key' };
+  const problem = { origin, key: `${section}.${key}`, complaint: `there is no such key${oddNote(key)}` };
   const elsewhere = Object.keys(schema).find(
     (other) => keyOf(schema[other] ?? { doc: '', keys: {} }, key) !== undefined,
   );

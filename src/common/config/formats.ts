@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { ID_RULE, isId } from '../../contract/ids.ts';
 import { LOG_LEVELS } from '../log.ts';
 import { isTimeZone, nearestTimeZone } from '../time-zone.ts';
+import { oddTextComplaint } from './odd-characters.ts';
 import type { ConfigValue, KeySpec } from './schema.ts';
 import {
   badElement,
@@ -58,7 +59,9 @@ export const FORMATS: { readonly [F in FormatName]: Format<F> } = {
   text: {
     read: (text) => text,
     complain: (value, spec) =>
-      value === '' && !isOptional(value, spec) ? 'must not be empty' : textComplaint(value, MAX_TEXT_LENGTH),
+      value === '' && !isOptional(value, spec)
+        ? 'must not be empty'
+        : textComplaint(value, MAX_TEXT_LENGTH, spec.secret),
     allowed: () => 'a text on one line',
     print: String,
   },
@@ -147,11 +150,13 @@ export function formatOf(spec: KeySpec): Format {
   return FORMATS[spec.format] as unknown as Format;
 }
 
-function textComplaint(value: unknown, maxLength: number): string | undefined {
+function textComplaint(value: unknown, maxLength: number, isSecret?: true): string | undefined {
   if (!isString(value)) return 'must be a text';
   if (value.length > maxLength) return `is longer than ${maxLength} characters`;
-  // Only the environment and flags can bring them; a file is read line by line.
-  return /\p{Cc}/u.test(value) ? 'holds control characters, such as a line break' : undefined;
+  // Only the environment and flags can bring a line break; a file is read line by line.
+  if (/[\0-\x1f\x7f]/.test(value)) return 'holds control characters, such as a line break';
+  // In a password anything may be meant; its owner is warned.
+  return isSecret === true ? undefined : oddTextComplaint(value);
 }
 
 function idRule({ orAll }: SpecOf<'id'>): string {

@@ -1,3 +1,5 @@
+import { oddNote } from './odd-characters.ts';
+
 /**
  * Our INI dialect. Not the `ini` package: it knows no line numbers, cuts values at every `#` and `;`, turns `true` and
  * `null` into something else, and forgets the first of two equal keys.
@@ -97,7 +99,9 @@ function readLine(content: string): Line | undefined {
   }
   const equals = content.indexOf('=');
   const key = content.slice(0, Math.max(equals, 0)).trim();
-  if (key === '') return bad('must be [section], key = value, or a comment that begins with #');
+  if (key === '') {
+    return bad(`must be [section], key = value, or a comment that begins with #${oddNote(content.slice(0, 1))}`);
+  }
   const value = parseValue(content.slice(equals + 1));
   return typeof value === 'string' ? bad(value, key) : { kind: 'entry', key, ...value };
 }

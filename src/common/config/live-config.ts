@@ -4,9 +4,10 @@ import type { Live } from '../live.ts';
 import { createLiveValue, type LiveValue } from '../live-value.ts';
 import { waitAny } from '../wait-any.ts';
 import { fileStamp, readConfigFile, readSettled, SETTLE_TIMES, type SettleTimes } from './config-file.ts';
-import { ConfigError, type ConfigProblem, describeProblem } from './config-problem.ts';
+import { ConfigError, type ConfigProblem, describeOrigin, describeProblem } from './config-problem.ts';
 import { type ConfigText, readConfigText } from './config-text.ts';
 import { createFileHints } from './file-hints.ts';
+import type { Overridden } from './load.ts';
 
 /** A configuration that follows its file while the program runs. */
 export interface LiveConfig<T extends object> {
@@ -51,6 +52,8 @@ export interface AcceptedReload extends ReloadBase {
   readonly changed: readonly string[];
   /** Keys (`section.key`) whose new value waits for the next start of the program. */
   readonly needsRestart: readonly string[];
+  /** What was edited in vain, for people: `mqtt.tls (device.conf:7) by environment variable TECHTEMP_MQTT_TLS`. */
+  readonly overridden: readonly string[];
 }
 
 export interface RejectedReload extends ReloadBase {
@@ -81,6 +84,8 @@ export interface Interpreted<T> {
   readonly warnings: readonly ConfigProblem[];
   /** Keys (`section.key`) of the file that this configuration does not follow: their new value waits for the next start. */
   readonly needsRestart?: readonly string[];
+  /** What the file says in vain. */
+  readonly overridden?: readonly Overridden[];
 }
 
 /** The look at a file that is watched: for file systems that tell nothing (network, overlay), and as the safety net. */
@@ -105,6 +110,7 @@ export async function openLiveConfig<T extends object>(options: LiveConfigOption
   let current = first.config;
   let generation = 0;
   let acceptedNames = namesIn(firstFile);
+  let inVain = textsByName(first.overridden);
   let reasons = new Set<string>();
   let running: Promise<unknown> = Promise.resolve();
   let queued: Promise<ReloadResult> | undefined;
@@ -120,7 +126,10 @@ export async function openLiveConfig<T extends object>(options: LiveConfigOption
     return interpreted;
   };
 
-  const apply = ({ config, warnings, needsRestart = [] }: Interpreted<T>, reason: string): AcceptedReload => {
+  const apply = (interpreted: Interpreted<T>, reason: string): AcceptedReload => {
+    const { config, warnings, needsRestart = [], overridden = [] } = interpreted;
+    const edited = overridden.filter(({ name, text }) => inVain.get(name) !== text);
+    inVain = textsByName(overridden);
     const changed = (Object.keys(sections) as (keyof T & string)[]).filter(
       (name) => !isDeepStrictEqual(sections[name].current, config[name]),
     );
@@ -139,6 +148,7 @@ export async function openLiveConfig<T extends object>(options: LiveConfigOption
       problems: [],
       changed,
       needsRestart,
+      overridden: edited.map(({ name, origin, by }) => `${name} (${describeOrigin(origin)}) by ${describeOrigin(by)}`),
     };
   };
   const currentOf = (name: string): [string, unknown] => [name, sections[name as keyof T].current];
@@ -209,6 +219,10 @@ export async function openLiveConfig<T extends object>(options: LiveConfigOption
     },
   };
   return live;
+}
+
+function textsByName(overridden: readonly Overridden[] = []): ReadonlyMap<string, string> {
+  return new Map(overridden.map(({ name, text }) => [name, text]));
 }
 
 function mapSections<T extends object>(config: T): Sections<T> {

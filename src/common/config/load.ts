@@ -1,6 +1,7 @@
 import { type Assignment, type ConfigSources, readAssignments } from './assignments.ts';
 import { ConfigError, type ConfigProblem, type Origin } from './config-problem.ts';
 import { type Layers, layValues, type RawValues } from './layers.ts';
+import { oddNote } from './odd-characters.ts';
 import { type ConfigSchema, environmentVariable, type KeyName, keyOf, sectionOf, type ValuesOf } from './schema.ts';
 
 export interface LoadedConfig<S extends ConfigSchema> {
@@ -9,6 +10,19 @@ export interface LoadedConfig<S extends ConfigSchema> {
   /** Where each value comes from, by `section.key`. */
   readonly origins: ReadonlyMap<string, Origin>;
   readonly warnings: readonly ConfigProblem[];
+  /** What the file says in vain. */
+  readonly overridden: readonly Overridden[];
+}
+
+/** A value of the file in whose place another one is in force. */
+export interface Overridden {
+  /** `section.key` */
+  readonly name: string;
+  /** What the file says; may be a secret. */
+  readonly text: string;
+  readonly origin: Origin;
+  /** Where the value in force comes from. */
+  readonly by: Origin;
 }
 
 /** What no single key can tell: called with values that are right one by one. */
@@ -43,11 +57,12 @@ export function loadConfig<const S extends ConfigSchema>(
     const [section = '', key = ''] = name.split('.');
     const spec = keyOf(sectionOf(schema, section) ?? { doc: '', keys: {} }, key);
     const text = texts.get(name);
+    const isNamed = text === undefined || complaint.includes('U+');
     const found = spec?.secret === true ? '[secret]' : text;
     return {
       origin: origins.get(name) ?? { kind: 'default' },
       key: name,
-      complaint,
+      complaint: isNamed ? complaint : `${complaint}${oddNote(text)}`,
       ...(found !== undefined && { found }),
     };
   };
@@ -63,7 +78,12 @@ export function loadConfig<const S extends ConfigSchema>(
     warning: (name, complaint) => void notes.push(describe(name, complaint)),
   });
   if (errors.length > 0) throw new ConfigError('CONFIG_INVALID', inFileOrder(errors));
-  return { values: right, origins, warnings: inFileOrder(notes) };
+  const overridden = assignments.flatMap(({ section, key, text, origin }): Overridden[] => {
+    const name = `${section}.${key}`;
+    const by = origins.get(name) ?? origin;
+    return origin.kind === 'file' && by.kind !== 'file' && texts.get(name) !== text ? [{ name, text, origin, by }] : [];
+  });
+  return { values: right, origins, warnings: inFileOrder(notes), overridden };
 }
 
 /** The texts that came from one kind of origin, by section and key. */

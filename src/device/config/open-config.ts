@@ -34,7 +34,7 @@ export async function openDeviceConfig(options: LiveDeviceConfigOptions): Promis
     ...options,
     interpret: async (file) => {
       const loaded = loadValues(file, options);
-      return { config: await complete(loaded, options), warnings: loaded.warnings };
+      return { config: await complete(loaded, options), warnings: loaded.warnings, overridden: loaded.overridden };
     },
   });
 }

@@ -322,3 +322,115 @@ describe('a check across keys', () => {
     expect(problemsOf({ file: '[link]\npassword = x\nport = x\n', check })).toHaveLength(1);
   });
 });
+
+// D4
+describe('values from the environment and the command line', () => {
+  it.each([
+    ['"broker.lan"', 'broker.lan'],
+    ["'broker.lan'", 'broker.lan'],
+    [' "broker.lan" ', 'broker.lan'],
+  ])('lose the quotes that an env file keeps: %j', (text, host) => {
+    for (const given of [{ env: { TECHTEMP_LINK_HOST: text } }, { flags: { 'link.host': text } }]) {
+      const { values, warnings } = load(given);
+      expect(values.link.host).toBe(host);
+      expect(warnings.map(({ complaint }) => complaint)).toEqual([expect.stringContaining('taken off') as string]);
+    }
+  });
+
+  it('lose the white space around them, as those of the file do', () => {
+    const { values, warnings } = load({ env: { TECHTEMP_LINK_HOST: ' broker.lan\t', TECHTEMP_LINK_USER: ' me ' } });
+    expect([values.link.host, values.link.user, warnings]).toEqual(['broker.lan', 'me', []]);
+  });
+
+  it.each(['"secret"', "'secret'", ' secret'])('keep them where they are a password, with a warning: %j', (text) => {
+    const { values, warnings } = load({ env: { TECHTEMP_LINK_PASSWORD: text } });
+    expect(values.link.password).toBe(text);
+    expect(warnings.map(describeProblem).join()).toContain('is that part of it?');
+    expect(warnings.map(describeProblem).join()).not.toContain('secret"');
+  });
+
+  it('are not what Docker or Kubernetes says of a service with such a name', () => {
+    const { values, warnings } = load({ env: { TECHTEMP_LINK_PORT: 'tcp://172.17.0.3:1883' } });
+    expect(values.link.port).toBe(1883);
+    expect(warnings.map(describeProblem).join()).toContain('Docker or Kubernetes');
+  });
+
+  it('pass the checks of the file', () => {
+    expect(problemsOf({ env: { TECHTEMP_LINK_HOST: '"broker lan"' } })).toHaveLength(1);
+    expect(problemsOf({ env: { TECHTEMP_LINK_HOST: '"broker.lan' } })).toHaveLength(1);
+    expect(problemsOf({ env: { TECHTEMP_LINK_PORT: 'tcp://172.17.0.3:1883/x' } })).toHaveLength(1);
+  });
+});
+
+// D6
+describe('what cannot be told by looking', () => {
+  it.each([
+    ['host = 192.168.1.10\u200b', 'U+200B (zero-width space)'],
+    ['host = broker\u00adname', 'U+00AD (soft hyphen)'],
+    ['host = 192.168.1.10\u0085', 'U+0085 (next line)'],
+    ['host = “broker”', 'U+201C (typographic quote), U+201D (typographic quote)'],
+    ['host = 192．168．1．10', 'U+FF0E (full-width character)'],
+    ['port = \u22121', 'U+2212 (minus sign, not the -)'],
+    ['user = me\u200b', 'U+200B (zero-width space), which cannot be seen'],
+    ['user = me\u0085', 'U+0085 (next line), which cannot be seen'],
+    ['user = “me”', 'U+201C (typographic quote), U+201D (typographic quote): they would become part of it'],
+    ['user = «me»', 'U+00AB (typographic quote), U+00BB (typographic quote): they would become part of it'],
+    ['host\u200b = x', 'there is no such key; it holds U+200B (zero-width space)'],
+  ])('is named by its code point: %j', (line, words) => {
+    const problems = problemsOf({ file: `[link]\n${line}\n` });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(words);
+    expect(problems[0]).toContain('/etc/x.conf:2');
+  });
+
+  it('is named where it spoils a section, and in the environment', () => {
+    expect(problemsOf({ file: '[link\u200b]\nport = 1\n' }).join()).toContain('U+200B');
+    expect(problemsOf({ file: '\u200b[link]\nport = 1\n' }).join()).toContain('U+200B');
+    expect(problemsOf({ env: { TECHTEMP_LINK_HOST: '10.0.0.1\u2060' } }).join()).toContain('U+2060 (word joiner)');
+  });
+
+  it.each(['pass\u200bword', 'pa\u00adss', '−5', '“secret”', 'pass\u0085'])(
+    'is taken in a password, since it may be meant, with a warning: %j',
+    (password) => {
+      const { values, warnings } = load({ file: `[link]\npassword = ${password}\n` });
+      expect(values.link.password).toBe(password);
+      const words = warnings.map(describeProblem).join();
+      expect(words).toMatch(/holds U\+[0-9A-F]{4} \(.+is that part of it\?/);
+      expect(words).not.toContain(password);
+    },
+  );
+
+  it.each(['Grand-mère’s room', '’s-Hertogenbosch', '👨‍👩‍👧 chambre', 'اتاق\u200cها', '21 – 22', 'Salle\u00a012'])(
+    'does not keep a name from having its letters: %s',
+    (name) => {
+      const { values, warnings } = load({ file: `[link]\nuser = ${name}\n` });
+      expect([values.link.user, warnings]).toEqual([name, []]);
+    },
+  );
+});
+
+// B9
+describe('what the file says in vain', () => {
+  it('is known, with who overrides it, but not where both say the same', () => {
+    const file = '[link]\nhost = from-file\nport = 7\nuser = me\n';
+    const { overridden } = load({
+      file,
+      env: { TECHTEMP_LINK_HOST: 'from-env', TECHTEMP_LINK_USER: 'me' },
+      flags: { 'link.port': '9' },
+    });
+    expect(overridden).toEqual([
+      {
+        name: 'link.host',
+        text: 'from-file',
+        origin: { kind: 'file', file: '/etc/x.conf', line: 2 },
+        by: { kind: 'environment', variable: 'TECHTEMP_LINK_HOST' },
+      },
+      {
+        name: 'link.port',
+        text: '7',
+        origin: { kind: 'file', file: '/etc/x.conf', line: 3 },
+        by: { kind: 'flag', flag: 'link.port' },
+      },
+    ]);
+  });
+});

@@ -131,4 +131,27 @@ describe('which one wins', () => {
   it('and what is shown names the variable', async () => {
     expect((await load({ HTTP_PORT: '1002' })).description).toMatch(/^port = 1002 +# environment variable HTTP_PORT$/m);
   });
+
+  // D4
+  it('are read without the quotes that an env file keeps', async () => {
+    const { config, warnings } = await load({
+      DB_PATH: '"/data/techtemp.db"',
+      MQTT_URL: "'mqtt://mosquitto:1884'",
+      HTTP_PORT: '"3001"',
+      MQTT_USERNAME: '"techtemp"',
+      MQTT_PASSWORD: '"as it is"',
+    });
+    expect(config.store.path).toBe('/data/techtemp.db');
+    expect(config.mqtt).toMatchObject({ brokerHost: 'mosquitto', username: 'techtemp', password: '"as it is"' });
+    expect(config.http.port).toBe(3001);
+    expect(warnings.map(describeProblem).join('\n')).toContain('MQTT_PASSWORD');
+    expect(warnings.map(describeProblem).join('\n')).not.toContain('as it is');
+  });
+
+  it('are not what Docker or Kubernetes says of a service that is called http or mqtt', async () => {
+    const linked = { HTTP_PORT: 'tcp://10.96.0.1:80', MQTT_PORT: 'tcp://172.17.0.3:1883' };
+    const { config, warnings } = await load(linked);
+    expect(config).toEqual((await load({})).config);
+    expect(warnings.map(describeProblem).join()).toContain('HTTP_PORT');
+  });
 });

@@ -13,16 +13,6 @@ const STRIDE_MS = 3 * 86_400_000;
 /** `GMT+05:45` at the end; `GMT` alone is UTC. Seconds occur before 1972 (Monrovia: GMT-00:44:30). */
 const LONG_OFFSET = /GMT(?:([+-])(\d{2}):(\d{2})(?::(\d{2}))?)?$/;
 
-/** Whether the name is a time zone that this machine knows, such as `Europe/Brussels`. */
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en-US', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /**
  * The offsets in force from `fromMs` to `toMs`, the first span beginning there (to the second), each further one at a
  * transition. Asks Intl once in three days of the range, and some 20 times more for each transition.

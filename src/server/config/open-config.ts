@@ -38,7 +38,6 @@ const STORE_FILE = 'techtemp.db';
  * @throws ConfigError when it cannot be used at the start
  */
 export async function openServerConfig(options: LiveServerConfigOptions): Promise<LiveConfig<ServerConfig>> {
-  const machineZone = machineTimeZone();
   let running: ServerValues | undefined;
   return await openLiveConfig<ServerConfig>({
     ...options,
@@ -46,8 +45,14 @@ export async function openServerConfig(options: LiveServerConfigOptions): Promis
       const loaded = loadValues(file, options);
       running ??= loaded.values;
       const { values, needsRestart, warnings } = keepUntilRestart(SERVER_SCHEMA, running, loaded);
-      const config = toServerConfig(values, machineZone);
-      return Promise.resolve({ config, needsRestart, warnings: [...loaded.warnings, ...warnings] });
+      const { config, zoneWarnings } = withZone(values, options.env);
+      const { overridden } = loaded;
+      return Promise.resolve({
+        config,
+        needsRestart,
+        overridden,
+        warnings: [...loaded.warnings, ...zoneWarnings, ...warnings],
+      });
     },
   });
 }
@@ -55,9 +60,10 @@ export async function openServerConfig(options: LiveServerConfigOptions): Promis
 /** The configuration once, for commands that only look. @throws ConfigError */
 export async function loadServerConfig(sources: ServerConfigSources): Promise<LoadedServerConfig> {
   const loaded = loadValues(sources.path === undefined ? undefined : await readConfigFile(sources.path), sources);
+  const { config, zoneWarnings } = withZone(loaded.values, sources.env);
   return {
-    config: toServerConfig(loaded.values, machineTimeZone()),
-    warnings: loaded.warnings,
+    config,
+    warnings: [...loaded.warnings, ...zoneWarnings],
     description: describeConfig(SERVER_SCHEMA, loaded),
   };
 }
@@ -70,6 +76,21 @@ export function renderServerConf(): string {
 /** The database file: the one that is named, else the one in the state folder. */
 export function storePath({ path }: StoreSection, env: NodeJS.ProcessEnv): string {
   return path === '' ? join(stateDirectory(env), STORE_FILE) : path;
+}
+
+/** The configuration with the machine's zone where it names none, and what its owner should know of that. */
+function withZone(
+  values: ServerValues,
+  env: NodeJS.ProcessEnv,
+): { readonly config: ServerConfig; readonly zoneWarnings: readonly ConfigProblem[] } {
+  const { zone, problem } = machineTimeZone(env);
+  const config = toServerConfig(values, zone);
+  if (problem === undefined || values.house.time_zone !== '') return { config, zoneWarnings: [] };
+  const complaint = `${problem}: days begin at midnight ${zone}; time_zone in section [house] says it without TZ`;
+  return {
+    config,
+    zoneWarnings: [{ origin: { kind: 'environment', variable: 'TZ' }, key: 'TZ', found: env['TZ'] ?? '', complaint }],
+  };
 }
 
 function loadValues(file: ConfigText | undefined, { env, flags }: ServerConfigSources): LoadedConfig<ServerSchema> {

@@ -254,6 +254,8 @@ describe('the older API', () => {
       ['from=1757537685', 'from'],
       ['from=2025-09-02T00:00:00Z&to=2025-09-01T00:00:00Z', 'from'],
       ['tz=Mars/Olympus', 'tz'],
+      ['tz=%2B05:30', 'tz'],
+      ['tz=-02', 'tz'],
       ['after=nonsense', 'after'],
       ['bucket=day&after=nonsense', 'after'],
     ])('answers 400 to ?%s and names the parameter', async (query, field) => {

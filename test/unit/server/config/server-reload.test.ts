@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeProblem } from '../../../../src/common/config/config-problem.ts';
 import type { AcceptedReload, LiveConfig, ReloadResult } from '../../../../src/common/config/live-config.ts';
+import { reloadHooks } from '../../../../src/common/reload.ts';
 import { createSystemClock } from '../../../../src/common/system-clock.ts';
 import { openServerConfig } from '../../../../src/server/config/open-config.ts';
 import type { ServerConfig } from '../../../../src/server/config/server-config.ts';
+import { recordingLog } from '../../../support/recording.ts';
 
 const FIRST = '[http]\nhost = 127.0.0.1\nport = 3000\nreading = open\n[store]\npath = /data/a.db\n';
 /** Nothing waits longer than a turn of the event loop for a file that is known to lie still. */
@@ -68,6 +70,31 @@ describe('an edit of server.conf while the server runs', () => {
     expect((await reload(`# again\n${edited}`)) as AcceptedReload).toMatchObject({ needsRestart: ['http.port'] });
     const back = await reload(FIRST);
     expect(back).toMatchObject({ outcome: 'unchanged', needsRestart: [], warnings: [] });
+  });
+
+  // B9
+  it('says who overrides a key that was edited in vain, once', async () => {
+    const env = { TECHTEMP_HTTP_READING: 'open' };
+    const flags = { 'http.port': '4000' };
+    live = await openServerConfig({ path, env, flags, clock: createSystemClock(), times });
+    const log = recordingLog();
+    const said = async (text: string): Promise<string | undefined> => {
+      const result = await reload(text);
+      if (result.outcome !== 'rejected') reloadHooks(log).onUnchanged(result);
+      return log.lines.at(-1)?.message;
+    };
+    const edited = FIRST.replace('reading = open', 'reading = token');
+    expect(await said(edited)).toBe(
+      `nothing has changed; without effect, since overridden: http.reading (${path}:4) by environment variable TECHTEMP_HTTP_READING`,
+    );
+    expect(await said(edited.replace('3000', '3001'))).toBe(
+      `nothing has changed; without effect, since overridden: http.port (${path}:3) by --set http.port`,
+    );
+    expect(await said(`${edited.replace('3000', '3001')}\n# a note\n`)).toBe(
+      'the configuration says what is in force already',
+    );
+    const both = await reload(edited.replace('3000', '3002').replace('[store]', 'max_body_kb = 9\n[store]'));
+    expect(both).toMatchObject({ outcome: 'applied', overridden: [`http.port (${path}:3) by --set http.port`] });
   });
 
   it('names a line that was taken out, too', async () => {

@@ -46,6 +46,7 @@ export async function withDeadline<T>(work: Promise<T>, { clock, limitMs, what, 
   }
 }
 
-async function sleepInPieces(clock: Pick<Clock, 'sleep'>, ms: number, signal: AbortSignal): Promise<void> {
+/** @throws the signal's reason */
+export async function sleepInPieces(clock: Pick<Clock, 'sleep'>, ms: number, signal: AbortSignal): Promise<void> {
   for (let piece = 0; piece < PIECES; piece += 1) await clock.sleep(ms / PIECES, signal);
 }

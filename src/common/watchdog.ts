@@ -40,13 +40,15 @@ export function createProgressBoard(parts: WatchdogParts): ProgressBoard {
   const loops: LoopState[] = [];
   let lastFedMs = Number.NEGATIVE_INFINITY;
 
-  const feedUnlessOverdue = (nowMs: number): void => {
+  const isOverdue = ({ dueMs }: LoopState, nowMs: number): boolean => nowMs - (dueMs ?? nowMs) > graceMs;
+
+  const feedUnlessOverdue = (nowMs: number, mayTell: boolean): void => {
     let healthy = true;
     for (const loop of loops) {
-      const overdueMs = nowMs - (loop.dueMs ?? nowMs);
-      if (overdueMs <= graceMs) continue;
+      if (!isOverdue(loop, nowMs)) continue;
       healthy = false;
-      if (!loop.reported) parts.onOverdue?.(loop.name, overdueMs);
+      if (loop.reported || !mayTell) continue;
+      parts.onOverdue?.(loop.name, nowMs - (loop.dueMs ?? nowMs));
       loop.reported = true;
     }
     if (!healthy || watchdogMs === undefined || nowMs - lastFedMs < watchdogMs * FEED_FRACTION) return;
@@ -63,9 +65,11 @@ export function createProgressBoard(parts: WatchdogParts): ProgressBoard {
         beat(withinMs) {
           const nowMs = clock.monotonicMs();
           if (loop.reported) parts.onRecovered?.(name, nowMs - (loop.dueMs ?? nowMs));
+          // A loop that is late itself speaks after the whole process was kept from running: the others come next.
+          const isPunctual = !isOverdue(loop, nowMs);
           loop.reported = false;
           loop.dueMs = nowMs + withinMs;
-          feedUnlessOverdue(nowMs);
+          feedUnlessOverdue(nowMs, isPunctual);
         },
         end() {
           loop.dueMs = undefined;

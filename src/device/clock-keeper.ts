@@ -1,5 +1,6 @@
 import { Bell } from '../common/bell.ts';
 import type { Clock } from '../common/clock.ts';
+import { type ClockLook, ClockSteps } from '../common/clock-steps.ts';
 import type { Live } from '../common/live.ts';
 import type { Log } from '../common/log.ts';
 import type { Progress } from '../common/progress.ts';
@@ -15,8 +16,6 @@ const SLOW_POLL_MS = 10_000;
 const SLOW_AFTER_MS = 600_000;
 /** Once synchronised, steps are looked for at each stamp; this loop only wakes to sweep up. */
 const IDLE_MS = 3_600_000;
-/** NTP slews differences below 128 ms (RFC 5905, STEPT), timesyncd below 400; slewing moves both clocks. More than this is a step. */
-const STEP_MS = 500;
 
 export interface ClockState {
   /**
@@ -26,16 +25,6 @@ export interface ClockState {
   readonly state: 'waiting' | 'synced' | 'unsynced';
   /** The last jump of the wall clock after it was believed, in ms; forward is positive. */
   readonly lastStepMs?: number;
-}
-
-/** A clock that was stepped; all in ms. */
-interface Doubt {
-  /** Wall clock minus monotonic clock while it was believed. */
-  readonly believedMs: number;
-  /** The same since the newest step. */
-  readonly wallMinusMonotonicMs: number;
-  /** A time of the stepped clock that is not later than the step: what confirms it is newer. */
-  readonly sinceMs: number;
 }
 
 export interface ClockKeeperParts {
@@ -64,21 +53,16 @@ export class ClockKeeper {
   /** Monotonic time since which it is waited for a true clock. */
   #startedMs: number;
   #state: ClockState['state'] = 'waiting';
-  #wallMinusMonotonicMs: number;
+  /** Of the clock while it is believed. */
+  #wallMinusMonotonicMs = 0;
   #lastStepMs: number | undefined;
-  /** Set while a clock that was stepped has not been confirmed. */
-  #doubt: Doubt | undefined;
-  /** Monotonic time of the newest look at both clocks. */
-  #seenMs: number;
-  #suspendedMs: number;
+  readonly #steps: ClockSteps;
   readonly #stepped = new Bell();
 
   constructor(parts: ClockKeeperParts) {
     this.#parts = parts;
     this.#startedMs = parts.clock.monotonicMs();
-    this.#wallMinusMonotonicMs = parts.clock.nowMs() - this.#startedMs;
-    this.#seenMs = this.#startedMs;
-    this.#suspendedMs = parts.clock.suspendedMs();
+    this.#steps = new ClockSteps(parts.clock);
   }
 
   state(): ClockState {
@@ -90,8 +74,8 @@ export class ClockKeeper {
    * without waiting in between, so that a settlement can't overtake it.
    */
   stamp(endedMs?: number): { readonly stamp: Stamp; readonly monotonicMs: number } {
-    const wallMinusMonotonicMs = this.#lookAtClocks();
-    const monotonicMs = endedMs ?? this.#seenMs;
+    const { wallMinusMonotonicMs, monotonicMs: nowMs } = this.#lookAtClocks();
+    const monotonicMs = endedMs ?? nowMs;
     const tsMs = Math.round(wallMinusMonotonicMs + monotonicMs);
     return { stamp: { state: this.#state === 'waiting' ? 'pending' : this.#state, tsMs }, monotonicMs };
   }
@@ -135,11 +119,9 @@ export class ClockKeeper {
     const { settings, clock, log } = this.#parts;
     const word = await this.#askForSync();
     if (word === 'synced') {
-      this.#wallMinusMonotonicMs = clock.nowMs() - clock.monotonicMs();
-      this.#suspendedMs = clock.suspendedMs();
       const before = this.#state;
-      const wasInDoubt = this.#doubt !== undefined;
-      this.#doubt = undefined;
+      const wasInDoubt = this.#steps.doubtedSinceMs !== undefined;
+      this.#wallMinusMonotonicMs = this.#steps.believe();
       this.#state = 'synced';
       await this.#settle();
       if (wasInDoubt) log.info({}, 'the clock is confirmed; its times are believed again');
@@ -162,12 +144,13 @@ export class ClockKeeper {
   async #askForSync(): Promise<'synced' | 'not-yet' | 'nobody'> {
     const { settings, probe } = this.#parts;
     const isTrusted = settings.current.source === 'trust';
-    const doubt = this.#doubt;
-    if (doubt === undefined) return isTrusted || isBelievable(await probe()) ? 'synced' : 'not-yet';
-    if (Math.abs(this.#lookAtClocks() - doubt.believedMs) < STEP_MS) return 'synced';
-    const sync = await probe(doubt.sinceMs);
+    const sinceMs = this.#steps.doubtedSinceMs;
+    if (sinceMs === undefined) return isTrusted || isBelievable(await probe()) ? 'synced' : 'not-yet';
+    if (this.#steps.isBack()) return 'synced';
+    const sync = await probe(sinceMs);
+    this.#steps.look();
     // It was stepped again while somebody was asked: the answer is about another time.
-    if (Math.abs(this.#lookAtClocks() - doubt.wallMinusMonotonicMs) >= STEP_MS) return 'not-yet';
+    if (this.#steps.doubtedSinceMs !== sinceMs) return 'not-yet';
     if (sync === 'synced') return 'synced';
     return isTrusted || sync === 'unknown' ? 'nobody' : 'not-yet';
   }
@@ -188,52 +171,22 @@ export class ClockKeeper {
     onChange();
   }
 
-  /** Notices a step. @returns wall clock minus monotonic clock, both of this moment */
-  #lookAtClocks(): number {
-    const { clock } = this.#parts;
-    const seenBeforeMs = this.#seenMs;
-    this.#seenMs = clock.monotonicMs();
-    const nowMs = clock.nowMs() - this.#seenMs;
-    if (this.#doubt !== undefined) {
-      // Corrected, perhaps, or stepped further: what confirms it has to be newer than that.
-      if (Math.abs(nowMs - this.#doubt.wallMinusMonotonicMs) >= STEP_MS) {
-        this.#doubt = { ...this.#doubt, wallMinusMonotonicMs: nowMs, sinceMs: nowMs + seenBeforeMs };
-      }
-      return nowMs;
-    }
-    if (this.#state !== 'synced') return nowMs;
-    const stepMs = nowMs - this.#wallMinusMonotonicMs;
-    if (Math.abs(stepMs) < STEP_MS || this.#wasSuspendedFor(stepMs)) this.#wallMinusMonotonicMs = nowMs;
-    else this.#doubtAfter(stepMs, nowMs, seenBeforeMs);
-    return nowMs;
-  }
-
-  /** While a machine is suspended only its wall clock goes on. */
-  #wasSuspendedFor(stepMs: number): boolean {
-    const suspendedMs = this.#parts.clock.suspendedMs();
-    const sinceMs = suspendedMs - this.#suspendedMs;
-    if (sinceMs < STEP_MS || Math.abs(stepMs - sinceMs) >= STEP_MS) return false;
-    this.#suspendedMs = suspendedMs;
-    return true;
-  }
-
-  /** @param seenBeforeMs monotonic time at which the clock had not been stepped yet */
-  #doubtAfter(stepMs: number, wallMinusMonotonicMs: number, seenBeforeMs: number): void {
+  /** Notices a step. */
+  #lookAtClocks(): ClockLook {
+    const look = this.#steps.look();
+    const { stepMs } = look;
+    if (stepMs === undefined) return look;
     const { log, onChange } = this.#parts;
-    this.#lastStepMs = Math.round(stepMs);
-    this.#doubt = {
-      believedMs: this.#wallMinusMonotonicMs,
-      wallMinusMonotonicMs,
-      sinceMs: wallMinusMonotonicMs + seenBeforeMs,
-    };
+    this.#lastStepMs = stepMs;
     this.#state = 'waiting';
-    this.#startedMs = this.#seenMs;
+    this.#startedMs = look.monotonicMs;
     log.warn(
-      { stepMs: this.#lastStepMs },
+      { stepMs },
       `the wall clock jumped by ${(stepMs / 1000).toFixed(1)} s; it is not believed until it is confirmed`,
     );
     this.#stepped.ring();
     onChange();
+    return look;
   }
 
   #pollMs(): number {

@@ -1,10 +1,11 @@
 import type { Clock } from '../common/clock.ts';
+import { ClockSteps } from '../common/clock-steps.ts';
 import type { Log } from '../common/log.ts';
 import type { Progress } from '../common/progress.ts';
 import { isBelievable, type ProbeTimeSync } from '../common/time-sync.ts';
 
 export interface TrustedClockParts {
-  readonly clock: Pick<Clock, 'sleep'>;
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'suspendedMs' | 'sleep'>;
   readonly probe: ProbeTimeSync;
   readonly log: Log;
   readonly progress: Progress;
@@ -30,20 +31,44 @@ const PROBE_LIMIT_MS = 15_000;
 
 /**
  * Asks the machine's time service. Where there is nobody to ask (no systemd: a PC, a container), the clock is believed, as the
- * agent does.
+ * agent does. A clock that was believed and is stepped is in doubt until the time service has synchronised it anew or it is back where
+ * it was; where nobody can be asked, until the server is started anew.
  */
 export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: TrustedClockParts): TrustedClock {
   let isTrusted = false;
+  const steps = new ClockSteps(clock);
+
+  const isInDoubt = (): boolean => {
+    const { stepMs } = steps.look();
+    if (stepMs !== undefined) {
+      log.warn(
+        { stepMs },
+        `the wall clock jumped by ${(stepMs / 1000).toFixed(1)} s; times are not judged by it until it is confirmed`,
+      );
+    }
+    return steps.doubtedSinceMs !== undefined;
+  };
 
   const ask = async (): Promise<void> => {
     const before = isTrusted;
+    if (isInDoubt()) {
+      const sinceMs = steps.doubtedSinceMs;
+      const isConfirmed = steps.isBack() || (await probe(sinceMs)) === 'synced';
+      // Stepped again meanwhile: the answer is about another time.
+      if (!isConfirmed || steps.doubtedSinceMs !== sinceMs) return;
+      isTrusted = true;
+      steps.believe();
+      log.info({}, 'the clock of this machine is confirmed');
+      return;
+    }
     isTrusted = isBelievable(await probe());
+    if (!before && isTrusted) steps.believe();
     if (before && !isTrusted) log.warn({}, 'the clock of this machine is no longer synchronised');
     if (!before && isTrusted) log.debug({}, 'the clock of this machine is believed');
   };
 
   return {
-    isTrusted: () => isTrusted,
+    isTrusted: () => isTrusted && !isInDoubt(),
     async begin() {
       await ask();
       if (!isTrusted)
@@ -51,7 +76,7 @@ export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: T
     },
     async run(signal) {
       for (;;) {
-        const waitMs = Math.min(isTrusted ? ASK_AGAIN_MS : ASK_MS, maxIdleMs);
+        const waitMs = Math.min(isTrusted && !isInDoubt() ? ASK_AGAIN_MS : ASK_MS, maxIdleMs);
         progress.beat(waitMs + PROBE_LIMIT_MS);
         await clock.sleep(waitMs, signal);
         await ask();

@@ -68,6 +68,23 @@ test('one loop that outstays its word holds back the feeding of all, until it mo
   expect(words).toEqual(['sampler is 2000 ms late', 'sampler moves again, 28000 ms late']);
 });
 
+test('no loop is blamed when the whole process was kept from running', async () => {
+  const { clock, feedsAtMs, words, progress } = board();
+  const sampler = progress.loop('sampler');
+  const publisher = progress.loop('publisher');
+  sampler.beat(2_000);
+  publisher.beat(4_000);
+  await clock.advance(9_000);
+  publisher.beat(4_000);
+  sampler.beat(2_000);
+  expect(words).toEqual([]);
+  expect(feedsAtMs).toEqual([0, 9_000]);
+  // One that stays away is told by the next that is punctual.
+  await clock.advance(3_900);
+  publisher.beat(4_000);
+  expect(words).toEqual(['sampler is 1900 ms late']);
+});
+
 test('a loop that sleeps for exactly the time it has named is not late on a busy machine', async () => {
   const { clock, feedsAtMs, words, progress } = board();
   const sampler = progress.loop('sampler');

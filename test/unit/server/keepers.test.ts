@@ -83,4 +83,39 @@ describe('the trusted clock', () => {
     stop.abort(new Error('over'));
     await running;
   });
+
+  it.each([['synced'], ['unknown']] as const)(
+    'is in doubt at once when it is stepped, until it is confirmed anew or is back (%s)',
+    async (before) => {
+      const { clock, log, progress, stop, run } = rig();
+      let syncedAtMs = clock.nowMs();
+      const trusted = createTrustedClock({
+        clock,
+        probe: async (sinceMs) => {
+          const isOld = sinceMs !== undefined && (syncedAtMs < sinceMs || syncedAtMs > clock.nowMs());
+          return Promise.resolve(before === 'synced' && isOld ? 'unsynced' : before);
+        },
+        log,
+        progress,
+        maxIdleMs: 40_000,
+      });
+      await trusted.begin();
+      const running = run((signal) => trusted.run(signal));
+      await clock.advance(1_000);
+      clock.stepWall(-3 * 86_400_000);
+      expect(trusted.isTrusted()).toBe(false);
+      await clock.advance(120_000);
+      expect(trusted.isTrusted()).toBe(false);
+      clock.stepWall(3 * 86_400_000 + 50);
+      await clock.advance(2_500);
+      expect(trusted.isTrusted()).toBe(true);
+      clock.stepWall(7_200_000);
+      expect(trusted.isTrusted()).toBe(false);
+      syncedAtMs = clock.nowMs();
+      await clock.advance(42_000);
+      expect(trusted.isTrusted()).toBe(before === 'synced');
+      stop.abort(new Error('over'));
+      await running;
+    },
+  );
 });

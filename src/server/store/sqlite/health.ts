@@ -1,4 +1,5 @@
 import type { Clock } from '../../../common/clock.ts';
+import { sleepInPieces } from '../../../common/deadline.ts';
 import type { Store, StoreHealth } from '../store.ts';
 import type { Caller } from './caller.ts';
 import { SCHEMA_VERSION } from './migrations/all.ts';
@@ -20,7 +21,7 @@ export function createHealth({
     const end = new AbortController();
     const problems: string[] = [];
     const within = async <T>(what: string, work: Promise<T>): Promise<T | undefined> => {
-      const late = clock.sleep(limitMs, end.signal).then(
+      const late = sleepInPieces(clock, limitMs, end.signal).then(
         () => problems.push(`${what} has not answered for ${limitMs} ms`),
         () => undefined,
       );

@@ -137,8 +137,9 @@ export const DEVICE_SCHEMA = {
         values: ['auto', 'trust'],
         default: 'auto',
         doc:
-          'auto: ask the time service of the system whether the time is right yet. trust: it is right from the start, as with ' +
-          'a clock module.',
+          'auto: ask the time service of the system (systemd-timesyncd, chrony, NTPsec, ntpd, openntpd) whether the time is right ' +
+          'yet. trust: it is right from the start, as with a clock module, or with openntpd where that answers only root. A clock ' +
+          'that is set to another time while the agent runs is not believed until the time service confirms it.',
       },
       clock_wait_seconds: {
         format: 'number',
@@ -148,8 +149,8 @@ export const DEVICE_SCHEMA = {
         max: 86_400,
         unit: 'seconds',
         doc:
-          'How long readings wait for the right time after the start. Then they are sent with the time there is, marked as ' +
-          'uncertain.',
+          'How long readings wait for the right time after the start, or after the clock was set to another time. Then they are ' +
+          'sent with the time there is, marked as uncertain.',
       },
     },
   },

@@ -27,6 +27,9 @@ export interface Measured {
   readonly humidityPercent: number;
   /** Hex digits. */
   readonly frame: string;
+  /** CLOCK_MONOTONIC at which the measurement ended, as the driver says. */
+  readonly endedNs: number;
+  readonly uncertaintyMs: number;
   readonly tookMs: number;
 }
 
@@ -39,8 +42,8 @@ export interface Unmeasured {
 
 /** A child process with the real driver on an emulated bus. */
 export interface MeasuringProgram {
-  /** @throws Error with code and message when there was no value */
-  measure(): Promise<Measured>;
+  /** `stallMs`: for so long the program does nothing while the chip measures. @throws Error with code and message when there was no value */
+  measure(stallMs?: number): Promise<Measured>;
   /** A measurement that has to fail. */
   fail(): Promise<Unmeasured>;
   /** The description of the sensor that was found. */
@@ -79,8 +82,8 @@ export async function startMeasuringProgram(emulator: Emulator): Promise<Measuri
   };
 
   return {
-    measure: async () => {
-      const { value, tookMs } = await must('measure');
+    measure: async (stallMs) => {
+      const { value, tookMs } = await must('measure', stallMs);
       return { ...(value as Omit<Measured, 'tookMs'>), tookMs };
     },
     fail: async () => {

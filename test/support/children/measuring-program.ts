@@ -14,6 +14,8 @@ const monotonicMs = (): number => performance.now() + offsetMs;
 // The agent's own: a bare timer may end a little early on a busy machine, when the chip does not answer yet.
 const { sleep: delay } = createSystemClock();
 const never = new AbortController().signal;
+/** After the trigger, before the conversion is over. */
+const INTO_CONVERSION_MS = 40;
 
 const place = { busNumber: Number(process.argv[2]), address: 0x38, delay, monotonicMs };
 const options: Aht20Options = {
@@ -25,9 +27,12 @@ const options: Aht20Options = {
 const sensor = createAht20(options);
 
 const operations: Readonly<Record<MeasuringOp, (argument: number) => unknown>> = {
-  measure: async () => {
-    const { frame, ...values } = await sensor.measure(never);
-    return { ...values, frame: Buffer.from(frame).toString('hex') };
+  measure: async (stallMs) => {
+    if (stallMs > 0) void delay(INTO_CONVERSION_MS).then(() => stall(stallMs));
+    const { frame, taken, ...values } = await sensor.measure(never);
+    const ageMs = monotonicMs() - (taken?.endedMs ?? monotonicMs());
+    const endedNs = Number(process.hrtime.bigint()) - ageMs * 1e6;
+    return { ...values, frame: Buffer.from(frame).toString('hex'), endedNs, uncertaintyMs: taken?.uncertaintyMs };
   },
   find: async () => {
     const found = await findAht20(options, never);
@@ -41,6 +46,12 @@ const operations: Readonly<Record<MeasuringOp, (argument: number) => unknown>> =
   'read-file': async () => (await readFile('/etc/hostname')).length >= 0,
   close: () => sensor.close(),
 };
+
+/** Keeps the program from doing anything. */
+function stall(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
 
 for await (const line of createInterface(process.stdin)) void answer(JSON.parse(line) as MeasuringRequest);
 

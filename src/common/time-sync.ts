@@ -22,7 +22,7 @@ export interface TimeSyncParts {
   /** `/`, or what stands for it. */
   readonly root: string;
   readonly run: RunProgram;
-  readonly nowMs: Clock['nowMs'];
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'suspendedMs'>;
 }
 
 /** Exists where systemd runs as PID 1 (sd_booted(3)). */
@@ -32,6 +32,8 @@ const TIMESYNCD_RUNS = 'run/systemd/timesync';
 const TIMESYNCD_FLAG = 'run/systemd/timesync/synchronized';
 /** File times and reference times are rounded, and a slewed clock moves a little between them and us. */
 const TOLERANCE_MS = 2_000;
+/** A machine was not synchronised before it was started: what seems so long ago was before the clock was set forward. */
+const START_TOLERANCE_MS = 60_000;
 /** A daemon that says "synchronised" and knows that the clock is further off than this has not corrected it yet. */
 const MAX_OFFSET_MS = 1_000;
 const MS_PER_SECOND = 1_000;
@@ -66,8 +68,8 @@ const DAEMONS: readonly TimeService[] = [
 ];
 
 /** The probe of this machine. */
-export function createMachineTimeSync({ nowMs }: Pick<Clock, 'nowMs'>): ProbeTimeSync {
-  return createTimeSyncProbe({ root: '/', run: runProgram, nowMs });
+export function createMachineTimeSync(clock: TimeSyncParts['clock']): ProbeTimeSync {
+  return createTimeSyncProbe({ root: '/', run: runProgram, clock });
 }
 
 /**
@@ -77,11 +79,15 @@ export function createMachineTimeSync({ nowMs }: Pick<Clock, 'nowMs'>): ProbeTim
  * kernel is not the last word. Where systemd runs and no service says yes, the clock is not to be believed: a Pi's clock is wrong
  * after each power cut, and a reading with a mark is better than one with a wrong time. Never throws.
  */
-export function createTimeSyncProbe({ root, run, nowMs }: TimeSyncParts): ProbeTimeSync {
+export function createTimeSyncProbe({ root, run, clock }: TimeSyncParts): ProbeTimeSync {
   const counts = ({ isSynced, at }: Answer, sinceMs: number | undefined): boolean => {
     if (!isSynced || at === 'now') return isSynced;
-    // Synchronised in the future: the clock was set back since.
-    if (at !== undefined && at > nowMs() + TOLERANCE_MS) return false;
+    if (at !== undefined) {
+      // Synchronised in the future, or before this machine was started: the clock was set back, or forward, since.
+      const agoMs = clock.nowMs() - at;
+      const upMs = clock.monotonicMs() + clock.suspendedMs();
+      if (agoMs < -TOLERANCE_MS || agoMs > upMs + START_TOLERANCE_MS) return false;
+    }
     return sinceMs === undefined || (at !== undefined && at >= sinceMs - TOLERANCE_MS);
   };
 

@@ -15,6 +15,8 @@ const SYSTEMD = 'run/systemd/system/';
 const TIMESYNCD = 'run/systemd/timesync/';
 const FLAG = 'run/systemd/timesync/synchronized';
 const NOW_MS = Date.now();
+/** A machine that has been up for a day. */
+const clock = { nowMs: () => NOW_MS, monotonicMs: () => 80_000_000, suspendedMs: () => 6_400_000 };
 /** Fields of chrony 4.3: reference, name, stratum, time, offsets ..., leap status. */
 const chrony = (atMs: number, offset = '-0.0001'): string =>
   `A29FC801,162.159.200.1,4,${atMs / 1000},${offset},0.0001,0.0003,-12.3,0.002,0.03,0.01,0.001,64.5,`;
@@ -46,7 +48,7 @@ async function ask(
   const asked: string[] = [];
   const probe = createTimeSyncProbe({
     root,
-    nowMs: () => NOW_MS,
+    clock,
     run: (program) => {
       asked.push(program);
       return Promise.resolve(programs[program]);
@@ -97,13 +99,16 @@ test('after a step only a synchronisation that is newer counts', async () => {
   const flagged = async (atMs: number, since?: number): Promise<TimeSync> => {
     await ask({ files: [SYSTEMD, FLAG] });
     utimesSync(join(root, FLAG), atMs / 1000, atMs / 1000);
-    return await createTimeSyncProbe({ root, run: () => Promise.resolve(undefined), nowMs: () => NOW_MS })(since);
+    return await createTimeSyncProbe({ root, run: () => Promise.resolve(undefined), clock })(since);
   };
   expect(await flagged(NOW_MS - 60_000)).toBe('synced');
   expect(await flagged(NOW_MS - 60_000, sinceMs)).toBe('unsynced');
   expect(await flagged(NOW_MS - 5_000, sinceMs)).toBe('synced');
   // Synchronised in the future: the clock was set back since.
   expect(await flagged(NOW_MS + 3_600_000)).toBe('unsynced');
+  // Synchronised before the machine was started: the clock was set forward since.
+  expect(await flagged(NOW_MS - 86_000_000)).toBe('synced');
+  expect(await flagged(NOW_MS - 90_000_000)).toBe('unsynced');
 });
 
 test.each([

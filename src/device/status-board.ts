@@ -78,6 +78,7 @@ export function statusLine(sources: StatusSources): string {
       ? 'no reading yet'
       : `${last.temperatureCelsius.toFixed(2)} °C, ${last.humidityPercent.toFixed(2)} %RH`,
     ...(sampler.state === 'fault' ? [`sensor fault: ${sampler.error ?? 'unknown'}`] : []),
+    ...(sampler.state !== 'fault' && sampler.error !== undefined ? [`not measured: ${sampler.error}`] : []),
     publisher.connected
       ? `connected to ${brokerHost}:${brokerPort}${publisher.taken > 0 ? ` (${publisher.taken} taken)` : ''}`
       : `${brokerHost}:${brokerPort} is away${publisher.lastError === undefined ? '' : ` (${publisher.lastError})`}`,

@@ -42,6 +42,11 @@ describe('the line of systemctl status', () => {
     expect(line({ sampler })).toMatch(/^no reading yet; sensor fault: nobody answers; connected to/);
   });
 
+  it('does not call it a fault of the sensor that the machine was too busy to measure, nor hide it', () => {
+    const sampler = () => ({ state: 'ok', error: 'too busy', failures: 0, missed: 2, lastReading: READING }) as const;
+    expect(line({ sampler })).toMatch(/^21.04 °C, 45.50 %RH; not measured: too busy; connected to/);
+  });
+
   it('says that readings wait for the clock', () => {
     expect(line({ clock: () => ({ state: 'waiting' }) })).toMatch(/; 0 buffered; clock waiting$/);
   });

@@ -120,7 +120,9 @@ async function readIdleStatus(talk: Talk, place: string): Promise<number> {
 async function initialise(talk: Talk, place: string): Promise<number> {
   let status = 0;
   for (const command of [INIT_AHT20, INIT_AHT10]) {
-    await unlessRefused(async () => void (await talk.write(command)));
+    await unlessRefused(async () => {
+      await talk.write(command);
+    });
     await talk.wait(INIT_WAIT_MS);
     status = await readIdleStatus(talk, place);
     if (isCalibrated(status)) break;

@@ -42,12 +42,12 @@ const MOST_NAMED = 3;
 
 /** `U+200B (zero-width space)`, several divided by commas; undefined where there is nothing odd in the text. */
 export function oddCharacters(text: string): string | undefined {
-  return named([...text].filter((character) => isInvisible(character) || isLookalike(character)));
+  return named(Array.from(text).filter((character) => isInvisible(character) || isLookalike(character)));
 }
 
 /** Those that cannot be seen and that no language needs. */
 export function invisibleCharacters(text: string): string | undefined {
-  return named([...text].filter((character) => isInvisible(character) && !WRITTEN_WITH.test(character)));
+  return named(Array.from(text).filter((character) => isInvisible(character) && !WRITTEN_WITH.test(character)));
 }
 
 /** What is wrong with a text that may hold any letter; undefined where nothing is. */

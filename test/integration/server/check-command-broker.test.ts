@@ -177,6 +177,37 @@ describe.skipIf(!mosquittoInstalled)('what the broker lets the server do', () =>
     expect(await ids(broker.port)).toContain('broker.disconnects');
   });
 
+  // C3
+  it('says all the rest of a broker that hangs up on a subscription to $SYS', async () => {
+    const broker = await ScriptedBroker.start({
+      suback: (filter) => {
+        if (filter.startsWith('$SYS/')) broker.cut('reset');
+        return 1;
+      },
+    });
+    cleanups.push(() => broker.stop());
+    const found = await ids(broker.port);
+    expect(found).toContain('broker.permissions');
+    expect(found).toContain('broker.ends-on-drops');
+    expect(found).not.toContain('broker.disconnects');
+  });
+
+  // B8
+  it('finds its own announcement at a broker that gives retained messages to exact topics only', async () => {
+    const topic = `techtemp/server/${defaults.instance}`;
+    const broker = await ScriptedBroker.start({
+      suback: (filter) => {
+        const online = encodeAnnouncement({ state: 'online', accepts: ['batch', 'receipt'] });
+        if (filter === topic) broker.send(topic, online, { retain: true });
+        return 1;
+      },
+    });
+    cleanups.push(() => broker.stop());
+    const found = await ids(broker.port);
+    expect(found).toContain('broker.no-retained-by-wildcard');
+    expect(found).not.toContain('broker.not-announced');
+  });
+
   it('does not take a broker that never answers for one that forbids', async () => {
     const broker = await ScriptedBroker.start({ puback: 'never' });
     cleanups.push(() => broker.stop());

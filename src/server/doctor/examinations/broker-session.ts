@@ -35,15 +35,17 @@ export async function examineSession(
 ): Promise<readonly Finding[]> {
   const refused = await subscriptions(connection, parts);
   const seesServers = (await connection.subscribe([{ filter: SERVER_TOPIC_FILTER, qos: 1 }])).length === 0;
-  await connection.subscribe([{ filter: DROPS_TOPIC, qos: 0 }]);
   const unpublished = await probes(connection, parts);
   await parts.clock.sleep(RETAINED_WAIT_MS, signal);
   const permissions = [...refused, ...unpublished];
-  return [
+  const found = [
     ...(permissions.length > 0 ? permissions : [report('broker.permissions')]),
-    drops(heard, parts),
-    ...(seesServers ? await servers(heard, parts) : [report('broker.acl-servers', { user: userOf(parts.mqtt) })]),
+    ...(seesServers
+      ? await servers(connection, heard, parts, signal)
+      : [report('broker.acl-servers', { user: userOf(parts.mqtt) })]),
   ];
+  // Last: some brokers end the connection on it.
+  return [...found, await drops(connection, heard, parts, signal)];
 }
 
 /** As ingest does it, for one home or for all; without believing that what is granted is also delivered. */
@@ -89,21 +91,34 @@ async function probes(connection: MqttConnection, { mqtt }: BrokerParts): Promis
   return findings;
 }
 
-function drops(heard: readonly Heard[], { folder, mqtt }: BrokerParts): Finding {
+async function drops(
+  connection: MqttConnection,
+  heard: readonly Heard[],
+  { clock, folder, mqtt }: BrokerParts,
+  signal: AbortSignal,
+): Promise<Finding> {
+  try {
+    await connection.subscribe([{ filter: DROPS_TOPIC, qos: 0 }]);
+    await clock.sleep(RETAINED_WAIT_MS, signal);
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    return report('broker.ends-on-drops', { problem: error.message });
+  }
   const said = heard.findLast(({ topic }) => topic === DROPS_TOPIC)?.payload ?? '';
   if (!/^\d+$/.test(said)) return report('broker.silent-about-drops', { account: accountOf(mqtt) });
   const count = Number(said);
   return count === 0 ? report('broker.no-drops') : report('broker.dropped', { count, folder });
 }
 
-async function servers(heard: readonly Heard[], parts: BrokerParts): Promise<readonly Finding[]> {
+async function servers(
+  connection: MqttConnection,
+  heard: readonly Heard[],
+  parts: BrokerParts,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
   const { mqtt, configFile: file, unit } = parts;
   const { instance } = mqtt;
-  const found = heard.flatMap(({ topic, payload, isRetained }) => {
-    const name = parseServerTopic(topic);
-    const announcement = name === undefined || !isRetained ? undefined : readAnnouncement(payload);
-    return name === undefined || announcement === undefined ? [] : [{ name, ...announcement }];
-  });
+  const found = announced(heard);
   const others = found.filter(({ name, accepts }) => name !== instance && accepts.includes('receipt'));
   const competition =
     others.length > 0 && mqtt.receipts
@@ -116,12 +131,31 @@ async function servers(heard: readonly Heard[], parts: BrokerParts): Promise<rea
         ]
       : [];
   const own = found.find(({ name }) => name === instance);
-  if (own === undefined) return [report('broker.not-announced', { instance, unit }), ...competition];
+  if (own === undefined) {
+    // Some brokers (RabbitMQ) give retained messages to an exact topic only.
+    await connection.subscribe([{ filter: serverTopic(instance), qos: 1 }]);
+    await parts.clock.sleep(RETAINED_WAIT_MS, signal);
+    const exact = announced(heard).find(({ name }) => name === instance);
+    const finding =
+      exact === undefined
+        ? report('broker.not-announced', { instance, unit })
+        : report('broker.no-retained-by-wildcard', { instance, state: exact.state });
+    return [finding, ...competition];
+  }
   const isTwin = own.state === 'online' && !(await parts.isRunning());
   return [
     isTwin ? report('broker.twin', { instance, file }) : report('broker.announced', { instance, state: own.state }),
     ...competition,
   ];
+}
+
+/** What is retained of servers, as far as it has come. */
+function announced(heard: readonly Heard[]): readonly (Announcement & { readonly name: string })[] {
+  return heard.flatMap(({ topic, payload, isRetained }) => {
+    const name = parseServerTopic(topic);
+    const announcement = name === undefined || !isRetained ? undefined : readAnnouncement(payload);
+    return name === undefined || announcement === undefined ? [] : [{ name, ...announcement }];
+  });
 }
 
 function readAnnouncement(payload: string): Announcement | undefined {

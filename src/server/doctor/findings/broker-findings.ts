@@ -60,6 +60,20 @@ export const BROKER_FINDINGS = {
     cause: 'it is not Mosquitto, $SYS is switched off, or its access list hides it',
     remedy: ["on a Mosquitto's machine: topic read $SYS/# for {account}, and sys_interval 10"],
   },
+  'broker.ends-on-drops': {
+    verdict: 'skipped',
+    found: 'the broker ends the connection on a subscription to $SYS/broker/publish/messages/dropped: {problem}',
+    cause: 'this broker does not allow $SYS; the server finds that out and leaves this subscription out',
+    remedy: ['nothing has to be done: only the count of dropped messages is missing'],
+  },
+  'broker.no-retained-by-wildcard': {
+    verdict: 'warn',
+    found:
+      'this server has announced itself as {instance} ({state}), but the broker gives retained messages only to exact topics',
+    cause:
+      'some brokers do not look for retained messages at a subscription with a wildcard (RabbitMQ); a device that has not met this server yet learns of it only when it announces itself anew',
+    remedy: ['in device.conf of each device: [mqtt] delivery = receipt'],
+  },
   'broker.announced': { verdict: 'ok', found: 'this server has announced itself as {instance} ({state})' },
   'broker.not-announced': {
     verdict: 'warn',

@@ -128,7 +128,7 @@ END
 
 # What compiling needs. Called where a release is built here, or its ready-made native parts do not fit.
 provide_build_tools() {
-  local before after tools=("${BUILD_TOOLS[@]}")
+  local before after name tools=("${BUILD_TOOLS[@]}")
   # Debian's nodejs comes without npm, NodeSource's with it.
   has npm || tools+=(npm)
   before=$(installed_packages)

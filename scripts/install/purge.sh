@@ -3,7 +3,7 @@
 
 # Before anything is stopped: what will be gone for ever, and whether somebody wants that.
 confirm_purge() {
-  local waiting
+  local waiting place
   step 'what would be lost'
   waiting=$(device_command journal list --json --config "$DEVICE_CONFIG" 2>/dev/null | undelivered) || waiting=0
   if [ "${waiting:-0}" -gt 0 ]; then

@@ -19,12 +19,31 @@ run_remotely() {
     fail "no temporary folder could be made on $TARGET${REMOTE_FOLDER:+: $REMOTE_FOLDER}" 'is its disk full? does its shell say something at the start?'
   on_undo "$REMOTE_FOLDER on $TARGET removed" remove_remote_folder "$HOST" "$REMOTE_FOLDER"
   send_project
+  # What has begun there goes on without us, and needs its folder: it removes that itself.
+  UNDO=("${UNDO[@]:0:${#UNDO[@]}-1}")
+  trap 'leave_it_running' INT TERM HUP PIPE
   run_there || status=$?
-  # Takes back what was needed for the way only: the folder there, and the connection.
+  # 129 and 143: what waited for it there was ended, as by an sshd that ends.
+  case $status in "$SSH_FAILED" | 129 | 143) leave_it_running ;; esac
+  # What does not go on by itself, such as a dry run, has left the folder.
+  remove_remote_folder "$HOST" "$REMOTE_FOLDER" 2>/dev/null || :
   undo_all 2>/dev/null
   trap - EXIT ERR
-  [ "$status" = 0 ] || printf '\nfailed on %s with exit %s; its log there: %s\n' "$TARGET" "$status" "$LOG_FILE" >&2
+  [ "$status" = 0 ] || [ "$status" = "$NOT_STORED" ] ||
+    printf '\nfailed on %s with exit %s; its log there: %s\n' "$TARGET" "$status" "$LOG_FILE" >&2
   exit "$status"
+}
+
+# ssh's own exit status: the connection could not be made, or was lost.
+SSH_FAILED=255
+
+leave_it_running() {
+  trap - EXIT ERR
+  trap '' INT TERM HUP PIPE
+  undo_all 2>/dev/null
+  printf '\nthe connection to %s has ended; what has begun there goes on\n' "$TARGET" >&2 || :
+  printf 'to do:  %s\n' "the same command again says how it stands, or how it ended; its log there: sudo tail -f $LOG_FILE" >&2 || :
+  exit "$SSH_FAILED"
 }
 
 # TARGET as user@host, user@host:port or user@[IPv6]:port: sets HOST and PORT, as ssh is given them.
@@ -94,6 +113,8 @@ send_project() {
       there "$HOST" "mkdir $REMOTE_FOLDER/project && tar -xzf - -C $REMOTE_FOLDER/project" ||
       fail "the project could not be copied to $TARGET" 'is there room in /tmp?'
   fi
+  # So that the run there knows that the folder is its own to remove; see session.sh.
+  there -n "$HOST" ": >$REMOTE_FOLDER/temporary" || fail "nothing could be written into $REMOTE_FOLDER on $TARGET" 'is its disk full?'
   [ -z "$BROKER_CA" ] || there "$HOST" "cat >$REMOTE_FOLDER/broker-ca.pem" <"$BROKER_CA" || fail "$BROKER_CA could not be copied to $TARGET"
 }
 

@@ -167,10 +167,11 @@ function tokenize(script: string): readonly Token[] {
   const heredocs: string[] = [];
   let at = 0;
   let line = 1;
-  let isCommandStart = true;
+  const state = { isCommandStart: true };
   const push = (kind: Token['kind'], text: string): void => {
     tokens.push({ kind, text, line });
-    isCommandStart = kind === 'operator' || (kind === 'word' && isCommandStart && (OPENING.has(text) || text === '{'));
+    state.isCommandStart =
+      kind === 'operator' || (kind === 'word' && state.isCommandStart && (OPENING.has(text) || text === '{'));
     line += text === '\n' ? 0 : text.split('\n').length - 1;
   };
   while (at < script.length) {
@@ -197,7 +198,7 @@ function tokenize(script: string): readonly Token[] {
       at += 1;
     } else if (character === '#') {
       while (at < script.length && script[at] !== '\n') at += 1;
-    } else if (isCommandStart && script.startsWith('[[ ', at)) {
+    } else if (state.isCommandStart && script.startsWith('[[ ', at)) {
       const end = script.indexOf(' ]]', at) + 3;
       push('word', script.slice(at, end));
       at = end;

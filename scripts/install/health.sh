@@ -37,7 +37,8 @@ watch_store() {
   local text
   WATCH_BEGAN=$SECONDS MOST_BUFFERED=0
   while text=$(unit_fact techtemp-device.service StatusText); do
-    case $text in *'; connected to '*' taken)'*) ;; *) return 0 ;; esac
+    # While the clock is waited for, they are kept, and no server could say anything.
+    case $text in *'; clock waiting'*) return 0 ;; *'; connected to '*' taken)'*) ;; *) return 0 ;; esac
     if is_stored "$text"; then return 0; fi
     if [ $((SECONDS - WATCH_BEGAN)) -ge "$STORE_SECONDS" ]; then
       UNSTORED=$NOT_STORED_WHY
@@ -170,8 +171,8 @@ judge_device() {
     ;;
   esac
   case $text in
-  *'; connected to '*' taken)'*) judge_store "$text" "$was" ;;
   *'; connected to '*'; clock waiting'*) VERDICT=well WHY="measured and kept until the clock is set: $text" ;;
+  *'; connected to '*' taken)'*) judge_store "$text" "$was" ;;
   *'; connected to '*) WHY="measured and connected, but the broker has not taken a reading yet" ;;
   *)
     WHY="measured, but the broker has not taken it: $text"

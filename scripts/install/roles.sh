@@ -73,6 +73,8 @@ places_of_services() {
 # without settings may be a leftover: on a terminal it asks; without one it installs what they belong to, because a service too many
 # can be removed again, and readings that nobody stores are noticed too late.
 tell_roles() {
+  # Chosen once with --reboot-without-gateway, it comes back with the rest.
+  if manifest_list role | grep -xF techtemp-gateway.timer >/dev/null; then GATEWAY_REBOOT=1; fi
   [ -n "$ROLES_BECAUSE" ] || return 0
   if [ -n "$ROLE_SERVER" ] && [ -z "$DRY_RUN" ] && can_ask && is_leftover techtemp-server.service "$CONFIG_DIR/server.conf"; then
     confirm "There is a record of a server in /var/lib/techtemp-server, but no settings. Install the server again?" || {
@@ -104,5 +106,6 @@ note_roles() {
   if ! manifest_list unit | grep -E "$OUR_SERVICES" >/dev/null; then
     for unit in $(manifest_list role); do forget role "$unit"; done
   fi
+  [ -z "$GATEWAY_REBOOT" ] || manifest_add role techtemp-gateway.timer
   for unit in ${ROLE_DEVICE:+techtemp-device.service} ${ROLE_SERVER:+"$(server_unit)"} "${KEPT_SERVERS[@]}"; do manifest_add role "$unit"; done
 }

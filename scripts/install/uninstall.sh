@@ -24,7 +24,7 @@ stop_services() {
   step 'services'
   need_systemd
   # Services go, the decision stays: a later installation brings the same ones.
-  for unit in $(our_units); do [ -n "${DRY_RUN-}" ] || manifest_add role "$unit"; done
+  for unit in $(our_units) $(manifest_list unit | grep -xF techtemp-gateway.timer || :); do [ -n "${DRY_RUN-}" ] || manifest_add role "$unit"; done
   # The timer and the check after an upgrade first: they would start what is being stopped.
   for unit in $({ manifest_list unit | grep -E 'timer|commit' || :; manifest_list unit | grep -vE 'timer|commit' || :; }); do
     disable_unit "$unit"
@@ -94,7 +94,7 @@ remove_releases() {
       detail "$INSTALL_DIR stays, there is something in it that is not ours: $left"
     fi
   fi
-  run rm -rf /var/lib/techtemp-gateway
+  run rm -rf /var/lib/techtemp-gateway /run/techtemp-command
   remove_empty_folders
 }
 

@@ -41,7 +41,7 @@ printf '<%s>' "$@"; echo
 echo "input: $(cat)"
 echo "by $(id -u), in $PWD"
 [ ! -e /tmp/breaks ] || until [ -e /tmp/go ]; do sleep 0.05; done
-ls "$(dirname "$0")" | tr '\\n' ' ' | tee /tmp/far-end
+ls "$(dirname "$0")" | tr '\\n' ' ' | tee /tmp/seen-there
 [ ! -e /tmp/fails ] || { echo 'failed: as asked' >&2; exit 7; }
 `;
 
@@ -117,7 +117,7 @@ describe.skipIf(freshSystemMissing !== undefined)(`another machine, from here${s
     expect(status).toBe(255);
     expect(stderr).toContain('the connection to pi@raspberry has ended; what has begun there goes on');
     expect(stderr).toContain('the same command again says how it stands, or how it ended');
-    system.background('touch /tmp/go; sleep 60', '/tmp/far-end', 'RELEASE bootstrap-pi.sh');
+    system.background('touch /tmp/go; sleep 60', '/tmp/seen-there', 'RELEASE bootstrap-pi.sh');
   });
 
   test('user, port, key and options reach ssh', () => {

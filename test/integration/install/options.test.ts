@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshSystem, freshSystem, freshSystemMissing, PROJECT } from '../../support/fresh-system.ts';
+import { runSteps } from '../../support/install-steps.ts';
 
 const skipped = freshSystemMissing === undefined ? '' : ` (skipped: ${freshSystemMissing})`;
 
@@ -279,6 +280,26 @@ describe.skipIf(freshSystemMissing !== undefined)(`the installer's options${skip
     const { status, stderr } = asNobody('--room', 'Living room');
     expect(status).toBe(1);
     expect(stderr).toContain(String.raw`sudo ./bootstrap-pi.sh --room Living\ room`);
+  });
+
+  // 2
+  test('settings that lie on the disk decide, and say so; of data without settings it asks on a terminal, and takes them without', () => {
+    const roles = `tell_roles; echo "ROLES:$ROLE_DEVICE/$ROLE_SERVER/$INSTANCE \${KEPT_SERVERS[*]}"`;
+    system.write('/etc/techtemp/server.conf', '');
+    system.write('/etc/techtemp/server-staging.conf', '');
+    const found = runSteps(system, roles).stdout;
+    expect(found).toContain('ROLES:/1/ techtemp-server@staging.service\n');
+    expect(found).toMatch(
+      /^\* installs the server and the server staging again, because there is \/etc\/techtemp\/server\.conf and .*; --role /m,
+    );
+    expect(runSteps(system, roles, { args: ['--role', 'device'] }).stdout).toBe('ROLES:1// \n');
+    system.sh('rm -r /etc/techtemp');
+    system.write('/var/lib/techtemp-server/techtemp.db', '');
+    const ask = (input: string): string => runSteps(system, roles, { onTerminal: true, input }).stdout;
+    expect(ask('n\n')).toMatch(/Install the server again\? \[y\/N\][^]*ROLES:1\/\/ /);
+    expect(ask('y\n')).toContain('ROLES:/1/ ');
+    expect(runSteps(system, roles).stdout).toContain('because there is /var/lib/techtemp-server/techtemp.db');
+    expect(runSteps(system, roles, { args: ['--reboot-without-gateway', '--yes'] }).stdout).toContain('ROLES:/1/ ');
   });
 
   function expectRefused(args: readonly string[], what: string, near: string): void {

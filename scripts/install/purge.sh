@@ -92,8 +92,9 @@ remove_line() {
 # Packages that came because of us, those that came along too, and that nothing else has come to need. What stays is marked as a need of
 # others, so that it goes when they do.
 remove_packages() {
-  local name ours=() removable=() kept=() wanted
+  local name ours=() removable=() kept=() wanted along
   note_packages_brought
+  along=$(manifest_list brought)
   # What came along and is marked as wanted now, somebody has asked for since.
   wanted=$(comm -23 <(apt-mark showmanual 2>/dev/null | sed 's/:.*//' | sort -u) <(manifest_list package | sort -u))
   mapfile -t ours < <({ manifest_list package && manifest_list build-package && manifest_list brought; } | sort -u |
@@ -113,6 +114,7 @@ remove_packages() {
     # What was fetched for them.
     for name in "${removable[@]}"; do run rm -f "/var/cache/apt/archives/${name}"_*.deb; done
     changed "removed the packages ${removable[*]}"
+    [ -n "$along" ] || detail 'an older version of this script had not noted what came with them; sudo apt autoremove --purge takes what nothing needs'
   fi
   [ "${#kept[@]}" = 0 ] || run apt-mark auto "${kept[@]}" || :
   restore_auto_marks

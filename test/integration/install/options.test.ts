@@ -242,7 +242,7 @@ describe.skipIf(freshSystemMissing !== undefined)(`the installer's options${skip
   });
 
   test('the names of the older script are understood', () => {
-    const names = ['TARGET', 'BROKER_HOST', 'INTERVAL_SECONDS', 'BROKER_PASSWORD', 'ASSUME_YES', 'SKIP_APT'];
+    const names = ['TARGET', 'BROKER_HOST', 'INTERVAL_SECONDS', 'BROKER_PASSWORD', 'ASSUME_YES', 'SKIP_APT'] as const;
     expect(names.map((name) => parsed(OLDER_NAMES, name))).toEqual(['192.168.1.20', 'b', '300', 's3cret', '1', '1']);
   });
 

@@ -28,8 +28,11 @@ main() {
   fi
   root || [ -n "$DRY_RUN" ] ||
     fail 'this changes the system, so it must run as root' "sudo ./bootstrap-pi.sh${LOGGED_ARGUMENTS:+ $LOGGED_ARGUMENTS}"
+  outlive_terminal "$@"
   one_at_a_time
   open_log
+  tell_last_run
+  note_begin
   read_password
   case $ACTION in
   install) install_all ;;
@@ -38,10 +41,12 @@ main() {
   rollback) roll_back ;;
   account) change_account ;;
   esac
+  [ -z "$UNSTORED" ] || end_unstored
 }
 
 # The order in which a machine is brought from nothing to a running service. Up to switch_release nothing that runs is touched.
 install_all() {
+  tell_roles
   preflight
   provide_node
   provide_accounts
@@ -89,7 +94,7 @@ need_all_modules() {
     }
   fi
   # A file that was cut off between two functions has no syntax error; what it lacks must show itself now, not half-way.
-  for name in parse_options run_remotely preflight provide_node provide_bus provide_accounts find_sensor stage_release \
+  for name in parse_options run_remotely outlive_terminal tell_roles preflight provide_node provide_bus provide_accounts find_sensor stage_release \
     take_over_older_agent provide_broker write_device_config write_server_config write_units provide_watchdog switch_release \
     await_health create_token change_account remove_build_tools summary examine uninstall roll_back; do
     declare -F "$name" >/dev/null || missing+=("$name")

@@ -192,6 +192,10 @@ restart_as_before() { if [ -n "$1" ]; then systemctl restart mosquitto; else sys
 note_sums() {
   local name live
   mkdir -p "$RECORD_DIR"
+  # Ours by their names, also where the note of an earlier run was lost.
+  for name in techtemp.passwd techtemp.acl "${OUR_FRAGMENTS[@]/#/conf.d/}"; do
+    [ ! -e "$MOSQUITTO_DIR/$name" ] || manifest_add file "$MOSQUITTO_DIR/$name"
+  done
   for name in "${OUR_FRAGMENTS[@]}"; do
     live=$MOSQUITTO_DIR/conf.d/$name
     if [ -e "$live" ] && { [[ " ${FRAGMENTS_WRITTEN[*]} " == *" $name "* ]] || is_as_written "$live"; }; then sha256sum "$live"; fi

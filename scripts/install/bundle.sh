@@ -55,13 +55,14 @@ verify_release() {
   [ -z "$DAMAGE" ]
 }
 
-# source_name: version and what the sources and this machine make of it: the same ones are not built twice.
+# source_name: version and what the sources and this machine make of it: the same ones are not built twice. Without the version of
+# Node.js, which is not known before it is installed: what does not fit another one is compiled anew (fit_release).
 source_name() {
   local commit key
   commit=$(source_commit)
   key=$({
     source_files | sort -z | (cd "$PROJECT_DIR" && xargs -0 sha256sum)
-    printf '%s %s %s\n' "$ARCHITECTURE" "$(node_abi)" "$(release_role)"
+    printf '%s %s\n' "$ARCHITECTURE" "$(release_role)"
   } | sha256sum | cut -c1-8)
   printf '%s-%s%s' "$(installer_version)" "${commit:+${commit:0:7}.}" "$key"
 }

@@ -4,6 +4,8 @@
 # sensor answers.
 
 MODULES_FILE=/etc/modules-load.d/techtemp.conf
+# 89, as `stat` writes it; see admin-guide/devices.txt of the kernel.
+I2C_MAJOR=59
 UDEV_FILE=/etc/udev/rules.d/60-techtemp-i2c.rules
 
 provide_bus() {
@@ -11,13 +13,23 @@ provide_bus() {
   load_bus_driver
   switch_bus_on
   open_bus_to_group
-  if compgen -G '/dev/i2c-*' >/dev/null; then
-    detail "there: $(echo /dev/i2c-*)"
+  if [ -n "$(i2c_nodes)" ]; then
+    detail "there: $(i2c_nodes | paste -sd ' ')"
   elif [ -n "${REBOOT_NEEDED-}" ]; then
     warn "there is no /dev/i2c-* before the next start of this machine"
   elif [ -z "$DRY_RUN" ]; then
     warn 'this machine shows no I2C bus (/dev/i2c-*): the agent runs, and measures as soon as there is one'
   fi
+}
+
+# i2c_nodes: the devices of the driver i2c-dev, a line each. Others may have given something else such a name.
+i2c_nodes() {
+  local node
+  for node in /dev/i2c-*; do
+    if [[ $node =~ ^/dev/i2c-[0-9]+$ ]] && [ ! -L "$node" ] && [ -c "$node" ] && [ "$(stat -c %t "$node")" = "$I2C_MAJOR" ]; then
+      printf '%s\n' "$node"
+    fi
+  done
 }
 
 # The device nodes come from a module that nothing loads by itself.
@@ -111,8 +123,8 @@ open_bus_to_group() {
       run udevadm control --reload || :
     fi
   fi
-  for node in /dev/i2c-*; do
-    if [ ! -c "$node" ] || [ "$(stat -c %G "$node")" = i2c ]; then continue; fi
+  for node in $(i2c_nodes); do
+    if [ "$(stat -c %G "$node")" = i2c ]; then continue; fi
     run udevadm trigger --action=add --settle "$node" || :
     # Where udev does not run, or an older rule wins: at least until the next start.
     [ "$(stat -c %G "$node")" = i2c ] || [ -n "$DRY_RUN" ] || run chgrp i2c "$node" || :
@@ -128,8 +140,7 @@ find_sensor() {
   if [ -n "$I2C_BUS" ] || [ -e "$CONFIG_DIR/device.conf" ] || [ -n "$DRY_RUN" ]; then return 0; fi
   step 'sensor'
   # The header's bus first; a Pi 5 has more, for its screens and cameras.
-  for node in /dev/i2c-1 /dev/i2c-*; do
-    [ -c "$node" ] || continue
+  for node in $(i2c_nodes | sed -n '\,/i2c-1$,p') $(i2c_nodes); do
     bus=${node#/dev/i2c-}
     if device_command read --config "$(shipped_config device)" --set "sensor.i2c_bus=$bus" --json >"$SCRATCH/sensor" 2>&1 </dev/null; then
       detail "answers on $node: $(reading_in_words "$SCRATCH/sensor")"

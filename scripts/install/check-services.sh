@@ -23,7 +23,7 @@ check_units() {
 # A kernel without BPF for cgroups ignores DevicePolicy= without a word, so it is tried: a program within the walls of our units
 # opens a device that is none of its business. Opening this one does nothing.
 check_sandbox() {
-  local node=/dev/kmsg walls=() unit
+  local node=/dev/kmsg walls=() wall unit
   [ -n "$(our_units)" ] || return 0
   unit=$(our_units | sed -n 1p)
   while IFS= read -r wall; do walls+=(-p "$wall"); done < <(walls_of "$unit")

@@ -32,7 +32,7 @@ examine() {
 our_units() { manifest_list unit | grep -E '^techtemp-(device|server)' || :; }
 
 check_system() {
-  local name type
+  local name type place
   name=$(. /etc/os-release && printf '%s' "${PRETTY_NAME-Linux}")
   [ -d /run/systemd/system ] ||
     wrong 'System' "$name, but systemd does not run here" 'the services need it' 'on such a machine: npm start, or a container'

@@ -122,7 +122,7 @@ provide_broker_ca() {
 # check_draft device|server DRAFT PLACE: asks the program itself; its words name the place, not the draft.
 check_draft() {
   local words status=0 program
-  if ! program=$(program_file "techtemp-$1"); then
+  if ! program=$(program_file "techtemp-$1") || { [ -n "${DRY_RUN-}" ] && ! has node; }; then
     [ -n "${DRY_RUN-}" ] || fail "the release has no program techtemp-$1" 'get the bundle again'
     detail "$3 is not examined: no built program is at hand in this dry run"
     return 0

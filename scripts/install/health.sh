@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # some of what is set here is read by the other modules
-# Whether a release works: its process stays up, a reading has been measured, and the broker has taken it. What was amiss before the
-# switch, a broker or a sensor that was away, does not count against the release. If it does not work, the one before comes back.
+# Whether a release works: its process stays up, a reading has been measured, the broker has taken it, and where a server keeps the
+# record, it is stored there. What was amiss before the switch, a broker or a sensor that was away, does not count against the
+# release. If it does not work, the one before comes back.
 
 # A process has to live this long: where there is a way back, longer, since a crash loop may be slow.
 SETTLE_SECONDS=${TECHTEMP_SETTLE_SECONDS:-}
@@ -10,6 +11,12 @@ POLL_SECONDS=${TECHTEMP_POLL_SECONDS:-2}
 MOST_RESTARTS=3
 # A server that changes the form of its record first copies it, and must not be disturbed; the unit's own limit.
 MIGRATION_SECONDS=1800
+# A server on another machine may be switched off; so long is waited for its word that it has stored a reading.
+STORE_SECONDS=${TECHTEMP_STORE_SECONDS:-60}
+# The exit status of a run that has installed everything, while no reading is being stored.
+NOT_STORED=3
+# Why no reading is being stored; the most readings that waited in the journal so far.
+UNSTORED='' MOST_BUFFERED=0 WATCH_BEGAN=0
 
 await_health() {
   local unit
@@ -18,14 +25,65 @@ await_health() {
     step "first reading (at most $HEALTH_SECONDS s)"
     watch_units || leave_release "$UNWELL" "$WHY"
     for unit in "${AWAITED[@]}"; do detail "${unit%.service}: ${WORDS[$unit]}"; done
+  elif [ -n "$ROLE_DEVICE" ]; then
+    watch_store
   fi
   commit_release
-  FIRST_READING=$(unit_fact techtemp-device.service StatusText | sed -n 's/^\([^;]*°C[^;]*\);.*/\1/p')
+  LATEST_READING=$(unit_fact techtemp-device.service StatusText | sed -n 's/^\([^;]*°C[^;]*\);.*/\1/p')
+}
+
+# watch_store: of an agent that runs on as it did, whether its readings leave the journal. Sets UNSTORED.
+watch_store() {
+  local text
+  WATCH_BEGAN=$SECONDS MOST_BUFFERED=0
+  while text=$(unit_fact techtemp-device.service StatusText); do
+    # While the clock is waited for, they are kept, and no server could say anything.
+    case $text in *'; clock waiting'*) return 0 ;; *'; connected to '*' taken)'*) ;; *) return 0 ;; esac
+    if is_stored "$text"; then return 0; fi
+    if [ $((SECONDS - WATCH_BEGAN)) -ge "$STORE_SECONDS" ]; then
+      UNSTORED=$NOT_STORED_WHY
+      return 0
+    fi
+    sleep "$POLL_SECONDS"
+  done
+}
+
+# is_stored STATUS_TEXT: whether what the agent has measured is where it shall be kept. A reading leaves its journal when a server has
+# confirmed that it is stored; when the broker has it, where no server was ever heard. What is sent from a long backlog counts: it
+# grows less. A server on this machine is asked for its record too. Else NOT_STORED_WHY has the reason.
+is_stored() {
+  local buffered server=techtemp-server.service text
+  buffered=$(sed -n 's/.*; \([0-9]*\) buffered.*/\1/p' <<<"$1")
+  NOT_STORED_WHY="no server says that it has stored one; they are kept here: $1"
+  # Another form of this line than today's.
+  [ -n "$buffered" ] || return 0
+  if [ "$buffered" -gt "$MOST_BUFFERED" ]; then MOST_BUFFERED=$buffered; fi
+  if [ "$buffered" != 0 ] && [ "$buffered" -ge "$MOST_BUFFERED" ]; then return 1; fi
+  keeps_record_here || return 0
+  text=$(unit_fact "$server" StatusText)
+  case $text in
+  *[1-9]' readings stored'* | *[0-9]0' readings stored'* | *' came again'*) return 0 ;;
+  esac
+  NOT_STORED_WHY="the server on this machine has stored none yet: ${text:-it says nothing}"
+  return 1
+}
+
+# Whether the server that confirms the readings of this machine's agent runs here.
+keeps_record_here() {
+  local config=$CONFIG_DIR/server.conf key device server
+  [ -e "$config" ] && is_running techtemp-server.service || return 1
+  [ "$(setting_or "$config" mqtt receipts yes)" = yes ] || return 1
+  for key in broker_host broker_port; do
+    device=$(setting_or "$DEVICE_CONFIG" mqtt "$key" default) server=$(setting_or "$config" mqtt "$key" default)
+    if [ "$key" = broker_host ] && is_this_machine "${device#default}" && is_this_machine "${server#default}"; then continue; fi
+    [ "${device/#default/1883}" = "${server/#default/1883}" ] || return 1
+  done
 }
 
 # watch_units: 0 when all of AWAITED are well; else UNWELL is the unit and WHY the reason.
 watch_units() {
   local started=$SECONDS limit unit left=("${AWAITED[@]}") next
+  WATCH_BEGAN=$SECONDS MOST_BUFFERED=0 UNSTORED=''
   declare -gA WORDS=()
   SETTLE_SECONDS=${SETTLE_SECONDS:-$([ -n "$OLD_RELEASE" ] && echo 60 || echo 20)}
   while :; do
@@ -113,14 +171,30 @@ judge_device() {
     ;;
   esac
   case $text in
-  *'; connected to '*' taken)'*) VERDICT=well WHY="measured and taken by the broker: $text" ;;
   *'; connected to '*'; clock waiting'*) VERDICT=well WHY="measured and kept until the clock is set: $text" ;;
+  *'; connected to '*' taken)'*) judge_store "$text" "$was" ;;
   *'; connected to '*) WHY="measured and connected, but the broker has not taken a reading yet" ;;
   *)
     WHY="measured, but the broker has not taken it: $text"
     [[ $was != *' away '* ]] || { VERDICT=well && WHY="measured and kept; the broker was away before too: $text"; }
     ;;
   esac
+}
+
+# judge_store STATUS_TEXT BASELINE: the broker has taken a reading; is it stored? A server on this machine has to, within the time
+# of all. For one elsewhere, which this release can't mend, nothing is taken back: the run ends by saying so.
+judge_store() {
+  local text=$1 was=$2
+  if is_stored "$text"; then
+    VERDICT=well WHY="measured and taken by the broker: $text"
+    ! keeps_record_here || WHY="measured, taken by the broker and stored by the server on this machine: $text"
+    UNSTORED=''
+    return 0
+  fi
+  WHY="measured and taken by the broker, but not stored: $NOT_STORED_WHY"
+  if [[ $was == *' piling '* ]] || { ! keeps_record_here && [ $((SECONDS - WATCH_BEGAN)) -ge "$STORE_SECONDS" ]; }; then
+    VERDICT=well UNSTORED=$NOT_STORED_WHY
+  fi
 }
 
 # judge_server UNIT: whether it answers over HTTP.
@@ -153,6 +227,8 @@ leave_release() {
   keep_last_words "$unit"
   if [ -n "$OLD_RELEASE" ] && [ "$OLD_RELEASE" != "$RELEASE_NAME" ] && was_running; then
     refuse_release "${unit%.service}: $why"
+    # Last of all in the way back, when no link names it any more.
+    [ -z "${RELEASE_IS_MADE-}" ] || UNDO=("$(printf '%q ' "the release $RELEASE_NAME is removed" remove_release "$RELEASE_NAME")" "${UNDO[@]}")
     fail "$RELEASE_NAME does not work here, ${unit%.service}: $why" \
       "see the lines above; the release $OLD_RELEASE runs again, and no reading was lost. --force tries $RELEASE_NAME once more"
   fi

@@ -10,11 +10,14 @@ CREDENTIAL_DIR=/etc/credstore
 RECORD_DIR=/var/lib/techtemp-install
 MANIFEST=$RECORD_DIR/manifest
 LOG_FILE=$RECORD_DIR/install.log
+LOCK_FILE=/run/lock/techtemp-install.lock
 
 # What happened so far; read by the summary and by failures.
 CHANGES=0
 STEP=''
 UNDO=()
+# How the run ended, for the next one to tell.
+LAST_WORDS=''
 
 # --- words
 
@@ -38,6 +41,7 @@ TOLD=113
 fail() {
   printf '\nfailed: %s\n' "$1" >&2
   log_line "failed: $1"
+  LAST_WORDS="failed: $1"
   # The way back is known to the outermost shell alone; $(...) and pipes end with a status that says that all has been told.
   if [ "$BASH_SUBSHELL" -gt 0 ]; then
     [ -z "${2-}" ] || printf 'to do:  %s\n' "$2" >&2
@@ -47,6 +51,7 @@ fail() {
   undo_all
   [ -z "${2-}" ] || printf 'to do:  %s\n' "$2" >&2
   name_log
+  note_end 1
   exit 1
 }
 
@@ -68,12 +73,14 @@ unexpected_end() {
   local status=$1
   trap - EXIT ERR
   if [ "$status" = 0 ]; then
+    note_end 0
     rm -rf "$SCRATCH"
     return
   fi
   if [ "$status" != "$TOLD" ]; then
     printf '\nfailed: %s: %s, exit %s\n' "${STEP:-the installer}" "${FAILED_AT:-somewhere}" "$status" >&2
-    log_line "failed: ${STEP:-the installer}: ${FAILED_AT:-somewhere}, exit $status"
+    LAST_WORDS="failed: ${STEP:-the installer}: ${FAILED_AT:-somewhere}, exit $status"
+    log_line "$LAST_WORDS"
   fi
   undo_all
   if [ "$status" != "$TOLD" ]; then
@@ -81,7 +88,16 @@ unexpected_end() {
   fi
   name_log
   [ "$status" != "$TOLD" ] || status=1
+  note_end "$status"
   exit "$status"
+}
+
+# Everything is installed, and no reading is being stored: not a failure that takes anything back, and no success either.
+end_unstored() {
+  trap - EXIT ERR
+  note_end "$NOT_STORED"
+  rm -rf "$SCRATCH"
+  exit "$NOT_STORED"
 }
 
 name_log() { [ -z "${LOG_OPEN-}" ] || printf 'log:    %s\n' "$LOG_FILE" >&2; }
@@ -107,14 +123,16 @@ undo_all() {
     fi
   done
   UNDO=()
+  ! terminal_is_lost || IS_LOST=1
   rm -rf "$SCRATCH"
 }
 
 # Two installers at once would undo each other's steps.
 one_at_a_time() {
   [ -z "${DRY_RUN-}" ] || return 0
-  exec {LOCK_FD}>/run/lock/techtemp-install.lock
-  flock -n "$LOCK_FD" || fail 'another run of this script is at work on this machine' 'wait for its end (its log: '"$LOG_FILE"')'
+  exec {LOCK_FD}>"$LOCK_FILE"
+  flock -n "$LOCK_FD" || fail "another run of this script is at work on this machine$(running_words)" \
+    "follow it: sudo tail -f $LOG_FILE; run this again when it has ended, and it says how"
 }
 
 open_log() {

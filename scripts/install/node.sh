@@ -21,7 +21,14 @@ provide_node() {
   [ -z "$NODE_BIN" ] || detail "$NODE_BIN is ${NODE_VERSION:-broken}, $NODE_MINIMUM or newer is needed"
   [ -n "$SKIP_APT" ] || update_package_lists
   candidate=$(candidate_of nodejs)
-  if is_new_enough "$candidate"; then
+  if [ -z "$candidate" ] && ! has_package_lists; then
+    # Unknown is not the same as none.
+    [ -n "$DRY_RUN" ] ||
+      fail "it is not known which Node.js this distribution has: its package lists are not here, and could not be fetched: $(package_obstacle)" \
+        'sudo apt-get update says why; then run this again; or install Node.js yourself'
+    detail "it is not known yet which Node.js this distribution has: its package lists are not here (apt-get update)"
+    detail "if it is $NODE_MINIMUM or newer, it is taken; else Node.js comes from $NODESOURCE, which is asked for first"
+  elif is_new_enough "$candidate"; then
     detail "Node.js $candidate of this distribution is new enough"
     install_node
   else
@@ -68,6 +75,9 @@ candidate_of() {
   # Read to its end: a sed that quits early breaks the pipe, and with it the step.
   apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *\([0-9]*:\)\?\([0-9.]*\).*/\2/p'
 }
+
+# Whether apt knows any package that could be installed: a new system has no lists, and one that was cleaned has none again.
+has_package_lists() { compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; }
 
 # Upgrades too: install_packages would be content with an old one.
 install_node() {
@@ -128,7 +138,7 @@ END
 
 # What compiling needs. Called where a release is built here, or its ready-made native parts do not fit.
 provide_build_tools() {
-  local before after tools=("${BUILD_TOOLS[@]}")
+  local before after name tools=("${BUILD_TOOLS[@]}")
   # Debian's nodejs comes without npm, NodeSource's with it.
   has npm || tools+=(npm)
   before=$(installed_packages)

@@ -9,7 +9,8 @@ refuse() {
   exit 2
 }
 
-say_early() { printf 'note: %s\n' "$1" >&2; }
+# Once: the process that does the work (session.sh) reads the same command line again.
+say_early() { [ -n "${TECHTEMP_FRONT-}" ] || printf 'note: %s\n' "$1" >&2; }
 
 is_one_of() {
   local wanted=$1 word

@@ -131,7 +131,7 @@ take_target() {
 
 # What can only be judged together.
 finish_options() {
-  local option
+  local option may_be_server
   case $ACTION in help | version) return 0 ;; esac
   ACTION=${ACTION:-install}
   [ -z "$PURGE" ] || [ "$ACTION" = uninstall ] || refuse '--purge removes data, so it needs --uninstall beside it'
@@ -161,8 +161,11 @@ finish_options() {
       if is_one_of "$option" --home --room --label --interval --read-interval --bus; then refuse "$option belongs to a device, which --role server leaves out" '--role all installs both'; fi
     done
   fi
-  if [ -n "$INSTANCE" ] && [ "$ACTION" = install ] && [ -z "$ROLE_SERVER" ]; then refuse '--instance names a server, but none is installed' 'add --role server, or --with-server for the device too'; fi
-  if [ -n "$HTTP_HOST$HTTP_PORT$REGISTRATION" ] && [ "$ACTION" = install ] && [ -z "$ROLE_SERVER" ]; then refuse '--listen, --http-port and --registration belong to a server, but none is installed' 'add --with-server'; fi
+  may_be_server=$ROLE_SERVER
+  # What another machine is, it decides itself.
+  if [ -n "$TARGET" ] && [ -z "$ROLE" ]; then may_be_server=1; fi
+  if [ -n "$INSTANCE" ] && [ "$ACTION" = install ] && [ -z "$may_be_server" ]; then refuse '--instance names a server, but none is installed' 'add --role server, or --with-server for the device too'; fi
+  if [ -n "$HTTP_HOST$HTTP_PORT$REGISTRATION" ] && [ "$ACTION" = install ] && [ -z "$may_be_server" ]; then refuse '--listen, --http-port and --registration belong to a server, but none is installed' 'add --with-server'; fi
   if [ -n "$WITH_BROKER" ]; then
     case $BROKER_HOST in
     '' | localhost | 127.0.0.1 | ::1) ;;
@@ -178,23 +181,6 @@ finish_options() {
   # The port that is usual for TLS, where a broker but no port is named.
   if [ -n "$BROKER_TLS" ] && [ -n "$BROKER_HOST" ] && [ -z "$BROKER_PORT" ]; then BROKER_PORT=8883; fi
   [ -z "$SSH_KEY" ] || [ -n "$TARGET" ] || refuse '-i is for ssh, but no machine is named' './bootstrap-pi.sh -i KEYFILE pi@HOST'
-}
-
-# Without a word about roles a machine keeps those it has; a new one becomes a device.
-keep_roles() {
-  local unit instance=''
-  # What another machine is, it decides itself.
-  if [ -n "$TARGET" ]; then ROLE_DEVICE=1 && return; fi
-  for unit in $(manifest_list unit); do
-    case $unit in
-    *techtemp-device.service) ROLE_DEVICE=1 ;;
-    *techtemp-server.service) ROLE_SERVER=1 ;;
-    *techtemp-server@?*.service) instance=${unit#*@} instance=${instance%.service} ;;
-    esac
-  done
-  # A further instance alone, without the first.
-  if [ -z "$ROLE_SERVER" ] && [ -n "$instance" ]; then ROLE_SERVER=1 INSTANCE=${INSTANCE:-$instance}; fi
-  if [ -z "$ROLE_SERVER" ]; then ROLE_DEVICE=1; fi
 }
 
 print_help() { cat "$PROJECT_DIR/scripts/install/usage.txt"; }

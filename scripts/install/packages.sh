@@ -4,9 +4,19 @@
 
 APT_LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock)
 
-# apt COMMAND...: nothing recommended.
+# Written before packages are brought, read after it, also by a later run where this one was cut off: what was there.
+PACKAGES_BEFORE=$RECORD_DIR/packages-before
+
+# apt COMMAND...: nothing recommended. What an installation brings is noted, the packages that come along too.
 apt() {
+  local status=0
   wait_for_apt
+  [ "$1" != install ] || note_packages_before "${@:2}"
+  apt_get "$@" || status=$?
+  [ "$1" != install ] || note_packages_brought
+  return "$status"
+}
+apt_get() {
   run env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get -q -y -o DPkg::Lock::Timeout="${APT_LOCK_SECONDS:-600}" \
     -o Acquire::Retries=3 -o DPkg::Options::=--force-confdef -o DPkg::Options::=--force-confold --no-install-recommends "$@"
 }
@@ -38,6 +48,35 @@ apt_lock_holder() {
       done
     done
   done < <(awk '$2 == "POSIX" && $4 == "WRITE" { print $5 }' /proc/locks 2>/dev/null)
+}
+
+# note_packages_before NAME...: first line what is asked for, then what is there. One that came as a need of others, and that apt marks
+# as wanted when it is asked for, gets its mark back with --purge.
+note_packages_before() {
+  local name
+  [ -z "${DRY_RUN-}" ] || return 0
+  note_packages_brought
+  mkdir -p "$RECORD_DIR"
+  for name in "$@"; do
+    if is_installed "$name" && apt-mark showauto "$name" 2>/dev/null | grep -xF -- "$name" >/dev/null; then manifest_add auto-mark "$name"; fi
+  done
+  { printf '%s\n' "$*" && installed_packages; } >"$PACKAGES_BEFORE.new" && mv -f "$PACKAGES_BEFORE.new" "$PACKAGES_BEFORE" ||
+    fail "$PACKAGES_BEFORE could not be written" "$(room_words "$RECORD_DIR")"
+}
+
+# Of what is new, what was asked for and what apt brought for it. Between a run that was cut off and this one, others may have
+# installed something: that is marked as wanted.
+note_packages_brought() {
+  local name named
+  if [ -n "${DRY_RUN-}" ] || [ ! -e "$PACKAGES_BEFORE" ]; then return 0; fi
+  named=$(head -n 1 "$PACKAGES_BEFORE" | tr ' ' '\n')
+  comm -13 <(sed 1d "$PACKAGES_BEFORE" | sort) <(installed_packages) |
+    comm -12 - <({ printf '%s\n' "$named" && apt-mark showauto 2>/dev/null; } | sed 's/:.*//' | sort -u) |
+    while IFS= read -r name; do
+      manifest_add brought "$name"
+      ! grep -xF -- "$name" <<<"$named" >/dev/null || manifest_add package "$name"
+    done
+  rm -f "$PACKAGES_BEFORE"
 }
 
 is_installed() { [ "$(dpkg-query -W -f='${Status}' "$1" 2>/dev/null)" = 'install ok installed' ]; }

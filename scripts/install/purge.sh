@@ -3,10 +3,17 @@
 
 # Before anything is stopped: what will be gone for ever, and whether somebody wants that.
 confirm_purge() {
-  local waiting
+  local waiting place
   step 'what would be lost'
-  waiting=$(device_command journal list --json --config "$DEVICE_CONFIG" 2>/dev/null | undelivered) || waiting=0
-  if [ "${waiting:-0}" -gt 0 ]; then
+  # A program that is gone or fails says nothing; that is not the same as none.
+  if [ -e "$DEVICE_CONFIG" ] || is_filled /var/lib/techtemp/journal; then
+    waiting=$(device_command journal list --json --config "$DEVICE_CONFIG" 2>/dev/null | undelivered) || waiting=unknown
+  else
+    waiting=0
+  fi
+  if [ "${waiting:-unknown}" = unknown ]; then
+    warn "it is not known how many readings have not been delivered yet: the agent's program gives no answer"
+  elif [ "${waiting:-0}" -gt 0 ]; then
     warn "$waiting readings have not been delivered yet; sudo techtemp-device journal export --unreleased -o FILE keeps them"
   fi
   data_places | while read -r place; do detail "$place"; done
@@ -82,32 +89,90 @@ remove_line() {
       }' "$1" >"$1.techtemp-new" && sync "$1.techtemp-new" && mv -f "$1.techtemp-new" "$1"
 }
 
-# Packages that we brought and that nobody else has come to need.
+# Packages that came because of us, those that came along too, and that nothing else has come to need. What stays is marked as a need of
+# others, so that it goes when they do.
 remove_packages() {
-  local name ours=() removable=() others
-  while read -r name; do
-    if is_installed "$name"; then ours+=("$name"); else forget package "$name"; fi
-  done < <(manifest_list package)
-  [ "${#ours[@]}" -gt 0 ] || return 0
-  removable=("${ours[@]}")
-  # One by one only where somebody needs one of them: asking apt takes seconds on a small Pi.
-  if [ -n "$(would_go_too "${ours[@]}")" ]; then
-    removable=()
-    for name in "${ours[@]}"; do
-      others=$(would_go_too "$name")
-      if [ -n "$others" ]; then detail "the package $name stays: $others would go with it"; else removable+=("$name"); fi
-    done
+  local name ours=() removable=() kept=() wanted along
+  note_packages_brought
+  along=$(manifest_list brought)
+  # What came along and is marked as wanted now, somebody has asked for since.
+  wanted=$(comm -23 <(apt-mark showmanual 2>/dev/null | sed 's/:.*//' | sort -u) <(manifest_list package | sort -u))
+  mapfile -t ours < <({ manifest_list package && manifest_list build-package && manifest_list brought; } | sort -u |
+    comm -12 - <(installed_packages) | comm -23 - <(sort <<<"$wanted"))
+  if [ "${#ours[@]}" -gt 0 ]; then
+    if ! find_removable "${ours[@]}"; then
+      warn "apt does not say what depends on ${ours[*]}, so these packages stay: $(head -n 1 "$SCRATCH/removable.words")"
+      detail "later: sudo apt-mark auto ${ours[*]} && sudo apt autoremove --purge"
+      return 0
+    fi
+    removable=("${REMOVABLE[@]}")
+    mapfile -t kept < <(comm -23 <(printf '%s\n' "${ours[@]}" | sort) <(printf '%s\n' "${removable[@]}" | sort))
+    tell_kept_packages "${kept[@]}"
   fi
-  [ "${#removable[@]}" -gt 0 ] || return 0
-  apt purge "${removable[@]}" || fail "apt could not remove ${removable[*]}" 'see the lines above'
-  for name in "${removable[@]}"; do forget package "$name"; done
-  changed "removed the packages ${removable[*]}; apt autoremove takes what came with them"
+  if [ "${#removable[@]}" -gt 0 ]; then
+    apt purge "${removable[@]}" || fail "apt could not remove ${removable[*]}" 'see the lines above'
+    # What was fetched for them.
+    for name in "${removable[@]}"; do run rm -f "/var/cache/apt/archives/${name}"_*.deb; done
+    changed "removed the packages ${removable[*]}"
+    [ -n "$along" ] || detail 'an older version of this script had not noted what came with them; sudo apt autoremove --purge takes what nothing needs'
+  fi
+  [ "${#kept[@]}" = 0 ] || run apt-mark auto "${kept[@]}" || :
+  restore_auto_marks
+  for name in "${removable[@]}"; do forget_package "$name"; done
+}
+forget_package() {
+  forget package "$1"
+  forget build-package "$1"
+  forget brought "$1"
 }
 
-# would_go_too NAME...: packages that are not in the list `ours` of the caller.
-would_go_too() {
-  apt-get -s purge "$@" 2>/dev/null | sed -n 's/^\(Purg\|Remv\) \([^ ]*\).*/\2/p' |
-    grep -vxF "$(printf '%s\n' "${ours[@]}")" | paste -sd ' ' || :
+restore_auto_marks() {
+  local name
+  while IFS= read -r name; do
+    ! is_installed "$name" || run apt-mark auto "$name" || :
+    forget auto-mark "$name"
+  done < <(manifest_list auto-mark)
+}
+
+# find_removable NAME...: sets REMOVABLE to those that nothing else needs. apt is asked, with marks in a copy: if these were all
+# here only for the needs of others, what would it remove as not needed? Fails where it gives no answer.
+find_removable() {
+  local states=$SCRATCH/extended_states words=$SCRATCH/removable.words candidates others try
+  local options=(-o "Dir::State::extended_states=$states" -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false)
+  REMOVABLE=()
+  cat /var/lib/apt/extended_states >"$states" 2>/dev/null || :
+  apt-mark "${options[@]}" auto "$@" >"$words" 2>&1 || return
+  for try in 1 2 3 4 5 6 7 8 9 10; do
+    apt-get -s "${options[@]}" autoremove >"$words" 2>&1 || return
+    candidates=$(removed_in "$words" | comm -12 - <(printf '%s\n' "$@" | sort -u))
+    [ -n "$candidates" ] || return 0
+    # What was not needed by anything before us either, and depends on ours.
+    # shellcheck disable=SC2086 # names without spaces
+    apt-get -s purge $candidates >"$words" 2>&1 || return
+    others=$(removed_in "$words" | comm -23 - <(sort <<<"$candidates"))
+    if [ -z "$others" ]; then
+      mapfile -t REMOVABLE <<<"$candidates"
+      return 0
+    fi
+    # shellcheck disable=SC2086 # names without spaces
+    apt-mark "${options[@]}" manual $others >"$words" 2>&1 || return
+  done
+  printf 'no answer after %s tries\n' "$try" >"$words"
+  return 1
+}
+removed_in() { sed -n 's/^\(Purg\|Remv\) \([^ :]*\).*/\2/p' "$1" | sort -u; }
+
+# Why a package stays: each call of apt takes seconds on a small Pi, so not for a long list.
+tell_kept_packages() {
+  local name others
+  if [ "$#" -gt 5 ]; then
+    detail "$# packages stay, because others need them: $*"
+    return 0
+  fi
+  for name in "$@"; do
+    others=$(apt-get -s purge "$name" 2>/dev/null | sed -n 's/^\(Purg\|Remv\) \([^ :]*\).*/\2/p' | grep -vxF "$name" | paste -sd ' ' || :)
+    detail "the package $name stays: ${others:-something else} would go with it"
+  done
 }
 
 # The group i2c belongs to the system from the day on which it is there: others measure too.

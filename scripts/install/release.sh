@@ -13,7 +13,7 @@ stage_release() {
   step 'release'
   discard_leftovers
   name_release
-  RELEASE_DIR=$RELEASES/$RELEASE_NAME RELEASE_IS_NEW=''
+  RELEASE_DIR=$RELEASES/$RELEASE_NAME RELEASE_IS_NEW='' RELEASE_IS_MADE=''
   [ "$(release_of current)" = "$RELEASE_NAME" ] || RELEASE_IS_NEW=1
   refuse_known_bad
   if [ -d "$RELEASE_DIR" ]; then
@@ -57,7 +57,7 @@ refuse_known_bad() {
 }
 
 make_release() {
-  local partial=$RELEASES/.$RELEASE_NAME.partial
+  local partial=$RELEASES/.$RELEASE_NAME.partial before=${#UNDO[@]}
   if [ -n "$DRY_RUN" ]; then
     printf '    $ %s\n' "make, verify and try $RELEASE_DIR from ${BUNDLE_FILE:-$PROJECT_DIR}"
     CHANGES=$((CHANGES + 1))
@@ -73,7 +73,8 @@ make_release() {
     fail "$partial could not be given to root"
   { run sync -f "$partial" && run mv -T "$partial" "$RELEASE_DIR" && run sync -f "$RELEASES"; } ||
     fail "$RELEASE_DIR could not be written" "$(room_words "$RELEASES")"
-  on_undo "the release $RELEASE_NAME is removed" remove_release "$RELEASE_NAME"
+  # It changes nothing that runs, and making it may have taken an hour: from here on it stays, whatever fails, for the next run.
+  UNDO=("${UNDO[@]:0:before}") RELEASE_IS_MADE=1
   changed "added the release $RELEASE_NAME"
 }
 
@@ -198,5 +199,6 @@ roll_back() {
   install_unit_files "$RELEASE_DIR"
   switch_release
   await_health
-  say "TechTemp $RELEASE_NAME runs again; --rollback once more goes back to $from."
+  LAST_WORDS="TechTemp $RELEASE_NAME runs again${UNSTORED:+, but readings are only kept on this machine: $UNSTORED}; --rollback once more goes back to $from."
+  say "$LAST_WORDS"
 }

@@ -13,6 +13,7 @@ declare -gA WAS=()
 switch_release() {
   step 'services'
   local unit
+  need_systemd
   OLD_RELEASE=$(release_of current)
   resume_pending
   for unit in $(concerned_units); do
@@ -71,13 +72,28 @@ needs_restart() {
 is_running() { [[ $(unit_fact "$1" ActiveState) =~ ^(active|activating|reloading)$ ]]; }
 unit_fact() { systemctl show "$1" -p "$2" --value 2>/dev/null || :; }
 
-# What a unit was like before: "running BROKER SENSOR INVOCATION" or "stopped". A new release has to be no worse.
+# A systemd that is too busy to answer does not say that nothing runs.
+need_systemd() {
+  local try
+  for try in 1 2 3; do
+    if systemctl show -p Version >/dev/null 2>&1; then return 0; fi
+    [ "$try" = 3 ] || sleep 2
+  done
+  fail 'systemd does not answer (systemctl show), so it is not known what runs here' 'wait until the machine is less busy; then run this again'
+}
+
+# What a unit was like before: "running BROKER SENSOR INVOCATION" or "stopped". A new release has to be no worse. BROKER: reached,
+# away, or piling: it takes readings, and nothing has left the journal since the start.
 baseline_of() {
-  local unit=$1 text broker sensor
+  local unit=$1 text broker sensor taken buffered
   [ "$(unit_fact "$unit" ActiveState)" = active ] || { printf 'stopped'; return; }
   text=$(unit_fact "$unit" StatusText)
   case $text in
-  *'; connected to '*) broker=reached ;;
+  *'; connected to '*)
+    broker=reached
+    taken=$(sed -n 's/.* (\([0-9]*\) taken).*/\1/p' <<<"$text") buffered=$(sed -n 's/.*; \([0-9]*\) buffered.*/\1/p' <<<"$text")
+    if [ "${taken:-0}" -ge 2 ] && [ "${buffered:-0}" -ge "$taken" ]; then broker=piling; fi
+    ;;
   *' is away'*) broker=away ;;
   *) broker=$(probe_broker) ;;
   esac

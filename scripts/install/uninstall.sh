@@ -22,6 +22,9 @@ uninstall() {
 stop_services() {
   local unit
   step 'services'
+  need_systemd
+  # Services go, the decision stays: a later installation brings the same ones.
+  for unit in $(our_units) $(manifest_list unit | grep -xF techtemp-gateway.timer || :); do [ -n "${DRY_RUN-}" ] || manifest_add role "$unit"; done
   # The timer and the check after an upgrade first: they would start what is being stopped.
   for unit in $({ manifest_list unit | grep -E 'timer|commit' || :; manifest_list unit | grep -vE 'timer|commit' || :; }); do
     disable_unit "$unit"
@@ -59,6 +62,8 @@ remove_files() {
       run rm -f "$file" || fail "$file could not be removed"
       changed "removed $file"
     fi
+    # The lists that apt has fetched from there.
+    case $file in /etc/apt/sources.list.d/techtemp-nodesource.sources) run rm -f /var/lib/apt/lists/*nodesource* ;; esac
     forget file "$file"
     folder=$UNIT_DIR/${file##*/}.d
     if [ "$file" = "$UNIT_DIR/${file##*/}" ] && [ -d "$folder" ]; then remove_drop_ins "$folder"; fi
@@ -89,7 +94,7 @@ remove_releases() {
       detail "$INSTALL_DIR stays, there is something in it that is not ours: $left"
     fi
   fi
-  run rm -rf /var/lib/techtemp-gateway
+  run rm -rf /var/lib/techtemp-gateway /run/techtemp-command
   remove_empty_folders
 }
 
@@ -103,13 +108,14 @@ remove_empty_folders() {
 }
 
 name_kept() {
-  local packages place
+  local packages place along
   step 'what stays'
   data_places | while read -r place; do detail "$place"; done
   [ ! -e "$MOSQUITTO_DIR/conf.d/techtemp-listener.conf" ] || detail 'the broker with its accounts: other machines may use it'
   packages=$(manifest_list package | paste -sd ' ')
   if [ -n "$packages" ]; then
-    detail "packages that were brought: $packages"
+    along=$(comm -23 <(manifest_list brought | sort -u) <(tr ' ' '\n' <<<"$packages" | sort -u) | grep -c . || :)
+    detail "packages that were brought: $packages$([ "$along" = 0 ] || printf ', and %s that came with them' "$along")"
     if can_ask && confirm 'Remove these packages?'; then remove_packages; fi
   fi
   detail "--uninstall --purge removes that too; $RECORD_DIR knows what it is"
@@ -127,6 +133,7 @@ uninstall_instance() {
       fail '--purge was not confirmed; nothing was removed' 'without a terminal: --yes'
   fi
   disable_unit "$unit"
+  forget role "$unit"
   if [ -z "${PURGE-}" ]; then
     detail "$config and /var/lib/techtemp-server-$INSTANCE stay; --purge removes them"
     return 0
@@ -148,13 +155,13 @@ finish_uninstall() {
     detail "back to the older agent: sudo cp $older $UNIT_DIR/ && sudo systemctl enable --now ${older##*/}"
   done
   printf '\n'
+  LAST_WORDS='TechTemp is removed.'
   if [ -n "${DRY_RUN-}" ]; then
-    say 'This was a dry run: nothing was changed.'
+    LAST_WORDS='This was a dry run: nothing was changed.'
   elif [ "$CHANGES" = 0 ]; then
-    say 'Nothing changed.'
-  else
-    say 'TechTemp is removed.'
+    LAST_WORDS='Nothing changed.'
   fi
+  say "$LAST_WORDS"
   if [ -n "${PURGE-}" ] && [ -z "${INSTANCE-}${DRY_RUN-}" ] && [ -d "$RECORD_DIR" ]; then
     # Its log goes with it, so nothing may be written there any more.
     LOG_OPEN=''

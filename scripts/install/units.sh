@@ -14,13 +14,15 @@ restart_needed() {
 
 write_units() {
   step 'systemd units'
-  local source=${RELEASE_DIR:-$PROJECT_DIR}
+  local source=${RELEASE_DIR:-$PROJECT_DIR} unit
   [ -d "$source/systemd" ] || source=$PROJECT_DIR
+  note_roles
   retire_older_unit
   install_unit_files "$source"
   provide_commands "$source"
   [ -z "${ROLE_DEVICE-}" ] || enable_unit techtemp-device.service
   [ -z "${ROLE_SERVER-}" ] || enable_unit "$(server_unit)"
+  for unit in "${KEPT_SERVERS[@]}"; do enable_unit "$unit"; done
   [ ! -e "$source/systemd/techtemp-commit.service" ] || enable_unit techtemp-commit.service
 }
 
@@ -58,7 +60,9 @@ install_unit_files() {
 }
 
 unit_is_wanted() {
+  local unit
   if manifest_list file | grep -xF "$UNIT_DIR/$1" >/dev/null; then return 0; fi
+  for unit in "${KEPT_SERVERS[@]}"; do [ "$1" != "${unit/@*./@.}" ] || return 0; done
   case $1 in
   techtemp-device.service) [ -n "${ROLE_DEVICE-}" ] ;;
   techtemp-server.service) [ -n "${ROLE_SERVER-}" ] && [ -z "${INSTANCE-}" ] ;;

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Bundle, bootstrap, makeBundle, OPTIONS, OURS, refuseForeign } from './support/installation.ts';
+import {
+  type Bundle,
+  bootstrap,
+  makeBundle,
+  OPTIONS,
+  OURS,
+  PACKAGES_BEFORE,
+  packagesThere,
+  refuseForeign,
+} from './support/installation.ts';
 import { Watch } from './support/proof.ts';
 import { Recorder } from './support/recorder.ts';
 import { note, noteTranscript } from './support/results.ts';
@@ -22,6 +31,10 @@ beforeAll(async () => {
     `for folder in /root/techtemp-system/*/; do "$folder/bootstrap-pi.sh" --uninstall --purge --yes; break; done`,
   );
   await target.sh(`touch ${OURS}`);
+  // What --purge has to leave, at the end of the suite: only a fresh machine knows it.
+  if (target.settings.hooks.fresh !== undefined) {
+    await target.sh(`cat >${PACKAGES_BEFORE}`, { input: `${await packagesThere(target)}\n` });
+  }
   await target.sensor('noise 0.4 1.5');
 });
 afterAll(async () => {

@@ -92,8 +92,15 @@ describe.skipIf(freshSystemMissing !== undefined)(`the I2C bus${skipped}`, () =>
   });
 
   test('the driver is loaded now and at every start; group i2c may use the bus', () => {
-    system.sh('mknod -m 600 /dev/i2c-1 c 89 1');
-    expect(provideBus().status).toBe(0);
+    // 11: what only has such a name stays as it is.
+    system.sh('mknod -m 600 /dev/i2c-1 c 89 1; mknod -m 600 /dev/i2c-7 c 10 7; ln -s /dev/full /dev/i2c-8');
+    system.sh('mknod -m 600 /dev/i2c-stub c 89 9; touch /dev/i2c-9; chmod 600 /dev/i2c-9');
+    const others = 'stat -L -c "%n %U:%G %a" /dev/i2c-7 /dev/i2c-8 /dev/i2c-9 /dev/i2c-stub';
+    const before = system.sh(others);
+    const { status, stdout } = provideBus();
+    expect(status).toBe(0);
+    expect(stdout).toContain('there: /dev/i2c-1\n');
+    expect(system.sh(others)).toBe(before);
     expect(system.calls()).toContain('modprobe i2c-dev');
     expect(system.read('/etc/modules-load.d/techtemp.conf')).toBe('i2c-dev\n');
     expect(system.read('/etc/udev/rules.d/60-techtemp-i2c.rules')).toContain('GROUP="i2c"');

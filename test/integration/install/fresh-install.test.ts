@@ -51,6 +51,7 @@ describe.skipIf(missing !== undefined)(
       expect({ status: first.status, stderr: first.stderr }).toEqual({ status: 0, stderr: '' });
       expect(first.stdout).toContain('answers on /dev/i2c-1: 21.5 °C, 45 %');
       expect(first.stdout).toContain('measured and taken by the broker: 21.50 °C, 45.00 %RH');
+      expect(first.stdout).toMatch(/^ *first reading +21\.50 °C/m);
       for (const step of ['this machine', 'Node.js', 'groups', 'I2C bus', 'release', 'sensor', 'services']) {
         expect(first.stdout).toContain(`* ${step}\n`);
       }
@@ -82,6 +83,7 @@ describe.skipIf(missing !== undefined)(
       ]);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       expect(stdout).toContain('Nothing changed.');
+      expect(stdout).toMatch(/^ *latest reading +21\.50 °C/m);
       expect(files()).toEqual(settled);
       expect(machine.system.sh('systemctl show -p MainPID --value techtemp-device').trim()).toBe(pid);
       const since = machine.system.calls().slice(callsOfFirst);

@@ -141,6 +141,29 @@ describe.skipIf(freshSystemMissing !== undefined)(`Node.js on a fresh machine${s
     expect(stderr).toContain('this machine has no network (no default route)');
   });
 
+  // 6
+  test('with empty package lists it is not known what the distribution has: that is said, and NodeSource is no fact', () => {
+    offer('/repo', '20.19.2+dfsg-1');
+    system.sh('rm -rf /var/lib/apt/lists/*');
+    const steps = `ARCHITECTURE=amd64 ARMV6=''; provide_node; name_release; echo "NAME=$RELEASE_NAME"`;
+    const dry = runSteps(system, steps, { args: ['--dry-run'] });
+    expect({ status: dry.status, stderr: dry.stderr }).toEqual({ status: 0, stderr: '' });
+    expect(dry.stdout).toContain('it is not known yet which Node.js this distribution has');
+    expect(dry.stdout).not.toMatch(/would be installed from|this distribution has no Node/);
+    const real = runSteps(system, steps);
+    expect(real.stdout).toContain('Node.js 20.19.2 of this distribution is new enough');
+    expect(/^NAME=\S+-\w+$/m.exec(dry.stdout)?.[0]).toBe(/^NAME=.*$/m.exec(real.stdout)?.[0]);
+  });
+
+  test('lists that are not here and cannot be fetched are no proof that there is no Node.js', () => {
+    system.write('/etc/apt/sources.list.d/list.list', 'deb [trusted=yes] file:/nowhere ./\n');
+    system.sh('rm -rf /var/lib/apt/lists/*');
+    const { status, stdout, stderr } = provideNode({ args: ['--yes'] });
+    expect(status).toBe(1);
+    expect(stderr).toContain('it is not known which Node.js this distribution has');
+    expect(stdout).not.toContain('would be installed from');
+  });
+
   describe('what only building needs', () => {
     beforeEach(() => {
       offer('/repo', '20.19.2');

@@ -28,6 +28,10 @@ case $1 in
 *stranger*) echo "stranger@pi: Permission denied (publickey)." >&2; exit 255 ;;
 esac
 shift
+if [ -e /tmp/breaks ] && [[ $* == *bootstrap-pi.sh* ]]; then
+  setsid bash -c "$*" >/dev/null 2>&1 </dev/null &
+  exit 255
+fi
 if [ -n "$no_input" ]; then exec bash -c "$*" </dev/null; fi
 exec bash -c "$*"
 `;
@@ -36,7 +40,8 @@ const FAR_END = `#!/bin/bash
 printf '<%s>' "$@"; echo
 echo "input: $(cat)"
 echo "by $(id -u), in $PWD"
-ls "$(dirname "$0")" | tr '\\n' ' '
+[ ! -e /tmp/breaks ] || until [ -e /tmp/go ]; do sleep 0.05; done
+ls "$(dirname "$0")" | tr '\\n' ' ' | tee /tmp/seen-there
 [ ! -e /tmp/fails ] || { echo 'failed: as asked' >&2; exit 7; }
 `;
 
@@ -103,6 +108,16 @@ describe.skipIf(freshSystemMissing !== undefined)(`another machine, from here${s
     expect(status).toBe(7);
     expect(stderr).toContain('failed: as asked');
     expect(stderr).toContain('failed on pi@raspberry with exit 7');
+  });
+
+  // 5
+  test('a connection that is lost ends nothing there: the run goes on in its folder, and that is said', () => {
+    system.write('/tmp/breaks', '');
+    const { status, stderr } = remote(['pi@raspberry']);
+    expect(status).toBe(255);
+    expect(stderr).toContain('the connection to pi@raspberry has ended; what has begun there goes on');
+    expect(stderr).toContain('the same command again says how it stands, or how it ended');
+    system.background('touch /tmp/go; sleep 60', '/tmp/seen-there', 'RELEASE bootstrap-pi.sh');
   });
 
   test('user, port, key and options reach ssh', () => {

@@ -48,6 +48,16 @@ describe.skipIf(freshSystemMissing !== undefined)(`the staging of a release${ski
     expect(stage(bundles.original).stdout).toContain('is there already');
   });
 
+  // 5
+  test('a release that is finished stays when a later step fails, and the next run uses it', () => {
+    const steps = `${FACTS}\nBUNDLE_FILE=${bundles.original}\nstage_release\nfail 'no broker'`;
+    const { status, stderr } = runSteps(system, steps, { args: ['--yes', '--skip-apt'] });
+    expect(status).toBe(1);
+    expect(stderr).not.toContain('undone');
+    expect(releases()).toMatch(/^\d\S+$/);
+    expect(stage(bundles.original).stdout).toContain('is there already');
+  });
+
   test.each([0, 1, 100, 10_000, 1_000_000, -1])('refuses a bundle that ends after %i bytes', (length) => {
     const { status, stderr } = stage(
       altered(`short${length}`, (bytes) => bytes.subarray(0, length < 0 ? bytes.length + length : length)),

@@ -119,29 +119,60 @@ describe.skipIf(freshSystemMissing !== undefined)('removing an installation', ()
     expect(system.read('/boot/firmware/config.txt')).toBe(theirs);
   });
 
-  test('removes packages that we brought with --purge, but none that others have come to need', () => {
-    for (const [name, needs] of [
-      ['tt-ours', ''],
-      ['tt-shared', ''],
-      ['tt-theirs', 'Depends: tt-shared\n'],
-    ]) {
-      system.write(
-        `/tmp/${name}/DEBIAN/control`,
-        `Package: ${name}\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\n${needs}Description: x\n`,
-      );
-      system.sh(`chmod 755 /tmp/${name}/DEBIAN && dpkg-deb -Znone --build /tmp/${name}`);
-    }
-    system.sh('dpkg --no-triggers -i /tmp/tt-*.deb');
-    note('package tt-ours');
-    note('package tt-shared');
-    expect(remove().stdout).toContain('packages that were brought: tt-ours tt-shared');
-    const { stdout } = remove('--purge', '--yes');
+  // 3
+  test('with --purge removes all packages that came because of us, and none that was there before or that others need now', () => {
+    offerPackages({
+      ours: 'along, before-lib',
+      along: 'deep',
+      deep: '',
+      shared: 'shared-lib',
+      'shared-lib': '',
+      theirs: 'shared',
+      tool: 'wanted',
+      wanted: '',
+      cut: 'cut-lib',
+      'cut-lib': '',
+      before: 'before-lib',
+      'before-lib': '',
+      orphan: '',
+    });
+    system.sh('apt-get -q -y install tt-before tt-orphan; apt-mark auto tt-orphan');
+    const machine = (): string =>
+      system.sh(`dpkg-query -W -f '\${Package} \${db:Status-Status}\\n'; apt-mark showauto | sed 's/$/ auto/'`);
+    const packages = machine();
+    // In several runs, one of them killed in the middle of apt's work, with an uninstallation and another run between.
+    expect(runSteps(system, 'install_packages tt-ours; apt install tt-orphan').status).toBe(0);
+    runSteps(system, `apt_get() { run apt-get -q -y "$@" && kill -9 $$; }\ninstall_packages tt-cut`);
+    expect(remove().stdout).toContain('packages that were brought: tt-ours');
+    installed();
+    expect(runSteps(system, 'install_packages tt-shared tt-tool tt-cut').status).toBe(0);
+    system.sh('apt-get -q -y install tt-theirs tt-wanted');
+    const { status, stdout } = remove('--purge', '--yes');
+    expect(status).toBe(0);
     expect(stdout).toContain('the package tt-shared stays: tt-theirs');
-    expect(system.sh(`dpkg-query -W -f '\${Package} \${db:Status-Status}\\n' 'tt-*'`)).toBe(
-      'tt-shared installed\ntt-theirs installed\n',
-    );
+    const added = machine()
+      .split('\n')
+      .filter((line) => !packages.split('\n').includes(line));
+    // What others need is not marked as wanted by us any more: it goes when they do.
+    expect(added.sort()).toEqual([
+      'tt-shared auto',
+      'tt-shared installed',
+      'tt-shared-lib auto',
+      'tt-shared-lib installed',
+      'tt-theirs installed',
+      'tt-wanted installed',
+    ]);
+    expect(packages.split('\n').filter((line) => !machine().split('\n').includes(line))).toEqual([]);
     // Each call of apt reads all lists of this machine anew.
-  }, 180_000);
+  }, 400_000);
+
+  test('where apt gives no answer, nobody knows what depends on a package, and it stays', () => {
+    note('package bash');
+    system.write('/usr/local/bin/apt-get', '#!/bin/sh\nexit 100\n', 0o755);
+    const { status, stderr } = remove('--purge', '--yes');
+    expect(status).toBe(0);
+    expect(stderr).toContain('apt does not say what depends on bash');
+  });
 
   test('of one instance of the server leaves everything else alone', () => {
     system.sh('useradd -r x 2>/dev/null || :; mkdir -p /var/lib/private/techtemp-server-staging');
@@ -193,6 +224,26 @@ describe.skipIf(freshSystemMissing !== undefined)('removing an installation', ()
   /** Files, not folders, that are not as the machine came. */
   function names(): readonly string[] {
     return system.changedFiles().flatMap((line) => /^(\S+) [a-z] /.exec(line)?.[1] ?? []);
+  }
+
+  /** A repository of packages `tt-NAME`, each with what it needs. */
+  function offerPackages(needs: Readonly<Record<string, string>>): void {
+    const controls = Object.entries(needs).map(([name, depends]) => {
+      const field = depends === '' ? '' : `Depends: ${depends.replaceAll(/(^|, )/g, '$1tt-')}\n`;
+      return `Package: tt-${name}\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\n${field}Description: x\n`;
+    });
+    system.write('/tmp/controls', controls.map((control) => `${control}\0`).join(''));
+    // A package without a file of its own would disappear as soon as another has the same folders.
+    system.sh(`rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*; mkdir -p /repo /tmp/deb/DEBIAN /tmp/deb/usr/share
+      echo 'DPkg::Options { "--no-triggers"; "--force-unsafe-io"; };' >/etc/apt/apt.conf.d/99quick
+      while IFS= read -r -d '' control; do
+        printf '%s' "$control" >/tmp/deb/DEBIAN/control; name=$(sed -n 's/^Package: //p' /tmp/deb/DEBIAN/control)
+        rm -f /tmp/deb/usr/share/*; : >"/tmp/deb/usr/share/$name-of-a-test"
+        dpkg-deb -Znone --build /tmp/deb "/repo/\${name}_1_all.deb"
+      done </tmp/controls`);
+    system.write('/etc/apt/sources.list.d/list.list', 'deb [trusted=yes] file:/repo ./\n');
+    system.sh(`cd /repo; for deb in *.deb; do dpkg-deb --field $deb; echo "Filename: ./$deb"; echo "Size: $(stat -c %s $deb)"
+      echo "SHA256: $(sha256sum $deb | cut -d' ' -f1)"; echo; done >Packages; apt-get -q update`);
   }
 
   function note(line: string): void {

@@ -11,6 +11,8 @@ const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 const FOLDER_THERE = '/root/techtemp-system';
 /** Written by this suite beside its installation: what carries it may be erased. */
 export const OURS = '/var/lib/techtemp-system-test';
+/** The packages and their marks as they were before the first installation, where this suite has seen that; see packagesThere. */
+export const PACKAGES_BEFORE = '/root/techtemp-system-packages';
 /** The installer waits for apt, for a service and for the first reading. */
 export const INSTALL_LIMIT_MS = 900_000;
 
@@ -81,6 +83,12 @@ export async function unpackThere(target: Target, bundle: Bundle): Promise<strin
   await target.ssh.push(bundle.file, `${FOLDER_THERE}/${basename(bundle.file)}`);
   await target.sh(`cd ${FOLDER_THERE} && tar -xzf ${basename(bundle.file)} && sync`, { limitMs: 300_000 });
   return folder;
+}
+
+/** Every package that is installed, and which of them are marked as a need of others. */
+export async function packagesThere(target: Target): Promise<string> {
+  const installed = `dpkg-query -W -f '\${db:Status-Abbrev} \${Package}:\${Architecture}\n' | grep '^ii' | sort`;
+  return await target.sh(`${installed}; apt-mark showauto | sort | sed 's/$/ auto/'`);
 }
 
 /** Runs the installer of a bundle on the machine, without a terminal. */

@@ -236,7 +236,7 @@ function needs(file) {
 }
 
 /** @throws Error where a binary asks for a newer C library than Debian 12 has */
-function requirePortable(needed) {
+export function requirePortable(needed) {
   const [, major, minor] = (/^GLIBC_(\d+)\.(\d+)$/.exec(needed) ?? [needed, 0, 0]).map(Number);
   if (major < PORTABLE_GLIBC[0] || (major === PORTABLE_GLIBC[0] && minor <= PORTABLE_GLIBC[1])) return;
   throw new Error(

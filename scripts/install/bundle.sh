@@ -29,7 +29,6 @@ bundle_size() { printf '%s bytes, sha256 %s' "$(stat -c %s "$1")" "$(sha256sum "
 # unpack_bundle FILE FOLDER
 unpack_bundle() {
   run mkdir -p "$2" || return
-  measure_machine
   with_progress "unpacking $(($(stat -c %s "$1") / 1000000)) MB: $(about 2)" run tar -xzf "$1" -C "$2" --strip-components=1 --no-same-owner --no-same-permissions ||
     fail "$1 could not be unpacked into $2" "$(room_words "$2")"
 }
@@ -87,7 +86,6 @@ release_role() {
 build_release() {
   local name=$1 folder=$2 work=$RELEASES/.build parts
   provide_build_tools
-  measure_machine
   mapfile -t parts < <(parts_to_compile)
   run rm -rf "$work" || return
   run mkdir -p "$work" || return

@@ -7,8 +7,8 @@ BUILD_CACHE=$INSTALL_DIR/releases/.cache
 
 # Sets BUILD_ENV, to be put before what calls npm, node or node-gyp.
 provide_npm() {
-  local spec cli
-  BUILD_ENV=(env "PATH=${NODE_BIN%/*}:$PATH")
+  local spec cli node=${NODE_BIN:-/usr/bin/node}
+  BUILD_ENV=(env "PATH=${node%/*}:$PATH")
   if has npm || [ -n "$DRY_RUN" ]; then return 0; fi
   if ! has corepack; then
     install_packages npm
@@ -24,7 +24,7 @@ provide_npm() {
   # npm itself tells what it calls where its node-gyp is; who calls node-gyp without it needs to be told too.
   BUILD_ENV+=("npm_config_node_gyp=$(dirname "$(dirname "$cli")")/node_modules/node-gyp/bin/node-gyp.js")
   { mkdir -p "$BUILD_CACHE/npm/bin" && ln -sfn "$cli" "$BUILD_CACHE/npm/bin/npm"; } || fail "$BUILD_CACHE/npm/bin could not be written"
-  BUILD_ENV[1]="PATH=$BUILD_CACHE/npm/bin:${NODE_BIN%/*}:$PATH"
+  BUILD_ENV[1]="PATH=$BUILD_CACHE/npm/bin:${node%/*}:$PATH"
 }
 
 # Whether npm comes from the distribution: neither is it there, nor what fetches one archive of it (Corepack, a part of nodejs in Debian 13).

@@ -71,27 +71,23 @@ rough_duration() {
   if [ "$1" -lt 60 ]; then duration $((($1 + 9) / 10 * 10)); else duration $((($1 + 30) / 60 * 60)); fi
 }
 
-# about PC_SECONDS: how long something would take here that takes so long on a PC of today, on which Node.js starts in 45 ms. Both are
-# much code that runs once, so their ratio holds from a PC to a Raspberry Pi Zero well enough for "about".
+# How long a PC of today takes for the loop below.
+PC_LOOP_US=60000
+
+# about PC_SECONDS: how long something takes here that takes so long on a PC of today. Both are in proportion to a loop of this shell.
 about() {
-  if [ -z "${NODE_START_MS-}" ]; then
-    printf 'about %s on a PC, five times that on a Raspberry Pi 4, more on a smaller one' "$(rough_duration "$1")"
-  else
-    printf 'about %s on this machine' "$(rough_duration $((($1 * NODE_START_MS + 44) / 45)))"
-  fi
+  measure_machine
+  printf 'about %s on this machine' "$(rough_duration $(($1 * LOOP_US / PC_LOOP_US)))"
 }
 
-# Sets NODE_START_MS, the fastest of three starts; empty where there is no Node.js yet.
+# Sets LOOP_US, the fastest of three times.
 measure_machine() {
-  local try before after
-  [ -z "${NODE_START_MS-}" ] || return 0
-  [ -n "${NODE_BIN-}" ] && [ -x "$NODE_BIN" ] || return 0
+  local try step before after
+  [ -z "${LOOP_US-}" ] || return 0
   for try in 1 2 3; do
     before=${EPOCHREALTIME//[!0-9]/}
-    "$NODE_BIN" -e "$try" >/dev/null 2>&1 </dev/null || return 0
+    for ((step = 0; step < 20000; step++)); do :; done
     after=${EPOCHREALTIME//[!0-9]/}
-    if [ -z "${NODE_START_MS-}" ] || [ $(((after - before) / 1000)) -lt "$NODE_START_MS" ]; then
-      NODE_START_MS=$(((after - before) / 1000 + 1))
-    fi
+    if [ "$try" = 1 ] || [ $((after - before)) -lt "$LOOP_US" ]; then LOOP_US=$((after - before)); fi
   done
 }

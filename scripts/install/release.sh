@@ -117,7 +117,6 @@ fit_release() {
 compile_native() {
   local folder=$1
   provide_build_tools
-  measure_machine
   # shellcheck disable=SC2086 # a list of names without spaces
   with_progress "compiling ${UNFIT//$'\n'/, }: $(about "$(compile_seconds $UNFIT)")" run "${BUILD_ENV[@]}" "$NODE_BIN" "$folder/scripts/compile-native.mjs" \
     "$folder" "$BUILD_CACHE" $UNFIT ||

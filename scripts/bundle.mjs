@@ -80,6 +80,7 @@ const { version, engines, optionalDependencies } = readJson('package.json');
 const lock = readJson('package-lock.json').packages;
 const commit = readCommit();
 
+say('building the programs and the dashboard');
 command(process.execPath, [join(root, 'scripts/build.mjs'), join(work, 'dist')], {
   stdio: ['ignore', 'inherit', 'inherit'],
 });
@@ -98,6 +99,7 @@ function makeBundle(arch, draft) {
     filter: (path) => !/(\.js\.map|\/techtemp-start\..*)$/.test(path),
   });
   for (const [folder, source] of present) copyPackage(source, join(draft, folder), folder);
+  say(`native parts for ${arch}`);
   const { lines, failures } = addVariants({
     cache: values.cache,
     modules,

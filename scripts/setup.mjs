@@ -14,8 +14,9 @@ const purpose = process.argv[2] === 'test' ? 'test' : 'start';
 const manifest = readJson('package.json');
 /** Between two signs of life of a long step. */
 const SIGN_OF_LIFE_MS = 30_000;
-/** How long Node.js takes to start on a PC of today, on which installing takes about this long; both are longer on a Raspberry Pi alike. */
-const PC_START_MS = 45;
+/** How long a PC of today takes to parse the lock file so many times, and to install; both take longer on a Raspberry Pi alike. */
+const PC_PARSE_MS = 40;
+const PARSE_TIMES = 20;
 const PC_INSTALL_SECONDS = 90;
 /** Remembers for which ABI the native packages were built; Node.js 20 is 115, 22 is 127, 24 is 137. */
 const abiFile = 'node_modules/.techtemp-abi';
@@ -107,11 +108,12 @@ async function npm(args, { mayFail = false } = {}) {
   fail(`\`npm ${args.join(' ')}\` failed (${problem}). Is the npm registry reachable?`);
 }
 
-/** In words, how long something takes here that takes so many seconds on a PC: in proportion to the start of Node.js. */
+/** In words, how long something takes here that takes so many seconds on a PC. */
 function about(pcSeconds) {
+  const text = readFileSync(join(root, 'package-lock.json'), 'utf8');
   const begun = Date.now();
-  spawnSync(process.execPath, ['-e', '0']);
-  const seconds = (pcSeconds * Math.max(Date.now() - begun, PC_START_MS)) / PC_START_MS;
+  for (let time = 0; time < PARSE_TIMES; time += 1) JSON.parse(text);
+  const seconds = (pcSeconds * Math.max(Date.now() - begun, PC_PARSE_MS)) / PC_PARSE_MS;
   return seconds < 90 ? `${Math.ceil(seconds / 10) * 10} s` : `${Math.ceil(seconds / 60)} minutes`;
 }
 

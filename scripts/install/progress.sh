@@ -22,20 +22,23 @@ with_progress() {
   return "$status"
 }
 
-# Ends when it is told to, when the installer is gone, or when nothing listens any more.
+# On a terminal, also where what is said goes through another process on its way there.
+is_on_terminal() { [ -n "${ON_TERMINAL-}" ] || [ -t 1 ]; }
+
+# Ends when it is told to, when the installer is at its end, or when nothing listens any more.
 watch_progress() {
   local words=$1 started=$SECONDS passed=0 due=$PROGRESS_SECONDS nap=''
   trap - ERR EXIT
-  trap '[ -z "$nap" ] || kill "$nap" 2>/dev/null; [ ! -t 1 ] || printf "\r\033[K"; exit 0' TERM INT HUP PIPE
+  trap '[ -z "$nap" ] || kill "$nap" 2>/dev/null; ! is_on_terminal || printf "\r\033[K"; exit 0' TERM INT HUP PIPE
   set +eE
   # A lock that this process held on would outlive the installer.
   [ -z "${LOCK_FD-}" ] || exec {LOCK_FD}>&-
-  while kill -0 $$ 2>/dev/null; do
+  while kill -0 $$ 2>/dev/null && [ -d "$SCRATCH" ]; do
     sleep 1 >/dev/null 2>&1 &
     nap=$!
     wait "$nap"
     passed=$((SECONDS - started))
-    if [ -t 1 ]; then
+    if is_on_terminal; then
       printf '\r%s\033[K' "$(cut -c1-78 <<<"    $words: $(duration "$passed"), $(last_work)")" 2>/dev/null || exit 0
     elif [ "$passed" -ge "$due" ]; then
       due=$((passed + PROGRESS_SECONDS))
@@ -47,7 +50,7 @@ watch_progress() {
 # What the command said last, in short: the file that is compiled, the package that is fetched or unpacked.
 last_work() {
   local text
-  text=$(tail -c 2000 "${LOG_OPEN:-/dev/null}" 2>/dev/null | tr '\r' '\n' | grep -av '^[[:space:]]*$' | tail -n 1 | sed -e '
+  text=$(tail -c 2000 "${LOG_OPEN:-/dev/null}" 2>/dev/null | tr '\r' '\n' | grep -a '[A-Za-z]' | tail -n 1 | sed -e '
     s#^ *\(CC\|CXX\)([a-z]*) .*/\([^/]*\)\.o$#compiling \2#
     s#^ *\(SOLINK\|LINK\|AR\|TOUCH\|COPY\|ACTION\)[_(].*#linking#
     s#^npm http fetch [A-Z]* [0-9]* [a-z]*://[^/]*/\([^ ?]*\).*#fetching \1#

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { command } from './bundle-packages.mjs';
 
@@ -16,8 +17,10 @@ export const ARCHITECTURES = {
 export const NODE_BY_ABI = { 115: '20.20.2', 127: '22.23.3', 137: '24.21.0' };
 /** better-sqlite3 13 comes compiled with the package, for these two, for every Node.js that has Node-API 10 (22.14). */
 const PREBUILT_SQLITE = { amd64: 'linux-x64.node', arm64: 'linux-arm64.node' };
-/** Debian 12's C library; what asks for a newer one does not load there. */
-const NEWEST_GLIBC = [2, 36];
+/** Debian 12's C library. What a bundle takes to other machines must not ask for a newer one: it would not load there. */
+const PORTABLE_GLIBC = [2, 36];
+/** What a compiler takes for one of these files; with less for each, two at once would make the machine swap. */
+const BYTES_PER_JOB = 1.2e9;
 
 export const ADDONS = [
   { name: 'i2c-bus', file: 'i2c.node', role: 'device' },
@@ -32,11 +35,13 @@ const RECIPE = 1;
 const LIBSYSTEMD_FUNCTIONS = ['sd_notify', 'sd_pid_notify', 'sd_journal_print', 'sd_watchdog_enabled'];
 
 /**
- * Puts every variant into the packages under `modules`.
- * @returns lines for the file RELEASE: what is there ("native"), and what is not and why ("missing")
+ * Puts every variant into the packages under `modules`. With `isPortable` each has to load on Debian 12 too; what is for this machine
+ * alone is proved by loading it.
+ * @returns lines for the file RELEASE: what is there ("native"), and what is not and why ("missing"); and how many could not be made
  */
-export function addVariants({ root, modules, source, work, architectures, abis, role, say }) {
+export function addVariants({ cache, modules, source, work, architectures, abis, role, isPortable, say }) {
   const lines = [];
+  let failures = 0;
   for (const arch of architectures) {
     for (const abi of abis) {
       for (const addon of ADDONS) {
@@ -45,16 +50,21 @@ export function addVariants({ root, modules, source, work, architectures, abis, 
         const what = `${addon.name} ${version} ${arch} node${NODE_BY_ABI[abi].split('.')[0]} abi${abi}`;
         const reason = addon.name === 'better-sqlite3' ? needless(arch, abi) : undefined;
         if (reason?.startsWith('not ')) continue;
+        if (reason !== undefined) {
+          lines.push(`missing=${what}: ${reason}`);
+          say(`not made: ${what}: ${reason}`);
+          continue;
+        }
         try {
-          if (reason !== undefined) throw new Error(reason);
           const folder = `lib/binding/node-v${abi}-linux-${ARCHITECTURES[arch].node}`;
-          const cache = join(root, 'node_modules/.cache');
           const binary = compile({ cache, addon, version, arch, abi, work, from: source(addon.name), say });
+          if (isPortable) requirePortable(binary.needs);
           const target = join(modules, addon.name, folder, addon.file);
           mkdirSync(dirname(target), { recursive: true });
           writeFileSync(target, binary.bytes);
           lines.push(`native=${what} ${binary.needs}`);
         } catch (error) {
+          failures += 1;
           lines.push(`missing=${what}: ${error.message.split('\n')[0]}`);
           say(`not made: ${what}: ${error.message}`);
         }
@@ -71,9 +81,11 @@ export function addVariants({ root, modules, source, work, architectures, abis, 
     const target = join(modules, 'better-sqlite3-napi/prebuilds', prebuilt);
     mkdirSync(dirname(target), { recursive: true });
     cpSync(from, target);
-    lines.push(`native=better-sqlite3-napi ${version} ${arch} node22.14+ napi10 ${needs(target)}`);
+    const prebuiltNeeds = needs(target);
+    if (isPortable) requirePortable(prebuiltNeeds);
+    lines.push(`native=better-sqlite3-napi ${version} ${arch} node22.14+ napi10 ${prebuiltNeeds}`);
   }
-  return lines;
+  return { lines, failures };
 }
 
 /** Why better-sqlite3 12 is not compiled for a variant: another version serves it ("not ..."), or nothing can. */
@@ -97,8 +109,11 @@ export function compile({ cache, addon, version, arch, abi, work, from, say }) {
     const folder = join(work, `native/${addon.name}-${arch}-${abi}`);
     cpSync(from, folder, { recursive: true, filter: (path) => !path.startsWith(join(from, 'build')) });
     const needsSystemd = addon.name === 'sd-notify' && isCross;
-    command(process.execPath, [nodeGyp(), 'rebuild', '--release', `--arch=${node}`, `--nodedir=${headers.folder}`], {
+    const args = ['rebuild', '--release', `--arch=${node}`, `--nodedir=${headers.folder}`, `--jobs=${jobs()}`];
+    command(process.execPath, [nodeGyp(), ...args, '--loglevel=warn'], {
       cwd: folder,
+      // Seen as it comes: a compiler that is silent for half an hour looks like one that hangs.
+      stdio: ['ignore', 'inherit', 'inherit'],
       env: {
         ...process.env,
         ...tools,
@@ -116,13 +131,16 @@ export function compile({ cache, addon, version, arch, abi, work, from, say }) {
     }
     const built = join(folder, 'build/Release', addon.file);
     command(tools.STRIP, ['--strip-unneeded', built]);
-    needs(built);
     mkdirSync(dirname(cached), { recursive: true });
     cpSync(built, `${cached}.${process.pid}`);
     command('mv', [`${cached}.${process.pid}`, cached]);
     rmSync(folder, { recursive: true });
   }
   return { bytes: readFileSync(cached), needs: needs(cached) };
+}
+
+function jobs() {
+  return Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / BYTES_PER_JOB)));
 }
 
 function toolchain(arch, triplet) {
@@ -142,14 +160,12 @@ function toolchain(arch, triplet) {
 }
 
 /**
- * The headers of the Node.js with this ABI: those that came with the one that runs (beside it, or where Debian has them), else those of
- * the npm package that carries it.
+ * The headers of the Node.js with this ABI: those that came with the one that runs (beside it, or in Debian's package libnode-dev), else
+ * those of the npm package that carries it.
  */
 function nodeHeaders(cache, abi) {
   const isOwn = process.versions.modules === String(abi);
-  const own = [dirname(dirname(process.execPath)), '/usr/include/nodejs'].find(
-    (folder) => existsSync(join(folder, 'include/node/common.gypi')) || existsSync(join(folder, 'common.gypi')),
-  );
+  const own = [dirname(dirname(process.execPath)), '/usr'].find(hasOwnHeaders);
   if (isOwn && own !== undefined) return { folder: own, version: process.versions.node };
   const version = isOwn ? process.versions.node : NODE_BY_ABI[abi];
   const folder = join(cache, `techtemp-headers-${version}`);
@@ -163,6 +179,15 @@ function nodeHeaders(cache, abi) {
     command('mv', ['-T', draft, folder]);
   }
   return { folder, version };
+}
+
+/** Whether a folder has the headers of the very Node.js that runs: a system may have those of another one. */
+function hasOwnHeaders(folder) {
+  const file = join(folder, 'include/node/node_version.h');
+  if (!existsSync(file) || !existsSync(join(folder, 'include/node/common.gypi'))) return false;
+  const text = readFileSync(file, 'utf8');
+  const parts = ['MAJOR', 'MINOR', 'PATCH'].map((part) => new RegExp(`NODE_${part}_VERSION (\\d+)`).exec(text)?.[1]);
+  return parts.join('.') === process.versions.node;
 }
 
 /** npm brings it along, and says where when it runs us. */
@@ -203,14 +228,18 @@ function systemdStandIn(work, triplet, tools) {
   return folder;
 }
 
-/** The newest C library that a binary asks for, as in "GLIBC_2.34". @throws Error where Debian 12 has an older one */
+/** The newest C library that a binary asks for, as in "GLIBC_2.34"; "any" where it asks for none. */
 function needs(file) {
   const versions = [...command('readelf', ['-V', file]).matchAll(/GLIBC_(\d+)\.(\d+)/g)].map(([, a, b]) => [+a, +b]);
-  const [major, minor] = versions.sort((a, b) => b[0] - a[0] || b[1] - a[1])[0] ?? [0, 0];
-  if (major > NEWEST_GLIBC[0] || minor > NEWEST_GLIBC[1]) {
-    throw new Error(
-      `it would ask for GLIBC_${major}.${minor}, and Debian 12 has ${NEWEST_GLIBC.join('.')}: compile it there`,
-    );
-  }
-  return major === 0 ? 'any' : `GLIBC_${major}.${minor}`;
+  const newest = versions.sort((a, b) => b[0] - a[0] || b[1] - a[1])[0];
+  return newest === undefined ? 'any' : `GLIBC_${newest.join('.')}`;
+}
+
+/** @throws Error where a binary asks for a newer C library than Debian 12 has */
+export function requirePortable(needed) {
+  const [, major, minor] = (/^GLIBC_(\d+)\.(\d+)$/.exec(needed) ?? [needed, 0, 0]).map(Number);
+  if (major < PORTABLE_GLIBC[0] || (major === PORTABLE_GLIBC[0] && minor <= PORTABLE_GLIBC[1])) return;
+  throw new Error(
+    `it needs ${needed}, and Debian 12 has ${PORTABLE_GLIBC.join('.')}: make the bundle on Debian 12, or for this machine alone with --here`,
+  );
 }

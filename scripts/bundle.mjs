@@ -1,12 +1,25 @@
-// Makes the bundle that a Raspberry Pi installs without compiling anything: `npm run bundle`. The same commit gives the same
-// bytes, whenever and wherever it is made with the same compilers.
+// Makes what a release page carries: `npm run bundle` writes an archive for each processor, which a Raspberry Pi with Debian 12 or 13
+// installs without compiling anything, and SHA256SUMS. The same commit gives the same bytes, whenever and wherever it is made with
+// the same compilers.
 //
-//   npm run bundle -- [--arch arm64,armhf,amd64] [--abi 115,127,137] [--out FOLDER] [--role device|server|all] [--unpacked FOLDER]
+//   npm run bundle -- [--arch arm64,armhf,amd64] [--abi 115,127,137] [--out FOLDER] [--role device|server|all] [--here] [--incomplete]
 //
-// Without options: for this machine's processor and Node.js, into bundle/. The installer, which builds from a copy of the sources,
-// says --unpacked FOLDER for the folder alone, and --id and --commit, which a copy can't know.
+// --here is for this machine alone, its processor and its Node.js. --incomplete also writes an archive of which native parts could not
+// be compiled here: the machine that installs it compiles them. The installer, which builds from a copy of the sources, says
+// --unpacked FOLDER for a folder in place of archives, --cache FOLDER for what it compiled before, and --id and --commit, which a
+// copy can't know.
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -16,8 +29,11 @@ import { command, copyPackage, filesBelow, packageFolders, presentPackage } from
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values } = parseArgs({
   options: {
-    arch: { type: 'string', default: command('dpkg', ['--print-architecture']).trim() },
-    abi: { type: 'string', default: process.versions.modules },
+    arch: { type: 'string' },
+    abi: { type: 'string' },
+    here: { type: 'boolean', default: false },
+    incomplete: { type: 'boolean', default: false },
+    cache: { type: 'string', default: join(root, 'node_modules/.cache') },
     out: { type: 'string', default: join(root, 'bundle') },
     role: { type: 'string', default: 'all' },
     unpacked: { type: 'string' },
@@ -44,42 +60,71 @@ const PROJECT_FILES = [
   'CHANGELOG.md',
   'package.json',
 ];
-const architectures = listed('--arch', values.arch, Object.keys(ARCHITECTURES));
-const abis = listed('--abi', values.abi, Object.keys(NODE_BY_ABI));
+/** For this machine alone, or for any that has the processor and one of the versions of Node.js. */
+const isForHere = values.here || values.unpacked !== undefined;
+const here = () => command('dpkg', ['--print-architecture']).trim();
+const architectures = isForHere
+  ? [here()]
+  : listed('--arch', values.arch ?? Object.keys(ARCHITECTURES).join(','), Object.keys(ARCHITECTURES));
+const abis = isForHere
+  ? [process.versions.modules]
+  : listed('--abi', values.abi ?? Object.keys(NODE_BY_ABI).join(','), Object.keys(NODE_BY_ABI));
 const [role] = listed('--role', values.role, ['device', 'server', 'all']);
 
 /** Inside node_modules, so that compilers find the packages they build upon, and a rename stays on one file system. */
 const work = join(root, `node_modules/.techtemp-bundle-${process.pid}`);
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
-const draft = join(work, 'draft');
-const modules = join(draft, 'node_modules');
-mkdirSync(modules, { recursive: true });
+mkdirSync(work, { recursive: true });
 
 const { version, engines, optionalDependencies } = readJson('package.json');
 const lock = readJson('package-lock.json').packages;
 const commit = readCommit();
 
-copyProject();
+say('building the programs and the dashboard');
 command(process.execPath, [join(root, 'scripts/build.mjs'), join(work, 'dist')], {
   stdio: ['ignore', 'inherit', 'inherit'],
 });
-cpSync(join(work, 'dist'), join(draft, 'dist'), {
-  recursive: true,
-  // The maps are half of everything, and no program reads them; techtemp-start is for trying it out in a clone.
-  filter: (path) => !/(\.js\.map|\/techtemp-start\..*)$/.test(path),
-});
 const folders = packageFolders(lock, [...Object.keys(optionalDependencies), '@fastify/swagger-ui']);
 const present = new Map(folders.map((folder) => [folder, presentPackage(root, lock, folder, work)]));
-for (const [folder, source] of present) copyPackage(source, join(draft, folder), folder);
-const source = (name) => present.get(`node_modules/${name}`);
-const native = addVariants({ root, modules, source, work, architectures, abis, role, say });
-const name = writeRelease(native);
+for (const arch of architectures) makeBundle(arch, join(work, `draft-${arch}`));
 
-if (values.unpacked === undefined) pack(name);
-else renameSync(draft, resolve(values.unpacked));
+/** Everything for one processor: a folder below `work` first, then an archive of it, or the folder that was asked for. */
+function makeBundle(arch, draft) {
+  const modules = join(draft, 'node_modules');
+  mkdirSync(modules, { recursive: true });
+  copyProject(draft);
+  cpSync(join(work, 'dist'), join(draft, 'dist'), {
+    recursive: true,
+    // The maps are half of everything, and no program reads them; techtemp-start is for trying it out in a clone.
+    filter: (path) => !/(\.js\.map|\/techtemp-start\..*)$/.test(path),
+  });
+  for (const [folder, source] of present) copyPackage(source, join(draft, folder), folder);
+  say(`native parts for ${arch}`);
+  const { lines, failures } = addVariants({
+    cache: values.cache,
+    modules,
+    source: (name) => present.get(`node_modules/${name}`),
+    work,
+    architectures: [arch],
+    abis,
+    role,
+    isPortable: !isForHere,
+    say,
+  });
+  if (failures > 0 && !values.incomplete) {
+    process.exitCode = 1;
+    process.stderr.write(
+      `no bundle for ${arch}: ${failures} native parts could not be compiled; the lines above say why\n`,
+    );
+    return;
+  }
+  const name = writeRelease(draft, arch, lines);
+  if (values.unpacked === undefined) pack(draft, name);
+  else renameSync(draft, resolve(values.unpacked));
+}
 
 /** What is in git below these names; in a folder without git, everything below them. */
-function copyProject() {
+function copyProject(draft) {
   const paths =
     commit.id === ''
       ? PROJECT_FILES
@@ -126,7 +171,7 @@ function sqliteSource() {
  * RELEASE says what this is; SHA256SUMS covers every other file. The id is made of the commit and of everything inside, so that two
  * bundles with one name are the same.
  */
-function writeRelease(nativeLines) {
+function writeRelease(draft, arch, nativeLines) {
   const facts = [
     `version=${version}`,
     `commit=${values.commit || commit.id || 'unknown'}${commit.changed ? ' with changes' : ''}`,
@@ -139,7 +184,7 @@ function writeRelease(nativeLines) {
   ];
   const sums = filesBelow(draft).map((file) => `${sha256(readFileSync(join(draft, file)))}  ${file}`);
   const content = sha256([...facts, ...sums].join('\n')).slice(0, 8);
-  const id = values.id ?? (commit.id === '' ? content : `${commit.id.slice(0, 7)}.${content}`);
+  const id = values.id ?? `${commit.id === '' ? content : `${commit.id.slice(0, 7)}.${content}`}-${arch}`;
   const release = `${[`name=techtemp-${version}-${id}`, `id=${id}`, ...facts].join('\n')}\n`;
   writeFileSync(join(draft, 'RELEASE'), release);
   const all = [...sums, `${sha256(release)}  RELEASE`].sort((a, b) => (a.slice(66) < b.slice(66) ? -1 : 1));
@@ -147,7 +192,7 @@ function writeRelease(nativeLines) {
   return `techtemp-${version}-${id}`;
 }
 
-function pack(folder) {
+function pack(draft, folder) {
   renameSync(draft, join(work, folder));
   const out = resolve(values.out);
   mkdirSync(out, { recursive: true });
@@ -160,8 +205,18 @@ function pack(folder) {
   command('gzip', ['-9', '-n', plain]);
   command('mv', [`${plain}.gz`, `${file}.partial`]);
   renameSync(`${file}.partial`, file);
-  writeFileSync(`${file}.sha256`, `${sha256(readFileSync(file))}  ${folder}.tar.gz\n`);
+  rmSync(join(work, folder), { recursive: true });
+  writeSums(out);
   say(`${relative(process.cwd(), file)}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
+}
+
+/** Of every archive in the folder, for `sha256sum --check`; whole or not at all. */
+function writeSums(out) {
+  const archives = readdirSync(out).filter((file) => /^techtemp-.*\.tar\.gz$/.test(file));
+  const lines = archives.sort().map((file) => `${sha256(readFileSync(join(out, file)))}  ${file}\n`);
+  writeFileSync(join(work, 'SHA256SUMS'), lines.join(''));
+  command('mv', [join(work, 'SHA256SUMS'), join(out, 'SHA256SUMS.partial')]);
+  renameSync(join(out, 'SHA256SUMS.partial'), join(out, 'SHA256SUMS'));
 }
 
 /** SOURCE_DATE_EPOCH overrides the time of the commit (https://reproducible-builds.org/specs/source-date-epoch/). */

@@ -1,13 +1,15 @@
 // On a Raspberry Pi whose Node.js or processor no variant of the bundle fits: compiles the named packages of a release for this one.
 //
-//   node compile-native.mjs FOLDER PACKAGE...
+//   node compile-native.mjs FOLDER CACHE PACKAGE...
+//
+// What was compiled before with the same sources, Node.js and compiler comes from the folder CACHE.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ADDONS, ARCHITECTURES, compile } from './bundle-native.mjs';
 import { command, presentPackage } from './bundle-packages.mjs';
 
-const [folder, ...names] = process.argv.slice(2);
+const [folder, cache, ...names] = process.argv.slice(2);
 const root = resolve(folder);
 const work = join(root, '.compile');
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
@@ -22,7 +24,7 @@ for (const name of names) {
   if (addon === undefined) throw new Error(`${name} can't be compiled here: use Node.js 20 or 22 for the server`);
   const from = sourceOf(name);
   const { version } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
-  const { bytes } = compile({ cache: work, addon, version, arch, abi, work, from, say });
+  const { bytes } = compile({ cache: resolve(cache), addon, version, arch, abi, work, from, say });
   write(`node_modules/${name}/lib/binding/node-v${abi}-linux-${ARCHITECTURES[arch].node}/${addon.file}`, bytes);
 }
 write('COMPILED', `${names.join(' ')} on this machine, for Node.js ${process.version}\n`);

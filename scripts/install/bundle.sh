@@ -7,9 +7,8 @@ bundle_name() {
   local file=$1 list name
   [ -f "$file" ] || fail "there is no file $file" 'npm run bundle makes one, in the folder bundle/'
   gzip -t "$file" 2>/dev/null || fail "$file is damaged or not complete: $(bundle_size "$file")" 'fetch or copy it again'
-  if [ -e "$file.sha256" ] && [ "$(cut -d' ' -f1 "$file.sha256")" != "$(sha256sum "$file" | cut -d' ' -f1)" ]; then
-    fail "$file has another checksum than $file.sha256 says" 'fetch or copy both again'
-  fi
+  compare_checksum "$file" "$file.sha256"
+  compare_checksum "$file" "$(dirname "$file")/SHA256SUMS"
   list=$(tar -tzvf "$file" 2>/dev/null) || fail "$file is no archive that tar can read" 'npm run bundle makes one'
   # Nothing but files and folders, all below one folder with the name of a release.
   name=$(awk '{ path = $6; sub("/.*", "", path) }
@@ -18,12 +17,19 @@ bundle_name() {
   if [ -z "$name" ] || [ "$name" != "${name%%$'\n'*}" ]; then fail "$file is not a bundle of TechTemp" 'npm run bundle makes one'; fi
   printf '%s' "${name#techtemp-}"
 }
+# compare_checksum FILE LIST: where the list is there and names the file.
+compare_checksum() {
+  local wanted
+  wanted=$(awk -v name="$(basename "$1")" '$2 == name || $2 == "*" name { print $1 }' "$2" 2>/dev/null | tail -n 1)
+  [ -z "$wanted" ] || [ "$wanted" = "$(sha256sum "$1" | cut -d' ' -f1)" ] ||
+    fail "$1 has another checksum than $2 says" 'fetch or copy both again'
+}
 bundle_size() { printf '%s bytes, sha256 %s' "$(stat -c %s "$1")" "$(sha256sum "$1" | cut -c1-16)"; }
 
 # unpack_bundle FILE FOLDER
 unpack_bundle() {
   run mkdir -p "$2" || return
-  run tar -xzf "$1" -C "$2" --strip-components=1 --no-same-owner --no-same-permissions ||
+  with_progress "unpacking $(($(stat -c %s "$1") / 1000000)) MB: $(about 2)" run tar -xzf "$1" -C "$2" --strip-components=1 --no-same-owner --no-same-permissions ||
     fail "$1 could not be unpacked into $2" "$(room_words "$2")"
 }
 
@@ -79,9 +85,9 @@ release_role() {
 
 # build_release NAME FOLDER: in a copy, so that nothing of root's is left in the clone.
 build_release() {
-  local name=$1 folder=$2 work=$RELEASES/.build npm=(npm --cache "$RELEASES/.build/cache" --no-audit --no-fund --loglevel=error)
+  local name=$1 folder=$2 work=$RELEASES/.build parts
   provide_build_tools
-  detail 'building it from the sources; that takes minutes, and on a Raspberry Pi Zero or 1 the better part of an hour'
+  mapfile -t parts < <(parts_to_compile)
   run rm -rf "$work" || return
   run mkdir -p "$work" || return
   source_files >"$SCRATCH/files"
@@ -89,12 +95,31 @@ build_release() {
   run tar -xf "$SCRATCH/copy.tar" -C "$work" --no-same-owner || fail "the sources could not be copied to $work" "$(room_words "$RELEASES")"
   rm -f "$SCRATCH/copy.tar"
   # What has to be compiled is compiled by the bundle's own script, and only what the roles need.
-  run env -C "$work" "PATH=${NODE_BIN%/*}:$PATH" "${npm[@]}" ci --omit=dev --ignore-scripts ||
-    fail "npm could not fetch the packages: $(package_obstacle)" 'run this again when it can; or install a bundle made elsewhere: npm run bundle, --bundle FILE'
-  run env -C "$work" "PATH=${NODE_BIN%/*}:$PATH" "npm_config_cache=$work/cache" "SOURCE_DATE_EPOCH=$(stat -c %Y "$PROJECT_DIR/package.json")" \
-    "$NODE_BIN" scripts/bundle.mjs --role "$(release_role)" --unpacked "$folder" --id "${name#"$(installer_version)-"}" \
-    --commit "$(source_commit)" || fail 'the release could not be built' "see the lines above; $(room_words "$RELEASES")"
+  with_progress "fetching $(count_npm_packages) packages of the programs from npm, 30 MB: $(about 10), if the network is fast" run "${BUILD_ENV[@]}" env -C "$work" \
+    npm --cache "$BUILD_CACHE/packages" --no-audit --no-fund --loglevel=http ci --omit=dev --ignore-scripts ||
+    fail "npm could not fetch the packages: $(package_obstacle)" 'run this again when it can; or install an archive made elsewhere: --bundle FILE'
+  with_progress "building the release, and in it ${parts[*]}: $(about $((10 + $(compile_seconds "${parts[@]}"))))" run "${BUILD_ENV[@]}" env -C "$work" \
+    "npm_config_cache=$BUILD_CACHE/packages" "SOURCE_DATE_EPOCH=$(stat -c %Y "$PROJECT_DIR/package.json")" \
+    "$NODE_BIN" scripts/bundle.mjs --role "$(release_role)" --unpacked "$folder" --cache "$BUILD_CACHE" \
+    --id "${name#"$(installer_version)-"}" --commit "$(source_commit)" ||
+    fail 'the release could not be built' "see the lines above; what was compiled is kept for the next run; $(room_words "$RELEASES")"
   run rm -rf "$work"
+  tidy_build_cache
+}
+
+count_npm_packages() {
+  "$NODE_BIN" -p 'Object.entries(JSON.parse(fs.readFileSync(process.argv[1])).packages).filter(([name, { dev }]) => name !== "" && dev !== true).length' \
+    "$PROJECT_DIR/package-lock.json"
+}
+# What the roles need compiled, a line each. better-sqlite3 13 comes compiled for 64 bits and Node-API 10.
+parts_to_compile() {
+  echo sd-notify
+  [ -z "$ROLE_DEVICE" ] || echo i2c-bus
+  [ -n "$ROLE_SERVER" ] || return 0
+  case $ARCHITECTURE in
+  amd64 | arm64) [ "$("$NODE_BIN" -p process.versions.napi)" -ge 10 ] || echo better-sqlite3 ;;
+  *) echo better-sqlite3 ;;
+  esac
 }
 
 room_words() { df -Pm "$(existing_parent "$1")" | awk 'NR == 2 { print $4 " MB are free on " $6 (($4 < 100) ? ": make room (sudo apt clean)" : "") }'; }

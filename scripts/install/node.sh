@@ -139,16 +139,22 @@ END
 # What compiling needs. Called where a release is built here, or its ready-made native parts do not fit.
 provide_build_tools() {
   local before after name tools=("${BUILD_TOOLS[@]}")
-  # Debian's nodejs comes without npm, NodeSource's with it.
-  has npm || tools+=(npm)
+  if needs_distributions_npm; then tools+=(npm); fi
+  if needs_distributions_headers; then tools+=(libnode-dev); fi
   before=$(installed_packages)
   install_packages "${tools[@]}"
+  provide_npm
   [ -z "$DRY_RUN" ] || return 0
   after=$(installed_packages)
   # Everything that came with them, so that it can go with them.
   comm -13 <(printf '%s\n' "$before") <(printf '%s\n' "$after") | while IFS= read -r name; do
     [ -z "$name" ] || manifest_add build-package "$name"
   done
+}
+
+# Debian has the headers of its Node.js in a package of their own; NodeSource's nodejs and the archives of nodejs.org contain them.
+needs_distributions_headers() {
+  [ "${NODE_BIN-}" = /usr/bin/node ] && [ ! -e /usr/include/node/node_version.h ] && [ "$(candidate_of libnode-dev)" = "${NODE_VERSION:-$(candidate_of nodejs)}" ]
 }
 
 # Only what we brought, and only if nothing else has come to need it since.

@@ -89,16 +89,34 @@ install_packages() {
   [ "${#missing[@]}" -gt 0 ] || return 0
   [ -z "${SKIP_APT-}" ] || fail "missing: ${missing[*]}, and --skip-apt was given" "sudo apt install ${missing[*]}; then run this again"
   update_package_lists
-  apt install "${missing[@]}" || fail "apt could not install ${missing[*]}: $(package_obstacle)" \
+  with_progress "$(package_sizes "${missing[@]}")" apt install "${missing[@]}" || fail "apt could not install ${missing[*]}: $(package_obstacle)" \
     "see the lines above; then run this again, it goes on where it ended"
   for name in "${missing[@]}"; do manifest_add package "$name"; done
   changed "installed ${missing[*]}"
 }
 
+# package_sizes NAME...: what apt would do, in words: how many packages, how much to fetch, how much on the disk. Changes nothing.
+package_sizes() {
+  local names count fetched=0 disk=0 quiet=()
+  # Without a cache of its own, apt writes nothing at all.
+  [ -z "${DRY_RUN-}" ] || quiet=(-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
+  names=$(apt-get "${quiet[@]}" -s --no-install-recommends install "$@" 2>/dev/null | sed -n 's/^Inst \([^ ]*\).*/\1/p')
+  if [ -z "$names" ]; then
+    printf 'installing %s: how many packages that are is known when the package lists have been fetched' "$*"
+    return
+  fi
+  # shellcheck disable=SC2086 # a list of names without spaces
+  read -r count fetched disk < <(apt-cache "${quiet[@]}" --no-all-versions show $names 2>/dev/null |
+    awk '/^Installed-Size:/ { disk += $2 } /^Size:/ { count += 1; size += $2 } END { printf "%d %.0f %.0f\n", count, size / 1e6, disk / 1024 }')
+  printf 'installing %s' "$*"
+  [ "$count" -le $# ] || printf ', and what they need'
+  printf ': %s packages, %s MB to fetch, %s MB on the disk; %s' "$count" "$fetched" "$disk" "$(about $((count / 5 + fetched / 5 + 2)))"
+}
+
 # Once a run. Lists of other vendors that fail must not stop ours: what is missing shows itself at the installation.
 update_package_lists() {
   [ -z "${LISTS_UPDATED-}" ] || return 0
-  apt update || warn 'apt-get update had errors; going on with the lists that are there'
+  with_progress "fetching the lists of packages: $(about 4)" apt update || warn 'apt-get update had errors; going on with the lists that are there'
   LISTS_UPDATED=1
 }
 

@@ -116,14 +116,23 @@ fit_release() {
 }
 
 compile_native() {
-  local folder=$1 started=$SECONDS
+  local folder=$1
   provide_build_tools
-  detail 'compiling them here: one to three minutes, on a Raspberry Pi Zero or 1 up to half an hour, SQLite for the server ten minutes more'
   # shellcheck disable=SC2086 # a list of names without spaces
-  run env "PATH=${NODE_BIN%/*}:$PATH" "$NODE_BIN" "$folder/scripts/compile-native.mjs" "$folder" $UNFIT ||
+  with_progress "compiling ${UNFIT//$'\n'/, }: $(about "$(compile_seconds $UNFIT)")" run "${BUILD_ENV[@]}" "$NODE_BIN" "$folder/scripts/compile-native.mjs" \
+    "$folder" "$BUILD_CACHE" $UNFIT ||
     fail "the native parts for Node.js $NODE_VERSION on $ARCHITECTURE could not be compiled" \
       "see the lines above; or make a bundle for this machine elsewhere: npm run bundle -- --arch $ARCHITECTURE --abi $(node_abi)"
-  detail "that took $((SECONDS - started)) s"
+  tidy_build_cache
+}
+
+# compile_seconds PACKAGE...: on a PC of today.
+compile_seconds() {
+  local name seconds=0
+  for name in "$@"; do
+    case $name in better-sqlite3) seconds=$((seconds + 60)) ;; *) seconds=$((seconds + 5)) ;; esac
+  done
+  printf '%s' "$seconds"
 }
 
 # smoke_test FOLDER: fails with the reason in SMOKE, and the packages that do not load in UNFIT. Under the Node.js of the units.

@@ -126,7 +126,7 @@ make_bundle_for_target() {
   architecture=$(there -n "$HOST" dpkg --print-architecture) || return 0
   abis=$(there -n "$HOST" node -p process.versions.modules 2>/dev/null) || abis=115,127,137
   detail "making a bundle for $architecture (npm run bundle)"
-  if (cd "$PROJECT_DIR" && npm run --silent bundle -- --arch "$architecture" --abi "$abis" --out "$SCRATCH/bundle") >"$SCRATCH/bundle.log" 2>&1; then
+  if (cd "$PROJECT_DIR" && npm run --silent bundle -- --incomplete --arch "$architecture" --abi "$abis" --out "$SCRATCH/bundle") >"$SCRATCH/bundle.log" 2>&1; then
     SENT_BUNDLE=$(compgen -G "$SCRATCH/bundle/*.tar.gz")
   else
     warn "no bundle could be made here ($(tail -n 1 "$SCRATCH/bundle.log")); it is built on $TARGET, which takes longer"

@@ -13,6 +13,8 @@ export interface FreshSystemOptions {
   readonly shared?: readonly string[];
   /** With the host's network, for tests that fetch something. Without it there is the machine alone. */
   readonly online?: boolean;
+  /** The files of another system to install on, in place of this machine's; see debian13(). */
+  readonly base?: string;
 }
 
 export interface RunOptions {
@@ -74,7 +76,16 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
   ];
   const keeper = spawn(
     'unshare',
-    [...spaces, '--fork', '--kill-child', join(FOLDER, 'enter'), folder, PROJECT_FOLDER, ...(options.shared ?? [])],
+    [
+      ...spaces,
+      '--fork',
+      '--kill-child',
+      join(FOLDER, 'enter'),
+      options.base ?? '/',
+      folder,
+      PROJECT_FOLDER,
+      ...(options.shared ?? []),
+    ],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   let complaint = '';
@@ -155,6 +166,21 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
       rmdirSync(folder);
     },
   };
+}
+
+/** Why there can be no Debian 13 here; undefined where there can. */
+export const debian13Missing: string | undefined =
+  freshSystemMissing ??
+  (spawnSync('mmdebstrap', ['--version']).status === 0
+    ? undefined
+    : 'mmdebstrap, which makes Debian 13, is not installed');
+
+/** The files of a Debian 13 with its own Node.js and Mosquitto; fetched when they are not there yet. @returns their folder */
+export function debian13(): string {
+  const folder = '/var/cache/techtemp-test/debian-13';
+  const { status, stderr } = spawnSync(join(FOLDER, 'debian-13'), [folder], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`no Debian 13 could be made: ${stderr}`);
+  return folder;
 }
 
 function obstacle(): string | undefined {

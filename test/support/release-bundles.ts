@@ -48,7 +48,7 @@ export function makeBundles(): Bundles {
 }
 
 /** Runs `npm run bundle` and answers the archive it made. */
-export function bundleInto(folder: string, args: readonly string[] = ['--role', 'device']): string {
+export function bundleInto(folder: string, args: readonly string[] = ['--here', '--role', 'device']): string {
   const before = new Set(readdirSync(folder));
   call(process.execPath, [join(PROJECT, 'scripts/bundle.mjs'), '--out', folder, ...args]);
   const made = readdirSync(folder).find((file) => file.endsWith('.tar.gz') && !before.has(file));

@@ -76,6 +76,22 @@ describe('npm run bundle', { timeout: 400_000 }, () => {
     }
   });
 
+  test('takes to other machines only what Debian 12 can load, and says where to make it', () => {
+    const judge = (needed: string): string => {
+      const script = `import { requirePortable } from './scripts/bundle-native.mjs'; requirePortable('${needed}');`;
+      return spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }).stderr;
+    };
+    for (const needed of ['any', 'GLIBC_2.2', 'GLIBC_2.36']) expect(judge(needed)).toBe('');
+    for (const needed of ['GLIBC_2.37', 'GLIBC_2.38', 'GLIBC_3.0']) {
+      expect(judge(needed)).toContain(`it needs ${needed}, and Debian 12 has 2.36: make the bundle on Debian 12`);
+    }
+  });
+
+  test('lists the checksum of each archive beside them', () => {
+    expect(readFileSync(join(folder, 'SHA256SUMS'), 'utf8')).toContain(`  ${basename(file)}\n`);
+    expect(spawnSync('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], { cwd: folder }).status).toBe(0);
+  });
+
   test('refuses processors and versions of Node.js that it does not know', () => {
     expect(() => bundleInto(folder, ['--arch', 'mips'])).toThrow(/--arch mips: mips is not one of amd64, arm64, armhf/);
     expect(() => bundleInto(folder, ['--abi', '93'])).toThrow(/--abi 93: 93 is not one of 115, 127, 137/);

@@ -190,6 +190,42 @@ describe.skipIf(freshSystemMissing !== undefined)(`Node.js on a fresh machine${s
       expect(runSteps(system, 'remove_build_tools').stdout).toContain('none was brought by this script');
     });
 
+    test('is told with number and size before it comes, and in a dry run', () => {
+      system.sh('apt-get -q update');
+      const words =
+        /installing tool, and what they need: 2 packages, 0 MB to fetch, 0 MB on the disk; about \d+ s on this machine/;
+      expect(runSteps(system, 'install_packages tool', { args: ['--dry-run'] }).stdout).toMatch(words);
+      expect(present()).toBe('');
+      expect(runSteps(system, 'install_packages tool').stdout).toMatch(words);
+      expect(present()).toBe('part\ntool\n');
+    });
+
+    test("npm comes through Corepack, with the project's checksum and npm's own settings", () => {
+      system.sh('rm -f /usr/local/bin/npm /usr/bin/npm');
+      system.write(
+        '/usr/local/bin/corepack',
+        `#!/bin/sh
+echo "$COREPACK_NPM_REGISTRY $NODE_EXTRA_CA_CERTS $*" >>/tmp/asked
+program=$COREPACK_HOME/v1/npm/$(echo "$1" | sed 's/npm@//; s/+.*//')/bin/npm-cli.js
+mkdir -p "$(dirname "$program")" && printf '#!/bin/sh\\necho ours\\n' >"$program" && chmod +x "$program"
+`,
+        0o755,
+      );
+      system.write('/root/.npmrc', 'cafile=/etc/authority.pem\nregistry = https://mirror.example.org/npm/\n');
+      const { status, stdout } = runSteps(system, 'provide_npm; "${BUILD_ENV[@]}" npm');
+      expect({ status, last: stdout.trim().split('\n').at(-1) }).toEqual({ status: 0, last: 'ours' });
+      expect(system.read('/tmp/asked')).toMatch(
+        /^https:\/\/mirror\.example\.org\/npm \/etc\/authority\.pem npm@[\d.]+\+sha512\.[0-9a-f]{128} --version\n$/,
+      );
+    });
+
+    test("without Corepack npm is the distribution's", () => {
+      system.sh('rm -f /usr/local/bin/npm /usr/bin/npm /usr/bin/corepack; apt-get -q update');
+      debianPackage('/repo', 'npm', '1.0');
+      system.sh(`cd /repo; ${packagesFile('.')} >Packages`);
+      expect(runSteps(system, 'BUILD_TOOLS=(); provide_build_tools').stdout).toContain('installed npm');
+    });
+
     test('stays where something else has come to need it', () => {
       runSteps(system, bring);
       system.sh('apt-get -q -y install mine');

@@ -39,7 +39,11 @@ export function makeBundle(target: Target): Bundle {
   const given = target.settings.bundle;
   if (given !== undefined) return bundleOf(given);
   const out = mkdtempSync(join(tmpdir(), 'techtemp-bundle-'));
-  execFileSync('npm', ['run', '--silent', 'bundle', '--', '--out', out], { cwd: PROJECT, stdio: 'pipe' });
+  const arch = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
+  execFileSync('npm', ['run', '--silent', 'bundle', '--', '--arch', arch, '--out', out], {
+    cwd: PROJECT,
+    stdio: 'pipe',
+  });
   const file = readdirSync(out).find((name) => name.endsWith('.tar.gz'));
   if (file === undefined) throw new Error('npm run bundle made no bundle');
   return bundleOf(join(out, file));

@@ -24,11 +24,17 @@ outlive_terminal() {
 }
 
 wait_for_worker() {
-  local worker status=0 scope=()
+  local worker status=0 scope=() option
   trap - EXIT ERR
   rm -rf "$SCRATCH"
   # Where systemd is told to end all that a session has left behind (KillUserProcesses=yes), a scope of its own is no part of it.
-  if timeout 10 systemd-run --quiet --scope --collect true >/dev/null 2>&1; then scope=(systemd-run --quiet --scope --collect); fi
+  # From systemd 253 on, a compiler that ends for want of memory would take the whole scope along.
+  for option in --property=OOMPolicy=continue --collect; do
+    if timeout 10 systemd-run --quiet --scope --collect "$option" true >/dev/null 2>&1 </dev/null; then
+      scope=(systemd-run --quiet --scope --collect "$option")
+      break
+    fi
+  done
   [ -e /proc/self/fd/0 ] || exec </dev/null
   # A shell starts what it does not wait for at once with Ctrl-C ignored and without a standard input.
   TECHTEMP_FRONT=$$ "${scope[@]}" env --default-signal=INT,QUIT,HUP,TERM,PIPE setsid "$BASH" "$PROJECT_DIR/bootstrap-pi.sh" "$@" <&0 &

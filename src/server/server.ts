@@ -1,9 +1,11 @@
+import { isAbsolute, resolve } from 'node:path';
 import type { Clock, Random } from '../common/clock.ts';
 import type { LiveConfig } from '../common/config/live-config.ts';
 import { followLive } from '../common/follow-live.ts';
 import type { Notifier } from '../common/notify.ts';
 import type { ProgramLog } from '../common/pino-log.ts';
 import type { Progress, ProgressBoard } from '../common/progress.ts';
+import { givenStateDirectory } from '../common/state-directory.ts';
 import { supervise } from '../common/supervise.ts';
 import type { ProbeTimeSync } from '../common/time-sync.ts';
 import { createProgressBoard } from '../common/watchdog.ts';
@@ -18,6 +20,8 @@ import { createServerMetrics } from './metrics/server-metrics.ts';
 import { httpStartError, listenStartError, storeStartError } from './start-error.ts';
 import { type StoredSoFar, statusLine } from './status-line.ts';
 import { openSqliteStore } from './store/sqlite/open-store.ts';
+import { lookBeforeOpening } from './store/sqlite/place/look.ts';
+import { lockRecord, type RecordLock } from './store/sqlite/place/record-lock.ts';
 import type { Store } from './store/store.ts';
 import { createStoreKeeper } from './store-keeper.ts';
 import { createTrustedClock } from './trusted-clock.ts';
@@ -48,27 +52,69 @@ export async function runServer(parts: ServerParts, stop: AbortSignal): Promise<
   const stopping = (): void => notifier.stopping();
   stop.addEventListener('abort', stopping, { once: true });
   try {
-    const store = await openStore(parts);
+    const path = resolve(storePath(parts.config.current.store, parts.env));
+    const lock = await lockStore(path, parts.env);
     try {
-      if (!stop.aborted) await runWithStore(parts, store, stop);
+      const store = await openStore(parts, path);
+      try {
+        if (!stop.aborted) await runWithStore(parts, store, stop);
+      } finally {
+        await store.close();
+      }
     } finally {
-      await store.close();
+      lock.release();
     }
   } finally {
     stop.removeEventListener('abort', stopping);
   }
 }
 
-async function openStore({ config, clock, env, log, notifier }: ServerParts): Promise<Store> {
-  const path = storePath(config.current.store, env);
-  notifier.status(`opens the store ${path}`);
+async function lockStore(path: string, env: ServerParts['env']): Promise<RecordLock> {
   try {
-    const store = await openSqliteStore({ path, engine: 'threads', clock, log });
-    log.info({ path }, 'the store is open');
+    // First of all: beside a file that is none of ours not even a lock is made.
+    lookBeforeOpening(path, givenStateDirectory(env));
+    return await lockRecord(path);
+  } catch (error) {
+    throw storeStartError(error);
+  }
+}
+
+async function openStore({ config, clock, env, log, notifier }: ServerParts, path: string): Promise<Store> {
+  notifier.status(`opens the record ${path}`);
+  try {
+    const stateFolder = givenStateDirectory(env);
+    const store = await openSqliteStore({
+      path,
+      engine: 'threads',
+      clock,
+      log,
+      ...(stateFolder !== undefined && { stateFolder }),
+    });
+    const { id, createdMs, note } = store.record;
+    if (note !== undefined) log.info({ path, record: id }, note);
+    log.info({ path, record: id, ...(await extentOf(store)) }, `the record is ${path}, made ${dateOf(createdMs)}`);
+    // Where it came from matters: a variable of a container's settings is easily taken for a path in the volume.
+    if (!isAbsolute(config.current.store.path) && config.current.store.path !== '') {
+      log.warn(
+        { path: config.current.store.path },
+        `the path of the record is relative to the folder in which the server was started; it is ${path} now`,
+      );
+    }
     return store;
   } catch (error) {
     throw storeStartError(error);
   }
+}
+
+/** What a person sees at once when it is another record than the one that was meant. */
+async function extentOf(store: Store): Promise<{ readonly devices: number; readonly newest?: string }> {
+  const devices = await store.devices();
+  const newestMs = devices.reduce((newest, { lastSeenMs }) => Math.max(newest, lastSeenMs ?? 0), 0);
+  return { devices: devices.length, ...(newestMs > 0 && { newest: dateOf(newestMs) }) };
+}
+
+function dateOf(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal): Promise<void> {
@@ -96,6 +142,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     observer: counted.observer,
     env,
     isClockTrusted: () => trusted.isTrusted(),
+    record: store.record.id,
   });
   const app = await openHttp({
     store,

@@ -3,10 +3,10 @@ import type { Live } from '../common/live.ts';
 import type { Log } from '../common/log.ts';
 import type { Progress } from '../common/progress.ts';
 import type { StoreSection } from './config/server-config.ts';
-import type { Store, StoreHealth } from './store/store.ts';
+import { LARGE_LOG_BYTES, type Store, type StoreHealth } from './store/store.ts';
 
 export interface StoreKeeperParts {
-  readonly store: Pick<Store, 'health'>;
+  readonly store: Pick<Store, 'health' | 'trimLog'>;
   readonly settings: Live<StoreSection>;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Log;
@@ -38,17 +38,20 @@ export function createStoreKeeper(parts: StoreKeeperParts): StoreKeeper {
   const problem = (): string | undefined => {
     if (health === undefined) return undefined;
     if (!health.isOk) return `the store is ill: ${health.problem ?? 'it does not say why'}`;
-    const { freeBytes } = health;
+    const { freeBytes, logBytes = null } = health;
     const { minFreeBytes } = settings.current;
+    if (logBytes !== null && logBytes > LARGE_LOG_BYTES) return largeLog(logBytes);
     if (freeBytes === null || freeBytes >= minFreeBytes) return undefined;
     return `only ${inMb(freeBytes)} MB are free where the store lies (min_free_mb is ${inMb(minFreeBytes)}); make room`;
   };
 
   const look = async (): Promise<void> => {
     health = await store.health(HEALTH_LIMIT_MS);
+    // Once whoever read for so long has ended, the log goes back to its size.
+    if (health.isOk && (health.logBytes ?? 0) > LARGE_LOG_BYTES) await store.trimLog().catch(() => undefined);
     const now = problem();
-    // The free room changes with every look: the same trouble is told once.
-    const kind = now === undefined ? undefined : health.isOk ? 'room' : now;
+    // Sizes change with every look: the same trouble is told once.
+    const kind = now === undefined ? undefined : health.isOk ? now.slice(0, 'only'.length) : now;
     if (kind === told) return;
     if (now === undefined) log.info({}, 'the store is well again');
     else if (health.isOk) log.warn({}, now);
@@ -69,6 +72,14 @@ export function createStoreKeeper(parts: StoreKeeperParts): StoreKeeper {
       }
     },
   };
+}
+
+/** For people. */
+export function largeLog(logBytes: number): string {
+  return (
+    `the log of the record has ${inMb(logBytes)} MB: another program has been reading the database for a long time, so that the log ` +
+    'cannot be written back; end that program (sudo fuser -v on the database file shows it)'
+  );
 }
 
 function inMb(bytes: number): number {

@@ -1,6 +1,7 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installLastWords } from '../common/last-words.ts';
 import { installSignals, type ProcessSignals } from '../common/signals.ts';
 import type { ReadingEntry } from '../device/journal/journal.ts';
 import { startEmbeddedBroker } from './embedded-broker.ts';
@@ -12,6 +13,7 @@ import { type ServerPart, startServerPart } from './server-part.ts';
  * var/server.conf, which can be edited meanwhile.
  */
 const signals = installSignals(process);
+installLastWords(process, 'npm start');
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const deviceConf = 'var/device.conf';
 const serverConf = 'var/server.conf';

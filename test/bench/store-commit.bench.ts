@@ -6,8 +6,7 @@ import { createSystemClock } from '../../src/common/system-clock.ts';
 import type { CommitResult, IngestBatch } from '../../src/server/store/ingest-store.ts';
 import { createPlacing } from '../../src/server/store/sqlite/catalogue/placing.ts';
 import { createRoomBook } from '../../src/server/store/sqlite/catalogue/room-book.ts';
-import { connectWriter, prepareForWriting } from '../../src/server/store/sqlite/database.ts';
-import { migrate } from '../../src/server/store/sqlite/migrate.ts';
+import { connectWriter, makeDatabase, prepareForWriting } from '../../src/server/store/sqlite/database.ts';
 import { openSqliteStore, type StoreEngine } from '../../src/server/store/sqlite/open-store.ts';
 import { createCommit } from '../../src/server/store/sqlite/write/commit.ts';
 import { createKnownDevices } from '../../src/server/store/sqlite/write/known-devices.ts';
@@ -58,8 +57,9 @@ describe('readings/s into the store, each batch of 200 on the disk', () => {
   };
 
   const alone = async (batches: readonly IngestBatch[], rollupsOf: (db: Database) => Rollups): Promise<number> => {
-    const db = connectWriter(Sqlite, newPath());
-    migrate(Sqlite, db);
+    const path = newPath();
+    makeDatabase(Sqlite, path);
+    const db = connectWriter(Sqlite, path);
     prepareForWriting(db);
     const shared = { known: createKnownDevices(db), rooms: createRoomBook(db), placing: createPlacing(db) };
     const commit = createCommit(db, { ...shared, rollups: rollupsOf(db) });

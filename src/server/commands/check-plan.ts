@@ -9,6 +9,7 @@ import { nodeExamination, notifyPackageExamination } from '../../common/doctor/e
 import { unitExamination } from '../../common/doctor/examinations/unit.ts';
 import type { Machine } from '../../common/doctor/machine.ts';
 import { createNotifier } from '../../common/notify.ts';
+import { givenStateDirectory } from '../../common/state-directory.ts';
 import { createMachineTimeSync } from '../../common/time-sync.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { brokerExamination } from '../doctor/examinations/broker.ts';
@@ -52,7 +53,10 @@ export async function planExaminations(setting: CheckSetting): Promise<CheckPlan
   const isSet = (name: string): boolean => (env[name] ?? '') !== '';
   const passwordInFile =
     !isSet(environmentVariable('mqtt', 'password')) && options.flags['mqtt.password'] === undefined;
-  const record = outcome.state === 'unusable' ? undefined : openRecord(storePathFor(outcome.loaded, options, io), io);
+  const record =
+    outcome.state === 'unusable'
+      ? undefined
+      : openRecord(storePathFor(outcome.loaded, options, io), givenStateDirectory(serviceEnvironment(options, io)), io);
   const examinations = [
     nodeExamination(machine),
     configExamination({ file: options.configPath, outcome, passwordInFile }),
@@ -87,25 +91,32 @@ interface Record {
 }
 
 /** The store is looked into once, and opened once, only where that neither makes nor migrates it. */
-function openRecord(path: string, io: CommandIo): Record {
-  const inspect = once(async () => ((await exists(path)) ? await inspectStore(path) : await reachable(path)));
+function openRecord(path: string, stateFolder: string | undefined, io: CommandIo): Record {
+  const inspect = once(async () => {
+    if (!(await exists(path))) await reachable(path);
+    return await inspectStore(path, stateFolder);
+  });
   let opened: Store | undefined;
   const store = once(async () => {
     const found = await inspect().catch(() => undefined);
     if (found?.state !== 'present') return undefined;
-    opened = await openSqliteStore({ path, clock: io.clock });
+    opened = await openSqliteStore({
+      path,
+      clock: io.clock,
+      openedBy: 'command',
+      ...(stateFolder !== undefined && { stateFolder }),
+    });
     return opened;
   });
   return { path, inspect, store, close: async () => await opened?.close() };
 }
 
-/** Undefined where there is no such file. @throws what keeps us from knowing */
-async function reachable(path: string): Promise<undefined> {
+/** @throws what keeps us from knowing whether there is such a file */
+async function reachable(path: string): Promise<void> {
   await stat(path).catch((error: unknown) => {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
   });
-  return undefined;
 }
 
 function withConfig(

@@ -2,9 +2,10 @@ import { stat } from 'node:fs/promises';
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, type ExitCode } from '../../common/command-io.ts';
 import { ConfigError } from '../../common/config/config-problem.ts';
 import type { ConfigOptions } from '../../common/config-options.ts';
+import { givenStateDirectory } from '../../common/state-directory.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { type Store, StoreError } from '../store/store.ts';
-import { loadConfigOrDefaults, storePathFor } from './command-config.ts';
+import { loadConfigOrDefaults, serviceEnvironment, storePathFor } from './command-config.ts';
 
 /** What a command that was asked for something impossible says; one line for a person. */
 export class CommandError extends Error {
@@ -32,9 +33,15 @@ export async function withStore(
   try {
     const { loaded } = await loadConfigOrDefaults(options, io);
     const path = storePathFor(loaded, options, io);
-    await mustExist(path, options.configPath);
+    const stateFolder = givenStateDirectory(serviceEnvironment(options, io));
+    await mustExist(path, stateFolder, options.configPath);
     const { openSqliteStore } = await import('../store/sqlite/open-store.ts');
-    const store = await openSqliteStore({ path, clock: io.clock });
+    const store = await openSqliteStore({
+      path,
+      clock: io.clock,
+      openedBy: 'command',
+      ...(stateFolder !== undefined && { stateFolder }),
+    });
     try {
       return await work({ store, config: loaded.config, path });
     } finally {
@@ -53,12 +60,15 @@ export async function withStore(
 }
 
 /** A command never makes a database: one that a wrong path brought about would be empty, and look like a record without holes. */
-async function mustExist(path: string, configPath: string): Promise<void> {
+async function mustExist(path: string, stateFolder: string | undefined, configPath: string): Promise<void> {
   try {
     await stat(path);
   } catch (error) {
     const { code = String(error) } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') {
+      const { lookBeforeOpening } = await import('../store/sqlite/place/look.ts');
+      // Says so where there was one.
+      lookBeforeOpening(path, stateFolder);
       throw new CommandError(
         `There is no store at ${path}: the server makes it at its first start, or ${configPath} (--config) names another place.`,
       );

@@ -3,7 +3,7 @@ import { configOptions, type GivenOptions } from '../../common/config-options.ts
 import type { CommandContext } from './command-context.ts';
 import { withConfigOptions } from './command-context.ts';
 
-/** The commands that look: `check`, `verify`, `export`, `gaps`, `rejected`. */
+/** The commands that look: `check`, `verify`, `export`, `gaps`, `rejected`; and `init`, which decides what they look at. */
 
 const DEFAULT_LIMIT = 20;
 
@@ -17,6 +17,36 @@ export function registerCheck(program: Command, { io, finish }: CommandContext):
       const { runCheck } = await import('./check.ts');
       finish(await runCheck({ ...configOptions(given), json: given.json }, io));
     });
+}
+
+/** `init`: what is the record, where the server must not decide. */
+export function registerInit(program: Command, { io, finish }: CommandContext): void {
+  withConfigOptions(program.command('init'))
+    .description(
+      'make the record, or say which one it is after a loss; deletes nothing; only while the server is stopped',
+    )
+    .option('--new-record', 'set aside what lies there, and begin a new record', false)
+    .addOption(
+      new Option('--accept', 'the database that lies there is the record from now on')
+        .default(false)
+        .conflicts('newRecord'),
+    )
+    .addOption(
+      new Option('--from <file>', 'put this copy of a record there: a backup, or one that was saved').conflicts([
+        'newRecord',
+        'accept',
+      ]),
+    )
+    .addHelpText('after', '\nExit code: 0 done, 1 not done, 78 the config cannot be used.')
+    .action(
+      async (
+        given: GivenOptions & { readonly newRecord: boolean; readonly accept: boolean; readonly from?: string },
+      ) => {
+        const { runInit } = await import('./init.ts');
+        const { newRecord, accept, from } = given;
+        finish(await runInit({ ...configOptions(given), newRecord, accept, ...(from !== undefined && { from }) }, io));
+      },
+    );
 }
 
 /** `verify`: whether there is a hole, and where. */

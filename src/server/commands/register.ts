@@ -2,7 +2,14 @@ import type { Command } from 'commander';
 import { configOptions, type GivenOptions } from '../../common/config-options.ts';
 import { type CommandContext, type RegisterCommand, withConfigOptions } from './command-context.ts';
 import { registerDevices, registerToken } from './register-access.ts';
-import { registerCheck, registerExport, registerGaps, registerRejected, registerVerify } from './register-record.ts';
+import {
+  registerCheck,
+  registerExport,
+  registerGaps,
+  registerInit,
+  registerRejected,
+  registerVerify,
+} from './register-record.ts';
 
 /** Every command besides `run`, in the order in which the help shows them. */
 export const COMMANDS: readonly RegisterCommand[] = [
@@ -13,6 +20,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerExport,
   registerGaps,
   registerRejected,
+  registerInit,
   registerConfig,
 ];
 

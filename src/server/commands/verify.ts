@@ -5,6 +5,7 @@ import type { Device } from '../store/stored.ts';
 import { neighboursOf, timesOf } from '../verify/neighbours.ts';
 import { verdictOf } from '../verify/verdict.ts';
 import { CommandError, withStore } from './command-store.ts';
+import { type IntegrityFound, integrityOf, integrityRecord, integrityReport } from './verify-integrity.ts';
 import { deviceReport, emptySum, type Sum, summaryLine, verdictRecord, withVerdict } from './verify-report.ts';
 
 export interface VerifyOptions extends ConfigOptions {
@@ -22,7 +23,7 @@ const MAX_SHOWN_HOLES = 20;
  * Proves the record: every number that the devices gave is in the store, or a gap record says what became of it, or it is named as
  * missing. Changes nothing, works beside a running server, one device at a time.
  *
- * Exit code: 0 no unexplained hole, 1 there is one (or a number that is doubled), 2 the record could not be examined, 78 the config
+ * Exit code: 0 no unexplained hole, 1 there is one (or a number that is doubled, or the tables of the record do not agree), 2 the record could not be examined, 78 the config
  * cannot be used. @throws the signal's reason
  */
 export async function runVerify(options: VerifyOptions, io: CommandIo): Promise<ExitCode> {
@@ -42,8 +43,10 @@ export async function runVerify(options: VerifyOptions, io: CommandIo): Promise<
         if (options.json) records.push(verdictRecord(verdict, times));
         else io.stdout.write(deviceReport(device, verdict, times, MAX_SHOWN_HOLES));
       }
-      io.stdout.write(options.json ? asJson(path, records, sum) : `${summaryLine(sum)}\n`);
-      return sum.faulty > 0 ? EXIT_FAILED : EXIT_OK;
+      const integrity = await integrityOf(store, devices, io.signal);
+      if (!options.json) io.stdout.write(integrityReport(integrity));
+      io.stdout.write(options.json ? asJson(path, records, sum, integrity) : `${summaryLine(sum)}\n`);
+      return sum.faulty > 0 || integrity.faults.length > 0 ? EXIT_FAILED : EXIT_OK;
     },
     EXIT_UNDECIDED,
   );
@@ -56,9 +59,9 @@ async function devicesOf(store: Store, uid: string | undefined): Promise<readonl
   return [device];
 }
 
-function asJson(store: string, devices: readonly object[], sum: Sum): string {
+function asJson(store: string, devices: readonly object[], sum: Sum, integrity: IntegrityFound): string {
   const { holes, doubled, waiting, faulty } = sum;
   const summary = { devices: sum.devices, readings: sum.readings, unnumbered: sum.unnumbered, missing: sum.missing };
   const verdict = { ...summary, explained: sum.explained, before_record: sum.before, waiting, holes, doubled, faulty };
-  return `${JSON.stringify({ store, devices, summary: verdict, is_whole: faulty === 0 }, undefined, 2)}\n`;
+  return `${JSON.stringify({ store, devices, summary: verdict, integrity: integrityRecord(integrity), is_whole: faulty === 0 && integrity.faults.length === 0 }, undefined, 2)}\n`;
 }

@@ -6,7 +6,7 @@ import type { Log } from '../../common/log.ts';
 import type { Pulse } from '../../common/pulse.ts';
 import type { IngestSection } from '../config/server-config.ts';
 import type { CommitResult, IngestMessage, IngestStore, RejectedMessage } from '../store/ingest-store.ts';
-import { StoreError } from '../store/store.ts';
+import { StoreError, type StoreErrorCode } from '../store/store.ts';
 import type { Taken } from './inbox.ts';
 import type { IngestObserver } from './ingest.ts';
 
@@ -150,10 +150,17 @@ export class Committer {
   }
 }
 
+const WAITS_FOR_A_PERSON: ReadonlySet<StoreErrorCode> = new Set([
+  'STORE_NEWER_SCHEMA',
+  'STORE_DAMAGED',
+  'STORE_MISSING',
+  'STORE_REPLACED',
+]);
+
 /** The same call may succeed later: by itself, or once a person has acted. */
 function isOfTheStore(error: Error): boolean {
   if (!(error instanceof StoreError)) return false;
-  return error.isTemporary || error.code === 'STORE_NEWER_SCHEMA' || error.code === 'STORE_DAMAGED';
+  return error.isTemporary || WAITS_FOR_A_PERSON.has(error.code);
 }
 
 function asRejected(message: Exclude<IngestMessage, RejectedMessage>, error: Error): RejectedMessage {

@@ -19,6 +19,7 @@ export interface ConversationParts {
   readonly mqtt: Live<MqttSection>;
   readonly receipts: ReceiptDesk;
   readonly optional: OptionalSteps;
+  readonly record: string | undefined;
 }
 
 /** At a stop: for the last receipts and our own last word. */
@@ -86,7 +87,7 @@ export class Conversation {
       throw linkError('LINK_SUBSCRIBE_REFUSED', peer, what);
     }
     const { optional } = this.#parts;
-    const announcement = announcementOf(opened, 'online');
+    const announcement = announcementOf(opened, 'online', this.#parts.record);
     const announcing = { what: `the announcement on ${announcement.topic}`, without: AGENTS_DO_NOT_KNOW };
     await optional.take(announcing, async () => await this.#announce(connection, opened, announcement));
     const counting = { what: `the subscription to ${DROPS_TOPIC}`, without: DROPS_ARE_NOT_KNOWN };
@@ -116,7 +117,7 @@ export class Conversation {
       if (homeId !== opened.homeId) await connection.unsubscribe(filtersOf(opened.homeId));
       // A name that is given up must not be waited for; a server that only stops will be back.
       const isRenamed = instance !== opened.instance;
-      const { topic, payload, retain } = announcementOf(opened, 'offline');
+      const { topic, payload, retain } = announcementOf(opened, 'offline', this.#parts.record);
       await connection.publish({ topic, payload: isRenamed ? '' : payload, retain });
     };
     await withDeadline(lastWords(), { clock, limitMs: LAST_WORDS_MS, what: 'saying goodbye' }).catch(() => undefined);
@@ -133,14 +134,19 @@ export class Conversation {
 }
 
 /** Said by the broker when we vanish. */
-export function willOf(mqtt: MqttSection): OutgoingMessage {
-  return announcementOf(mqtt, 'offline');
+export function willOf(mqtt: MqttSection, record: string | undefined): OutgoingMessage {
+  return announcementOf(mqtt, 'offline', record);
 }
 
 /** `accepts` stays while we are away: agents keep their readings for us, in the form that we take. */
-function announcementOf({ instance, receipts }: MqttSection, state: Announcement['state']): OutgoingMessage {
+function announcementOf(
+  { instance, receipts }: MqttSection,
+  state: Announcement['state'],
+  record: string | undefined,
+): OutgoingMessage {
   const accepts = receipts ? (['batch', 'receipt'] as const) : (['batch'] as const);
-  return { topic: serverTopic(instance), payload: encodeAnnouncement({ state, accepts }), retain: true };
+  const payload = encodeAnnouncement({ state, accepts, ...(record !== undefined && { record }) });
+  return { topic: serverTopic(instance), payload, retain: true };
 }
 
 function filtersOf(homeId: string): readonly string[] {

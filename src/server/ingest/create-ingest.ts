@@ -37,6 +37,8 @@ export interface IngestParts {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether this machine's wall clock can be believed. */
   readonly isClockTrusted: () => boolean;
+  /** The identity of the record, for the announcement. */
+  readonly record?: string;
   /** Longest wait for the broker's answer to anything. Default 30 s. */
   readonly answerTimeoutMs?: number;
 }
@@ -91,7 +93,7 @@ class MqttIngest implements Ingest {
   #resolveDrained!: () => void;
 
   constructor(parts: IngestParts) {
-    const { clock, random, log, mqtt, ingest, observer, env, store } = parts;
+    const { clock, random, log, mqtt, ingest, observer, env, store, record } = parts;
     this.#parts = parts;
     this.#drained = new Promise((resolve) => {
       this.#resolveDrained = resolve;
@@ -115,7 +117,14 @@ class MqttIngest implements Ingest {
     const onLimited = (kind: LimitedKind, count: number): void => observer.limited(kind, count);
     this.#limits = new SenderLimits({ ingest, clock, log, onLimited });
     this.#optional = new OptionalSteps({ clock, log });
-    this.#conversation = new Conversation({ clock, log, mqtt, receipts: this.#receipts, optional: this.#optional });
+    this.#conversation = new Conversation({
+      clock,
+      log,
+      mqtt,
+      receipts: this.#receipts,
+      optional: this.#optional,
+      record,
+    });
     this.#connections = new ConnectionLoop({
       mqtt,
       clock,
@@ -126,7 +135,7 @@ class MqttIngest implements Ingest {
       openConnection: createOpenConnection({ clock }),
       answerTimeoutMs: parts.answerTimeoutMs ?? ANSWER_TIMEOUT_MS,
       receiveMaximum: Math.max(RECEIVE_MAXIMUM, ingest.current.batchMessages),
-      will: willOf,
+      will: (section) => willOf(section, record),
       incoming: {
         maxPayloadBytes: () => ingest.current.maxPayloadBytes,
         onMessage: (message, connection) => this.#take(message, connection),

@@ -150,6 +150,10 @@ function createGauges(registry: Registry): (now: MetricsNow) => void {
   const lastCommit = gauge('ingest_last_commit_timestamp_seconds', 'The last commit that succeeded.');
   const up = gauge('store_up', 'Whether the store works.');
   const size = gauge('store_size_bytes', 'Size of the store.');
+  const logSize = gauge(
+    'store_log_bytes',
+    'Size of its write-ahead log; it is cut back to 40 MB once nothing reads for longer.',
+  );
   const free = gauge('store_free_bytes', 'What is free on its disk.');
   const schema = gauge('store_schema_version', 'Version of its tables.');
   const watchers = gauge('live_watchers', 'Pages that watch the live stream.');
@@ -167,6 +171,7 @@ function createGauges(registry: Registry): (now: MetricsNow) => void {
     set(lastCommit, ingest.lastCommitMs === null ? null : ingest.lastCommitMs / 1000);
     set(up, storeHealth?.isOk === true ? 1 : 0);
     set(size, storeHealth?.sizeBytes);
+    set(logSize, storeHealth?.logBytes);
     set(free, storeHealth?.freeBytes);
     set(schema, storeHealth?.schemaVersion);
     set(watchers, watching);

@@ -9,6 +9,32 @@ export interface AuditStore {
   gaps(query: GapQuery): Promise<{ readonly gaps: readonly StoredGap[]; readonly next?: string }>;
   /** Every number of a device that came, by epoch, oldest epoch first. Reads all its readings: for `verify`, not for a page. */
   numbers(deviceUid: string): Promise<DeviceNumbers>;
+  /** Holds what is made from a device's readings against them. Reads all its readings: for `verify`. */
+  integrity(deviceUid: string): Promise<DeviceIntegrity>;
+  /** Which record this is, and readings in it that belong to no device. */
+  recordIntegrity(): Promise<RecordIntegrity>;
+}
+
+export interface DeviceIntegrity {
+  /** `missing`: there are readings, but no newest one; `without-reading`: the newest one is not among the readings as it stands. */
+  readonly newest: 'ok' | 'none' | 'missing' | 'without-reading';
+  /** Hours with readings or with a roll-up. */
+  readonly hours: number;
+  /** Whose roll-up is not what its readings say. */
+  readonly wrongHours: number;
+  readonly firstWrongHourMs: number | null;
+  /** Epochs of its readings that are not known. */
+  readonly strayEpochs: number;
+}
+
+export interface RecordIntegrity {
+  readonly id: string;
+  readonly createdMs: number;
+  readonly generation: number;
+  /** Ids that it had before it was taken over from a copy, oldest first. */
+  readonly formerIds: readonly string[];
+  /** Devices that readings name, and that are not known. */
+  readonly strayDevices: number;
 }
 
 export interface RejectedQuery {

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -190,6 +199,21 @@ describe('techtemp-server check: the store', () => {
     expect(await ids()).toContain('store.damaged');
     writeFileSync(bench.path, 'this is no database at all, and longer than a header');
     expect(await ids()).toContain('store.damaged');
+  });
+
+  it('names a record that is gone, empty, or another one than was there, and leaves it alone (A4)', async () => {
+    await bench.commit([itemsMessage(readingsOf('k3v9x2', numbers(1, 3), Date.now() - 400_000_000))]);
+    await bench.close();
+    const bytes = readFileSync(bench.path);
+    rmSync(bench.path);
+    expect(await ids()).toContain('store.missing');
+    writeFileSync(bench.path, '');
+    expect(await ids()).toContain('store.missing');
+    copyFileSync('test/fixtures/store/v2.db', bench.path);
+    expect(await ids()).toContain('store.replaced');
+    expect(readFileSync(bench.path)).toEqual(readFileSync('test/fixtures/store/v2.db'));
+    writeFileSync(bench.path, bytes);
+    expect(await ids()).toContain('store.ok');
   });
 
   it('names a path that leads through a file, and one that is no file', async () => {

@@ -63,6 +63,17 @@ describe('an announcement', () => {
       accepts: ['batch', 'receipt'],
     });
     expect(decodeAnnouncement('{"state":"offline"}')).toEqual({ state: 'offline', accepts: [] });
+    expect(decodeAnnouncement('{"state":"online","accepts":[],"record":"0f8c-1"}')).toEqual({
+      state: 'online',
+      accepts: [],
+      record: '0f8c-1',
+    });
+    for (const record of ['""', '7', '"a b"', '["x"]', `"${'x'.repeat(200)}"`]) {
+      expect(decodeAnnouncement(`{"state":"online","record":${record}}`)).toEqual({ state: 'online', accepts: [] });
+    }
+    expect(encodeAnnouncement({ state: 'online', accepts: [], record: '0f8c-1' })).toBe(
+      '{"state":"online","accepts":[],"record":"0f8c-1"}',
+    );
     expect(encodeAnnouncement({ state: 'online', accepts: ['batch', 'receipt'] })).toBe(
       '{"state":"online","accepts":["batch","receipt"]}',
     );

@@ -27,7 +27,7 @@ describe('the store keeper', () => {
     const { clock, log, progress, stop, run } = rig();
     let health = well;
     const settings = createLiveValue({ path: '', minFreeBytes: 64 * MB });
-    const store = { health: async () => Promise.resolve(health) };
+    const store = { health: async () => Promise.resolve(health), trimLog: async () => Promise.resolve() };
     const keeper = createStoreKeeper({ store, settings, clock, log, progress, maxIdleMs: 40_000 });
     const running = run((signal) => keeper.run(signal));
     await clock.advance(0);
@@ -50,6 +50,38 @@ describe('the store keeper', () => {
       'info: the store is well again',
     ]);
     expect(progress.beats.length).toBeGreaterThan(10);
+    stop.abort(new Error('over'));
+    await running;
+  });
+});
+
+describe('a log that a reader keeps long (D5)', () => {
+  it('is told once, and cut back when the reader has gone', async () => {
+    const { clock, log, progress, stop, run } = rig();
+    let logBytes = 40 * MB;
+    let isPinned = true;
+    const store = {
+      health: async () => Promise.resolve({ ...well, logBytes }),
+      trimLog: async () => {
+        if (!isPinned) logBytes = 0;
+        return Promise.resolve();
+      },
+    };
+    const settings = createLiveValue({ path: '', minFreeBytes: 64 * MB });
+    const keeper = createStoreKeeper({ store, settings, clock, log, progress, maxIdleMs: 40_000 });
+    const running = run((signal) => keeper.run(signal));
+    await clock.advance(0);
+    expect(keeper.problem()).toBeUndefined();
+    logBytes = 55 * MB;
+    await clock.advance(30_000);
+    logBytes = 56 * MB;
+    await clock.advance(30_000);
+    expect(keeper.problem()).toContain('the log of the record has 56 MB');
+    expect(log.lines.map(({ level }) => level)).toEqual(['warn']);
+    isPinned = false;
+    await clock.advance(60_000);
+    expect([logBytes, keeper.problem()]).toEqual([0, undefined]);
+    expect(log.lines.map(({ level }) => level)).toEqual(['warn', 'info']);
     stop.abort(new Error('over'));
     await running;
   });

@@ -4,12 +4,9 @@ import type { Examination } from '../../../common/doctor/examination.ts';
 import type { Finding } from '../../../common/doctor/finding.ts';
 import { type FolderLook, lookAtFolder } from '../../../common/doctor/folder.ts';
 import type { StoreInspection } from '../../store/sqlite/inspect.ts';
-import { StoreError } from '../../store/store.ts';
+import { LARGE_LOG_BYTES, StoreError } from '../../store/store.ts';
 import { report } from '../finding.ts';
 import { megabytes, type StoreParts } from './store-parts.ts';
-
-/** The log is written back at 32 MB; ten times that is no accident. */
-const LARGE_LOG_BYTES = 320 * 1024 * 1024;
 
 export interface SqliteParts {
   /** Version of SQLite. @throws StoreError */
@@ -84,7 +81,7 @@ export function storeExamination(parts: StoreParts, inspect: () => Promise<Store
       try {
         const found = await inspect();
         if (found === undefined) return [report('store.none')];
-        return [stateOf(found), ...(await ownership()), ...logOf(found)];
+        return [stateOf(found), ...(found.state === 'missing' ? [] : await ownership()), ...logOf(found)];
       } catch (error) {
         if (!(error instanceof StoreError || isFileError(error))) throw error;
         if (isFileError(error) && error.code === 'EACCES') {
@@ -105,6 +102,10 @@ export function storeExamination(parts: StoreParts, inspect: () => Promise<Store
         return report('store.older', { file, version, known });
       case 'newer':
         return report('store.newer', { file, version, known });
+      case 'missing':
+        return report('store.missing', { problem, unit });
+      case 'replaced':
+        return report('store.replaced', { problem, unit });
       case 'foreign':
         return report('store.foreign', { problem, configFile });
       case 'damaged':

@@ -83,6 +83,24 @@ export const STORE_FINDINGS = {
     cause: '[store] path names a file of another program',
     remedy: ['in {configFile}: [store] path = /var/lib/techtemp-server/techtemp.db'],
   },
+  'store.missing': {
+    verdict: 'fail',
+    found: '{problem}',
+    cause: 'the file was removed or moved away, or its disk or volume is not mounted',
+    remedy: [
+      'put the record back; or a backup of it: $ sudo techtemp-server init --from <file>',
+      'no record any more? $ sudo systemctl stop {unit}; sudo techtemp-server init --new-record',
+    ],
+  },
+  'store.replaced': {
+    verdict: 'fail',
+    found: '{problem}',
+    cause: 'a copy was put in its place, or a part of it (its log) was removed or belongs to another one',
+    remedy: [
+      'put the record back that belongs there',
+      'or take the one that lies there from now on: $ sudo systemctl stop {unit}; sudo techtemp-server init --accept',
+    ],
+  },
   'store.damaged': {
     verdict: 'fail',
     found: '{file} is damaged: {problem}',

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { IngestState } from '../../ingest/ingest.ts';
-import type { Store, StoreHealth } from '../../store/store.ts';
+import { LARGE_LOG_BYTES, type Store, type StoreHealth } from '../../store/store.ts';
+import { largeLog } from '../../store-keeper.ts';
 import type { RouteFile } from '../app.ts';
 import type { HttpParts } from '../http-parts.ts';
 import { Health, Readiness } from '../schemas/server.ts';
@@ -15,7 +16,8 @@ const tags = ['server'];
 
 /**
  * /health is liveness: it fails only where a restart may help or a person has to act on the store, because that is what its readers
- * (Docker, a watchdog) do. A broker that is away is not cured by a restart: it is told here and fails readiness, which is what a
+ * (Docker, a watchdog) do. A record that has lost its place does not fail it, but is told: a restart would close the files that are
+ * still open, and the next start would refuse. A broker that is away is not cured by a restart: it is told here and fails readiness, which is what a
  * monitor should watch.
  */
 export const addHealthRoutes: RouteFile = (app, parts) => {
@@ -32,10 +34,11 @@ export const addHealthRoutes: RouteFile = (app, parts) => {
       },
     },
     async (_request, reply) => {
-      const { isOk } = await storeHealth(store);
+      const { isOk, isLost = false } = await storeHealth(store);
       const { link } = ingest();
       reply.header('cache-control', 'no-store');
-      return reply.code(isOk ? 200 : 500).send({ status: isOk ? 'ok' : 'failed', broker: link });
+      const status = isOk ? 'ok' : isLost ? 'record-lost' : 'failed';
+      return reply.code(isOk || isLost ? 200 : 500).send({ status, broker: link });
     },
   );
 
@@ -66,7 +69,11 @@ export function readiness(ingest: IngestState, store: StoreHealth, minFreeBytes:
   const { lastCommitMs, waiting, isHeldBack } = ingest;
   const ageMs = lastCommitMs === null ? null : Math.max(0, nowMs - lastCommitMs);
   const parts = {
-    database: withProblem(store.isOk ? undefined : (store.problem ?? 'the store does not work')),
+    database: {
+      ...withProblem(store.isOk ? undefined : (store.problem ?? 'the store does not work')),
+      ...(store.isOk && isLogLarge(store) && { warning: largeLog(store.logBytes ?? 0) }),
+      log_bytes: store.logBytes ?? null,
+    },
     broker: {
       ...withProblem(ingest.link === 'connected' ? ingest.instability : brokerProblem(ingest)),
       ...(ingest.leftOut.length > 0 && { left_out: [...ingest.leftOut] }),
@@ -89,6 +96,10 @@ export function readiness(ingest: IngestState, store: StoreHealth, minFreeBytes:
   };
   const isReady = Object.values(parts).every(({ ok }) => ok);
   return { status: isReady ? 'ready' : 'not-ready', parts };
+}
+
+function isLogLarge({ logBytes = null }: StoreHealth): boolean {
+  return logBytes !== null && logBytes > LARGE_LOG_BYTES;
 }
 
 function withProblem(problem: string | undefined): { ok: boolean; problem?: string } {

@@ -17,7 +17,10 @@ export type ServerInfo = Static<typeof ServerInfo>;
 
 /** The older API's, with more said. */
 export const Health = Type.Object({
-  status: OneOf(['ok', 'failed']),
+  status: OneOf(['ok', 'failed', 'record-lost'], {
+    description:
+      'record-lost: the files of the record were removed or replaced; nothing is stored, and a restart would not help. /ready says more',
+  }),
   broker: OneOf(['connected', 'connecting', 'stopped'], { description: 'Told here; does not make `status` fail' }),
 });
 export type Health = Static<typeof Health>;
@@ -30,7 +33,11 @@ const part = {
 export const Readiness = Type.Object({
   status: OneOf(['ready', 'not-ready']),
   parts: Type.Object({
-    database: Type.Object(part),
+    database: Type.Object({
+      ...part,
+      warning: Type.Optional(Type.String({ description: 'What does not keep it from storing, but should be seen to' })),
+      log_bytes: Type.Optional(Nullable(Type.Integer({ description: 'Size of its write-ahead log' }))),
+    }),
     broker: Type.Object({
       ...part,
       left_out: Type.Optional(

@@ -1,18 +1,21 @@
-import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { StoreError } from '../store.ts';
 import { translated } from './errors.ts';
+import { migrate } from './migrate.ts';
+import { syncPath } from './place/identity-file.ts';
 
 export type Database = BetterSqlite3.Database;
 export type Sqlite = typeof BetterSqlite3;
 
-/** The first bytes of every SQLite 3 database (https://www.sqlite.org/fileformat.html 1.3). */
-const MAGIC = 'SQLite format 3\0';
 /** How long a call waits for another process; long enough for its commit, short enough to say so soon. */
 const BUSY_TIMEOUT_MS = 1_000;
 /** Fewer, longer checkpoints: 1.5 times the rate of the default of 1,000 pages; 32 MB of log at most between two. */
 const CHECKPOINT_PAGES = 8_000;
+/** What a log is cut back to once nothing keeps it longer (a reader did). */
+const LOG_KEPT_BYTES = 40 * 1024 * 1024;
 const WRITER_CACHE_KIB = 64 * 1024;
 const READER_CACHE_KIB = 16 * 1024;
 
@@ -51,14 +54,47 @@ function usable(sqlite: Sqlite): Sqlite {
 }
 
 /**
- * The connection that writes; makes the file and its folder where they are missing, and changes nothing else: the caller
- * migrates, then calls `prepareForWriting`. @throws StoreError
+ * Makes a database that is whole from the beginning: under another name, which it gives up only then. Where another process was
+ * faster, its database stays. @throws what SQLite and the file system throw
+ */
+export function makeDatabase(sqlite: Sqlite, path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const draft = `${path}.${randomUUID()}.tmp`;
+  try {
+    const db = new sqlite(draft, { timeout: BUSY_TIMEOUT_MS });
+    try {
+      db.pragma('synchronous = FULL');
+      migrate(sqlite, db);
+    } finally {
+      db.close();
+    }
+    giveName(draft, path);
+    syncPath(dirname(path));
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/** Never over a file that is there. */
+function giveName(draft: string, path: string): void {
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    // No hard links on this file system.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EMLINK') throw error;
+    if (!existsSync(path)) renameSync(draft, path);
+  }
+}
+
+/**
+ * The connection that writes; the file must be there. The caller has looked at it (place/look.ts), migrates it, then calls
+ * `prepareForWriting`. @throws StoreError
  */
 export function connectWriter(sqlite: Sqlite, path: string): Database {
   return translated(path, () => {
-    mkdirSync(dirname(path), { recursive: true });
-    refuseOtherFiles(path);
-    const db = new sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+    const db = new sqlite(path, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
     // better-sqlite3 is compiled with NORMAL, which in a write-ahead log may lose the last commits at a power cut.
     return orClosed(db, () => db.pragma('synchronous = FULL'));
   });
@@ -69,6 +105,7 @@ export function prepareForWriting(db: Database): void {
   db.pragma('journal_mode = WAL');
   db.pragma('foreign_keys = ON');
   db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  db.pragma(`journal_size_limit = ${LOG_KEPT_BYTES}`);
   db.pragma(`cache_size = -${WRITER_CACHE_KIB}`);
 }
 
@@ -92,32 +129,5 @@ function orClosed(db: Database, setUp: () => void): Database {
   } catch (error) {
     db.close();
     throw error;
-  }
-}
-
-/** SQLite would only notice at the first query, and may leave files beside it. */
-function refuseOtherFiles(path: string): void {
-  const head = firstBytes(path);
-  if (head === '' || head === MAGIC) return;
-  throw new StoreError(
-    'STORE_DAMAGED',
-    `${path} is no SQLite database (it begins with ${JSON.stringify(head)}). It was left as it is. ` +
-      'Set another path for the database, or put a backup in its place.',
-  );
-}
-
-function firstBytes(path: string): string {
-  const bytes = Buffer.alloc(MAGIC.length);
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw error;
-  }
-  try {
-    return bytes.toString('latin1', 0, readSync(file, bytes));
-  } finally {
-    closeSync(file);
   }
 }

@@ -3,6 +3,7 @@ import { sleepInPieces } from '../../../common/deadline.ts';
 import type { Store, StoreHealth } from '../store.ts';
 import type { Caller } from './caller.ts';
 import { SCHEMA_VERSION } from './migrations/all.ts';
+import { PlaceLostError } from './place/place.ts';
 
 /** Asks both ends within a limit; says which one does not answer, or what it says. */
 export function createHealth({
@@ -20,6 +21,7 @@ export function createHealth({
   return async (limitMs) => {
     const end = new AbortController();
     const problems: string[] = [];
+    const lost: PlaceLostError[] = [];
     const within = async <T>(what: string, work: Promise<T>): Promise<T | undefined> => {
       const late = sleepInPieces(clock, limitMs, end.signal).then(
         () => problems.push(`${what} has not answered for ${limitMs} ms`),
@@ -29,10 +31,11 @@ export function createHealth({
         return await Promise.race([work, late.then(() => undefined)]);
       } catch (error) {
         problems.push((error as Error).message);
+        if (error instanceof PlaceLostError) lost.push(error);
         return undefined;
       }
     };
-    const [facts, , free] = await Promise.all([
+    const [facts, probe, free] = await Promise.all([
       within('The reading end of the database', reader.call('facts')),
       within('The writing end of the database', writer.call('probe')),
       within('The disk', freeBytes()),
@@ -43,8 +46,11 @@ export function createHealth({
       isOk: problems.length === 0,
       schemaVersion: facts?.schemaVersion ?? SCHEMA_VERSION,
       sizeBytes,
+      logBytes: probe?.logBytes ?? null,
       freeBytes: free ?? null,
     };
-    return problems.length === 0 ? health : { ...health, problem: problems.join('; ') };
+    if (problems.length === 0) return health;
+    const isLost = lost.some(({ isCuredByRestart }) => !isCuredByRestart);
+    return { ...health, problem: problems.join('; '), ...(isLost && { isLost }) };
   };
 }

@@ -3,11 +3,12 @@ import { StoreError } from '../store.ts';
 import { connectReader, type Database, loadSqlite } from './database.ts';
 import { translated } from './errors.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './migrations/all.ts';
+import { lookBeforeOpening } from './place/look.ts';
 
 /** What a look at a database shows that changes nothing: it is neither made nor migrated. */
 export interface StoreInspection {
-  readonly state: 'present' | 'older' | 'newer' | 'foreign' | 'damaged';
-  /** What is wrong, for people; when `foreign` or `damaged`. */
+  readonly state: 'present' | 'older' | 'newer' | 'foreign' | 'damaged' | 'missing' | 'replaced';
+  /** What is wrong, for people; not when `present`, `older` or `newer`. */
   readonly problem: string;
   readonly version: number;
   readonly knownVersion: number;
@@ -40,8 +41,28 @@ export async function sqliteVersion(): Promise<string> {
   }
 }
 
-/** Looks into the file beside whoever writes to it. @throws StoreError where it can't be read at all */
-export async function inspectStore(path: string): Promise<StoreInspection> {
+/**
+ * Looks into the file beside whoever writes to it; undefined where there never was one.
+ * @throws StoreError where it can't be read at all
+ */
+export async function inspectStore(
+  path: string,
+  stateFolder: string | undefined,
+): Promise<StoreInspection | undefined> {
+  const nothing = { version: 0, knownVersion: SCHEMA_VERSION, sizeBytes: 0, logBytes: 0, newestMs: null, devices: 0 };
+  try {
+    if (lookBeforeOpening(path, stateFolder).state === 'first') return undefined;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    // Not opened: SQLite could change what lies there.
+    if (error.code === 'STORE_MISSING') return { ...nothing, state: 'missing', problem: error.message };
+    if (error.code === 'STORE_REPLACED') return { ...nothing, state: 'replaced', problem: error.message };
+    return { ...nothing, state: 'damaged', problem: error.message };
+  }
+  return await inspectFile(path);
+}
+
+async function inspectFile(path: string): Promise<StoreInspection> {
   const sqlite = await loadSqlite();
   const sizeBytes = (await stat(path)).size;
   const logBytes = await stat(`${path}-wal`).then(

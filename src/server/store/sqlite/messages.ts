@@ -10,12 +10,14 @@ import {
   unpackBatch,
   unpackResult,
 } from './packed-commit.ts';
+import type { RecordFacts, RecordOptions } from './place/open-record.ts';
+import { type LostPart, PlaceLostError } from './place/place.ts';
 import type { Role } from './sides.ts';
 
 /** What a store's worker thread is given to begin with. */
 export interface WorkerTask {
   readonly role: Role;
-  readonly path: string;
+  readonly record: RecordOptions;
 }
 
 export type ToWorker =
@@ -23,7 +25,7 @@ export type ToWorker =
   | { readonly kind: 'close' };
 
 export type FromWorker =
-  | { readonly kind: 'ready'; readonly migrated?: Migrated }
+  | { readonly kind: 'ready'; readonly migrated?: Migrated; readonly record?: RecordFacts }
   | { readonly kind: 'failed'; readonly error: SentError }
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'error'; readonly id: number; readonly error: SentError };
@@ -50,18 +52,27 @@ export function receivedResultOf(method: string, result: unknown): unknown {
 /** An error on its way between threads: a structured clone would lose class and code. */
 export interface SentError {
   readonly code?: StoreErrorCode;
+  /** Of a record that is not at its place. */
+  readonly lost?: { readonly part: LostPart; readonly isWhole: boolean };
   readonly message: string;
   readonly stack?: string;
 }
 
 export function sentErrorOf(error: unknown): SentError {
+  if (error instanceof PlaceLostError) {
+    const { code, message, part, isWhole } = error;
+    return { code, message, lost: { part, isWhole } };
+  }
   if (error instanceof StoreError) return { code: error.code, message: error.message };
   if (!(error instanceof Error)) return { message: String(error) };
   return { message: error.message, ...(error.stack !== undefined && { stack: error.stack }) };
 }
 
 /** A StoreError where it was one; anything else is a bug and keeps the stack of the place where it happened. */
-export function receivedErrorOf({ code, message, stack }: SentError): Error {
+export function receivedErrorOf({ code, lost, message, stack }: SentError): Error {
+  if (lost !== undefined && (code === 'STORE_MISSING' || code === 'STORE_REPLACED')) {
+    return new PlaceLostError(code, lost, message);
+  }
   if (code !== undefined) return new StoreError(code, message);
   const error = new Error(message);
   if (stack !== undefined) error.stack = stack;

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { StoreError } from '../store.ts';
 import type { Database, Sqlite } from './database.ts';
 import { translated } from './errors.ts';
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from './migrations/all.ts';
+import { syncPath } from './place/identity-file.ts';
 
 export interface Migrated {
   /** 0: the file was new. */
@@ -85,35 +86,27 @@ function backUp(sqlite: Sqlite, db: Database, version: number): string {
     db.prepare('VACUUM INTO ?').run(draft);
     // Another process may have migrated it in the meantime: then its copy is the one to keep.
     if (verifiedVersionOf(sqlite, draft) !== version) return path;
-    syncFile(draft);
+    syncPath(draft);
     renameSync(draft, path);
-    syncFile(dirname(path));
+    syncPath(dirname(path));
     return path;
   } finally {
     rmSync(draft, { force: true });
   }
 }
 
-function verifiedVersionOf(sqlite: Sqlite, path: string): number {
+/** @throws StoreError DAMAGED where the copy is not whole */
+export function verifiedVersionOf(sqlite: Sqlite, path: string): number {
   const copy = new sqlite(path, { readonly: true, fileMustExist: true });
   try {
     const verdict = copy.pragma('integrity_check(1)', { simple: true });
     if (verdict === 'ok') return copy.pragma('user_version', { simple: true }) as number;
     throw new StoreError(
       'STORE_DAMAGED',
-      `A copy of the database before its migration is damaged (${String(verdict)}), so the database ${path} is, too, or the disk. ` +
-        'Nothing was migrated. Check the disk and restore a backup.',
+      `The copy of the database that was made, ${path}, is damaged (${String(verdict)}), so the database is, too, or the disk. ` +
+        'The database was left as it is. Check the disk and restore a backup.',
     );
   } finally {
     copy.close();
-  }
-}
-
-function syncFile(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
   }
 }

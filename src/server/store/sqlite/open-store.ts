@@ -8,6 +8,8 @@ import { loadSqlite } from './database.ts';
 import { createHealth } from './health.ts';
 import { createInProcessCaller } from './in-process.ts';
 import type { Migrated } from './migrate.ts';
+import type { OpenedBy, RecordFacts, RecordOptions } from './place/open-record.ts';
+import { withRescue } from './place/with-rescue.ts';
 import { openReaderSide, openWriterSide } from './sides.ts';
 import { openWorkerCaller } from './worker-caller.ts';
 
@@ -18,6 +20,10 @@ export interface SqliteStoreOptions {
   readonly path: string;
   /** Default `in-process`. */
   readonly engine?: StoreEngine;
+  /** Default `server`: makes the record where there never was one. A `command` uses what is there. */
+  readonly openedBy?: OpenedBy;
+  /** Where the identity is kept, too, when the database lies in another folder. */
+  readonly stateFolder?: string;
   readonly clock: Clock;
   /** Told of migrations, and of threads that ended. */
   readonly log?: Log;
@@ -29,30 +35,41 @@ const HOUR_MS = 3_600_000;
 const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /**
- * Opens the record in an SQLite file: makes it where it is missing, migrates it where it is older (after a copy beside it).
- * @throws StoreError NEWER_SCHEMA, DAMAGED (the file is left as it is), UNAVAILABLE, FULL, BUSY
+ * Opens the record in an SQLite file: makes it where there never was one, migrates it where it is older (after a copy beside it).
+ * @throws StoreError NEWER_SCHEMA, DAMAGED, MISSING, REPLACED (the files are left as they are), UNAVAILABLE, FULL, BUSY
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { path, clock, log = SILENT } = options;
-  const { writer, reader, migrated } = await (options.engine === 'threads' ? openThreads(options) : openHere(options));
+  const { path, clock, log = SILENT, stateFolder } = options;
+  const {
+    writer: plain,
+    reader,
+    migrated,
+    record,
+  } = await (options.engine === 'threads' ? openThreads(options) : openHere(options));
   if (migrated !== undefined && migrated.fromVersion !== migrated.toVersion) {
     log.info({ path, ...migrated }, migrated.fromVersion === 0 ? 'Made a new database' : 'Migrated the database');
   }
-  return storeOf(writer, reader, createHealth({ writer, reader, clock, freeBytes: () => freeBytesAt(path) }));
+  const writer = withRescue(plain, { reader, path, stateFolder, clock, log });
+  return storeOf(writer, reader, record, createHealth({ writer, reader, clock, freeBytes: () => freeBytesAt(path) }));
 }
 
 interface Ends {
   readonly writer: Caller<'writer'>;
   readonly reader: Caller<'reader'>;
   readonly migrated?: Migrated | undefined;
+  readonly record: RecordFacts;
 }
 
-async function openHere({ path }: SqliteStoreOptions): Promise<Ends> {
+async function openHere(options: SqliteStoreOptions): Promise<Ends> {
   const sqlite = await loadSqlite();
-  const writerSide = openWriterSide(sqlite, path);
+  const asked = recordOptionsOf(options);
+  const writerSide = openWriterSide(sqlite, asked, options.clock);
+  const { migrated } = writerSide;
   const writer = createInProcessCaller(writerSide);
   try {
-    return { writer, reader: createInProcessCaller(openReaderSide(sqlite, path)), migrated: writerSide.migrated };
+    const record = knownRecord(writerSide.record);
+    const reader = createInProcessCaller(openReaderSide(sqlite, { ...asked, mustBe: record.id }));
+    return { writer, reader, migrated, record };
   } catch (error) {
     await writer.close();
     throw error;
@@ -60,20 +77,36 @@ async function openHere({ path }: SqliteStoreOptions): Promise<Ends> {
 }
 
 async function openThreads(options: SqliteStoreOptions): Promise<Ends> {
-  const { path, clock, log = SILENT, workerUrl = new URL('techtemp-store-worker.js', import.meta.url) } = options;
-  const common = { path, clock, log, workerUrl };
+  const { clock, log = SILENT, workerUrl = new URL('techtemp-store-worker.js', import.meta.url) } = options;
+  const asked = recordOptionsOf(options);
+  const common = { clock, log, workerUrl };
   // The reader finds the file migrated.
-  const writer = await openWorkerCaller({ ...common, role: 'writer' });
+  const writer = await openWorkerCaller({ ...common, role: 'writer', record: asked });
   try {
-    const reader = await openWorkerCaller({ ...common, role: 'reader' });
-    return { writer, reader, migrated: writer.migrated };
+    const record = knownRecord(writer.record);
+    const reader = await openWorkerCaller({ ...common, role: 'reader', record: { ...asked, mustBe: record.id } });
+    return { writer, reader, migrated: writer.migrated, record };
   } catch (error) {
     await writer.close();
     throw error;
   }
 }
 
-function storeOf(writer: Caller<'writer'>, reader: Caller<'reader'>, health: Store['health']): Store {
+function recordOptionsOf({ path, openedBy = 'server', stateFolder }: SqliteStoreOptions): RecordOptions {
+  return { path, openedBy, ...(stateFolder !== undefined && { stateFolder }) };
+}
+
+function knownRecord(record: RecordFacts | undefined): RecordFacts {
+  if (record === undefined) throw new Error('The writing end of the store did not say which record it opened');
+  return record;
+}
+
+function storeOf(
+  writer: Caller<'writer'>,
+  reader: Caller<'reader'>,
+  record: RecordFacts,
+  health: Store['health'],
+): Store {
   /** By id of the token: the hour whose use was handed on. */
   const notedHours = new Map<string, number>();
   const noteUse = (id: string, nowMs: number): void => {
@@ -84,6 +117,7 @@ function storeOf(writer: Caller<'writer'>, reader: Caller<'reader'>, health: Sto
     writer.call('noteTokenUse', id, nowMs).catch(() => notedHours.delete(id));
   };
   return {
+    record,
     commit: (batch) => writer.call('commit', batch),
     devices: (filter) => reader.call('devices', filter),
     device: (uid) => reader.call('device', uid),
@@ -104,6 +138,8 @@ function storeOf(writer: Caller<'writer'>, reader: Caller<'reader'>, health: Sto
     rejected: (query) => reader.call('rejected', query),
     gaps: (query) => reader.call('gaps', query),
     numbers: (deviceUid) => reader.call('numbers', deviceUid),
+    integrity: (deviceUid) => reader.call('integrity', deviceUid),
+    recordIntegrity: () => reader.call('recordIntegrity'),
     addToken: (token) => writer.call('addToken', token),
     tokens: () => reader.call('tokens'),
     async tokenByHash(hash, nowMs) {
@@ -113,6 +149,7 @@ function storeOf(writer: Caller<'writer'>, reader: Caller<'reader'>, health: Sto
     },
     revokeToken: (id, nowMs) => writer.call('revokeToken', id, nowMs),
     health,
+    trimLog: () => writer.call('trimLog'),
     async close() {
       // The last connection to close empties the log into the file.
       await reader.close();

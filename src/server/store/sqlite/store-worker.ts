@@ -1,5 +1,6 @@
 // One side of the store on a thread of its own, so that a slow disk never holds up the event loop of the service.
 import { parentPort, workerData } from 'node:worker_threads';
+import { createSystemClock } from '../../../common/system-clock.ts';
 import { loadSqlite } from './database.ts';
 import {
   type FromWorker,
@@ -37,11 +38,13 @@ function serve(open: OpenSide<Role>): void {
 }
 
 try {
-  const { role, path } = workerData as WorkerTask;
+  const { role, record: options } = workerData as WorkerTask;
   const sqlite = await loadSqlite();
-  const open = role === 'writer' ? openWriterSide(sqlite, path) : openReaderSide(sqlite, path);
+  const open =
+    role === 'writer' ? openWriterSide(sqlite, options, createSystemClock()) : openReaderSide(sqlite, options);
   serve(open);
-  say({ kind: 'ready', ...(open.migrated !== undefined && { migrated: open.migrated }) });
+  const { migrated, record } = open;
+  say({ kind: 'ready', ...(migrated !== undefined && { migrated }), ...(record !== undefined && { record }) });
 } catch (error) {
   say({ kind: 'failed', error: sentErrorOf(error) });
   port.close();

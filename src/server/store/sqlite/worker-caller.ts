@@ -13,11 +13,12 @@ import {
   type WorkerTask,
 } from './messages.ts';
 import type { Migrated } from './migrate.ts';
+import type { RecordFacts, RecordOptions } from './place/open-record.ts';
 import type { Role } from './sides.ts';
 
 export interface WorkerCallerOptions<R extends Role> {
   readonly role: R;
-  readonly path: string;
+  readonly record: RecordOptions;
   /** The built store-worker. */
   readonly workerUrl: URL;
   readonly clock: Clock;
@@ -34,6 +35,7 @@ interface Waiting {
 interface Running {
   readonly worker: Worker;
   readonly migrated?: Migrated;
+  readonly record?: RecordFacts;
   /** Resolves with the reason when it is gone. */
   readonly gone: Promise<string>;
 }
@@ -51,13 +53,15 @@ const MAX_WAITING = 1_000;
  */
 export async function openWorkerCaller<R extends Role>(
   options: WorkerCallerOptions<R>,
-): Promise<Caller<R> & { readonly migrated?: Migrated }> {
+): Promise<Caller<R> & { readonly migrated?: Migrated; readonly record?: RecordFacts }> {
   const { role, clock, log } = options;
   const waiting = new Map<number, Waiting>();
   const closing = new AbortController();
   let lastId = 0;
   let running: Running | undefined;
   let problem = '';
+  /** Whatever lies there when a thread is started again: another record will not do. */
+  let again = options;
   const isClosed = (): boolean => closing.signal.aborted;
 
   const answered = (message: FromWorker): void => {
@@ -90,7 +94,7 @@ export async function openWorkerCaller<R extends Role>(
           closing.signal,
         );
         attempt += 1;
-        running = await startWorker(options, answered);
+        running = await startWorker(again, answered);
         attempt = 0;
         if (isClosed()) say(running, { kind: 'close' });
         log.info({ role }, 'The thread of the store runs again');
@@ -103,10 +107,13 @@ export async function openWorkerCaller<R extends Role>(
   };
 
   running = await startWorker(options, answered);
-  const { migrated } = running;
+  const { migrated, record } = running;
+  const mustBe = record?.id ?? options.record.mustBe;
+  again = { ...options, record: { ...options.record, mustBe } };
   const kept = keepRunning();
   return {
     ...(migrated !== undefined && { migrated }),
+    ...(record !== undefined && { record }),
     call: (method, ...args) =>
       new Promise((resolve, reject) => {
         if (isClosed()) reject(new StoreError('STORE_UNAVAILABLE', 'The store is closed'));
@@ -134,11 +141,11 @@ export async function openWorkerCaller<R extends Role>(
 
 /** Resolves when the side is open; rejects with the reason when it can't be. */
 async function startWorker(
-  { role, path, workerUrl }: WorkerCallerOptions<Role>,
+  { role, record, workerUrl }: WorkerCallerOptions<Role>,
   answered: (message: FromWorker) => void,
 ): Promise<Running> {
   const worker = new Worker(workerUrl, {
-    workerData: { role, path } satisfies WorkerTask,
+    workerData: { role, record } satisfies WorkerTask,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
   });
   let isGone: (reason: string) => void = () => undefined;
@@ -149,7 +156,13 @@ async function startWorker(
     let lastError: Error | undefined;
     worker.on('message', (message: FromWorker) => {
       if (message.kind === 'ready') {
-        resolve({ worker, gone, ...(message.migrated !== undefined && { migrated: message.migrated }) });
+        const { migrated, record: facts } = message;
+        resolve({
+          worker,
+          gone,
+          ...(migrated !== undefined && { migrated }),
+          ...(facts !== undefined && { record: facts }),
+        });
       } else if (message.kind === 'failed') lastError = receivedErrorOf(message.error);
       else answered(message);
     });

@@ -22,7 +22,7 @@ describe('readiness', () => {
     expect(readiness(well, store, MIN_FREE, NOW)).toEqual({
       status: 'ready',
       parts: {
-        database: { ok: true },
+        database: { ok: true, log_bytes: null },
         broker: { ok: true },
         ingest: { ok: true, last_commit_age_s: 5, waiting: 0, held_back: false },
         disk: { ok: true, free_bytes: 1e9 },
@@ -31,6 +31,12 @@ describe('readiness', () => {
     expect(readiness({ ...well, lastCommitMs: NOW - 86_400_000 }, store, MIN_FREE, NOW).status).toBe('ready');
     expect(readiness({ ...well, lastCommitMs: null }, store, MIN_FREE, NOW).status).toBe('ready');
     expect(readiness(well, { ...store, freeBytes: null }, MIN_FREE, NOW).status).toBe('ready');
+  });
+
+  it('is there with a warning when a reader keeps the log long (D5)', () => {
+    const { status, parts } = readiness(well, { ...store, logBytes: 55 * 1024 * 1024 }, MIN_FREE, NOW);
+    expect(status).toBe('ready');
+    expect(parts.database).toMatchObject({ ok: true, warning: expect.stringContaining('has 55 MB') as unknown });
   });
 
   it.each([

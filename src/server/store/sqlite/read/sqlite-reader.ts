@@ -4,6 +4,7 @@ import { createBuckets } from './buckets.ts';
 import { createExpected } from './expected.ts';
 import { createExtent } from './extent.ts';
 import { createGapPages } from './gaps.ts';
+import { createIntegrity } from './integrity.ts';
 import { createLatest } from './latest.ts';
 import { createNumbers } from './numbers.ts';
 import { createReadingPages } from './readings.ts';
@@ -21,7 +22,10 @@ export function createSqliteReader(db: Database): SqliteReader {
     const inTransaction = db.transaction((args: A) => ask(...args));
     return (...args) => inTransaction(args);
   };
+  const { integrity, recordIntegrity } = createIntegrity(db);
   return {
+    integrity: snapshot(integrity),
+    recordIntegrity: snapshot(recordIntegrity),
     latest: createLatest(db),
     readings: snapshot(createReadingPages(db, scopes)),
     buckets: snapshot(createBuckets(db, scopes)),

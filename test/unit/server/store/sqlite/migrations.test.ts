@@ -39,7 +39,7 @@ describe('opening a database file', () => {
     const store = await open();
     expect(await store.health(30_000)).toMatchObject({ isOk: true, schemaVersion: SCHEMA_VERSION });
     await store.close();
-    expect(await readdir(join(folder, 'new', 'place'))).toEqual(['techtemp.db']);
+    expect(await readdir(join(folder, 'new', 'place'))).toEqual(['techtemp.db', 'techtemp.db.identity']);
   });
 
   it('has a fixture of each older schema version', async () => {
@@ -101,6 +101,17 @@ describe('opening a database file', () => {
     copy.close();
   });
 
+  it('gives a database of version 2 an identity, which stays', async () => {
+    await copyFile(join(fixtures, 'v2.db'), path);
+    const store = await open();
+    const { id, note } = store.record;
+    expect(id).toMatch(/^[0-9a-f]{32}$/);
+    expect(note).toBeUndefined();
+    expect(await store.tokens()).toMatchObject([{ name: 'the wall' }]);
+    await store.close();
+    expect((await open()).record.id).toBe(id);
+  });
+
   it('migrates once', async () => {
     await copyFile(join(fixtures, 'v1.db'), path);
     await (await open()).close();
@@ -150,7 +161,7 @@ describe('opening a database file', () => {
     db.close();
     const bytes = await readFile(path);
     await expect(open()).rejects.toEqual(failing('STORE_NEWER_SCHEMA'));
-    await expect(open()).rejects.toThrow(/newer TechTemp.*before-v7/s);
+    await expect(open()).rejects.toThrow(`${path}.before-v${SCHEMA_VERSION + 5}`);
     await expect(open({ engine: 'threads', workerUrl: await storeWorkerUrl() })).rejects.toEqual(
       failing('STORE_NEWER_SCHEMA'),
     );
@@ -187,9 +198,10 @@ describe('opening a database file', () => {
     expect(await readFile(path)).toEqual(bytes);
   });
 
-  it('takes an empty file for a new one', async () => {
+  it('does not take an empty file for a first start', async () => {
     await writeFile(path, '');
-    expect((await (await open()).health(30_000)).isOk).toBe(true);
+    await expect(open()).rejects.toEqual(failing('STORE_MISSING'));
+    expect(await readdir(folder)).toEqual(['techtemp.db']);
   });
 
   it('says what is wrong with a path that cannot be a file', async () => {

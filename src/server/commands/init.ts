@@ -1,0 +1,71 @@
+import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
+import { ConfigError } from '../../common/config/config-problem.ts';
+import type { ConfigOptions } from '../../common/config-options.ts';
+import { givenStateDirectory } from '../../common/state-directory.ts';
+import type { RecordSite } from '../store/sqlite/place/new-record.ts';
+import { StoreError } from '../store/store.ts';
+import { loadConfigOrDefaults, serviceEnvironment, storePathFor } from './command-config.ts';
+
+export interface InitOptions extends ConfigOptions {
+  /** Sets aside what lies there, and begins a new record. */
+  readonly newRecord: boolean;
+  /** The database that lies there is the record from now on. */
+  readonly accept: boolean;
+  /** A copy of the record that is to be put there. */
+  readonly from?: string;
+}
+
+/**
+ * Decides what is the record, where the server may not: after a loss, or to put a backup back. Deletes nothing, and works only
+ * while no server uses the record.
+ *
+ * Exit code: 0 done, 1 not done (nothing was changed, or what was is said), 78 the config cannot be used.
+ */
+export async function runInit(options: InitOptions, io: CommandIo): Promise<ExitCode> {
+  try {
+    const { loaded } = await loadConfigOrDefaults(options, io);
+    const path = storePathFor(loaded, options, io);
+    const site = { path, stateFolder: givenStateDirectory(serviceEnvironment(options, io)), clock: io.clock };
+    const { lockRecord } = await import('../store/sqlite/place/record-lock.ts');
+    const lock = await lockRecord(path);
+    try {
+      return await decide(options, site, io);
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    io.signal.throwIfAborted();
+    if (error instanceof ConfigError) {
+      io.stderr.write(`${error.message}\n`);
+      return EXIT_CONFIG;
+    }
+    if (!(error instanceof StoreError)) throw error;
+    io.stderr.write(`${error.message}\n`);
+    return EXIT_FAILED;
+  }
+}
+
+async function decide({ newRecord, accept, from }: InitOptions, site: RecordSite, io: CommandIo): Promise<ExitCode> {
+  const { acceptRecord, beginNewRecord, takeFrom } = await import('../store/sqlite/place/new-record.ts');
+  if (!newRecord && !accept && from === undefined) {
+    const { lookBeforeOpening } = await import('../store/sqlite/place/look.ts');
+    if (lookBeforeOpening(site.path, site.stateFolder).state === 'present') {
+      io.stdout.write(`The record ${site.path} is there; nothing was changed.\n`);
+      return EXIT_OK;
+    }
+  }
+  const { record, setAside, isOlder } =
+    from !== undefined ? await takeFrom(site, from) : accept ? await acceptRecord(site) : await beginNewRecord(site);
+  for (const { from: old, to } of setAside) io.stdout.write(`Set aside: ${old} is ${to} now.\n`);
+  io.stdout.write(
+    `The record is ${site.path} (identity ${record.id}, made ${new Date(record.createdMs).toISOString()}).\n`,
+  );
+  if (isOlder) {
+    io.stdout.write(
+      'It is not in the state that devices had their receipts from, so it has a new identity: devices that still have readings ' +
+        'of that time give them again. "techtemp-server verify" shows what is missing.\n',
+    );
+  }
+  io.stdout.write('Start the server now.\n');
+  return EXIT_OK;
+}

@@ -1,0 +1,175 @@
+import { chownSync, existsSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Clock } from '../../../../common/clock.ts';
+import { StoreError } from '../../store.ts';
+import { connectWriter, type Database, loadSqlite, makeDatabase, type Sqlite } from '../database.ts';
+import { translated } from '../errors.ts';
+import { migrate, verifiedVersionOf } from '../migrate.ts';
+import { APPLICATION_ID } from '../migrations/all.ts';
+import { identityPathsOf, syncPath } from './identity-file.ts';
+import { lookBeforeOpening } from './look.ts';
+import { openRecord, type RecordFacts } from './open-record.ts';
+
+/** What a person decides about the place of a record; the caller holds its lock. */
+
+export interface SetAside {
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface NewRecord {
+  readonly record: RecordFacts;
+  /** The files that lay there, under their new names. */
+  readonly setAside: readonly SetAside[];
+  /** It is an older state of the record that was there: it has a new identity, so that devices give again what they still have. */
+  readonly isOlder: boolean;
+}
+
+/** The parts of a record that SQLite and we keep; not the lock, which the caller holds. */
+const PARTS = ['', '-wal', '-shm', '-journal'] as const;
+const IDENTITY_SUFFIX = '.identity';
+const BUSY_TIMEOUT_MS = 5_000;
+
+/** Where a record is to be. */
+export interface RecordSite {
+  readonly path: string;
+  readonly stateFolder: string | undefined;
+  readonly clock: Clock;
+}
+
+/** Sets aside whatever lies there, and makes a new record. Deletes nothing. @throws StoreError */
+export async function beginNewRecord(site: RecordSite): Promise<NewRecord> {
+  const sqlite = await loadSqlite();
+  return translated(site.path, () => {
+    const setAside = [...putAside(site, PARTS), ...putIdentityAside(site)];
+    // Made here: what was set aside, or saved earlier, keeps a start from making one by itself.
+    makeDatabase(sqlite, site.path);
+    return { record: opened(sqlite, site), setAside, isOlder: false };
+  });
+}
+
+/** Makes the database that lies there the record. @throws StoreError where there is none, or it is not one of ours */
+export async function acceptRecord(site: RecordSite): Promise<NewRecord> {
+  const sqlite = await loadSqlite();
+  return translated(site.path, () => {
+    if (!existsSync(site.path) || statSync(site.path).size === 0) {
+      throw new StoreError(
+        'STORE_MISSING',
+        `There is no database at ${site.path} that could be accepted. Nothing was changed.`,
+      );
+    }
+    // Together with a log that is not its own it would be damaged; one that is its own passes the look.
+    const isAsItWas = looksRight(site);
+    const setAside = isAsItWas ? [] : putAside(site, ['-wal', '-shm', '-journal']);
+    return withMore(setAside, adopt(sqlite, site, !isAsItWas));
+  });
+}
+
+/** Puts a copy of the record (a backup, or one that was saved) where the record should be. The copy stays. @throws StoreError */
+export async function takeFrom(site: RecordSite, file: string): Promise<NewRecord> {
+  const { path } = site;
+  const sqlite = await loadSqlite();
+  return translated(path, () => {
+    if (resolve(file) === resolve(path))
+      throw new StoreError('INVALID', `${file} is the record itself; --accept takes it as it is.`);
+    const draft = `${path}.from.tmp`;
+    rmSync(draft, { force: true });
+    const source = openCopy(sqlite, file);
+    try {
+      source.prepare('VACUUM INTO ?').run(draft);
+    } finally {
+      source.close();
+    }
+    verifiedVersionOf(sqlite, draft);
+    syncPath(draft);
+    const setAside = putAside(site, PARTS);
+    renameSync(draft, path);
+    syncPath(dirname(path));
+    return withMore(setAside, adopt(sqlite, site, !looksRight(site)));
+  });
+}
+
+/** @throws StoreError where it is not one of ours */
+function openCopy(sqlite: Sqlite, file: string): Database {
+  if (!existsSync(file)) throw new StoreError('NOT_FOUND', `There is no file ${file}. Nothing was changed.`);
+  const db = new sqlite(file, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  if (db.pragma('application_id', { simple: true }) === APPLICATION_ID) return db;
+  db.close();
+  throw new StoreError('STORE_DAMAGED', `${file} is not a record of a TechTemp server. Nothing was changed.`);
+}
+
+function looksRight({ path, stateFolder }: RecordSite): boolean {
+  try {
+    return lookBeforeOpening(path, stateFolder).state === 'present';
+  } catch (error) {
+    if (error instanceof StoreError && (error.code === 'STORE_REPLACED' || error.code === 'STORE_MISSING'))
+      return false;
+    throw error;
+  }
+}
+
+function withMore(setAside: readonly SetAside[], made: NewRecord): NewRecord {
+  return { ...made, setAside: [...setAside, ...made.setAside] };
+}
+
+/** What receipts were given for is not in an older one: then it is another record for the devices, and says so. */
+function adopt(sqlite: Sqlite, site: RecordSite, isOlder: boolean): NewRecord {
+  if (!isOlder) return { record: opened(sqlite, site), setAside: [], isOlder };
+  const setAside = putIdentityAside(site);
+  const db = connectWriter(sqlite, site.path);
+  try {
+    migrate(sqlite, db);
+    db.prepare(`
+      UPDATE record SET
+        former_ids = json_insert(former_ids, '$[#]', id),
+        id = lower(hex(randomblob(16))),
+        generation = printf('%012d', CAST(generation AS INTEGER) + 1)`).run();
+  } finally {
+    db.close();
+  }
+  return { record: opened(sqlite, site), setAside, isOlder };
+}
+
+/** Opens it once as a server does, which writes its identity. */
+function opened(sqlite: Sqlite, { path, stateFolder, clock }: RecordSite): RecordFacts {
+  letTheOwnerIn(path);
+  const record = openRecord(sqlite, { path, openedBy: 'server', stateFolder }, clock);
+  record.close();
+  const { id, createdMs } = record.facts;
+  return { id, createdMs };
+}
+
+/** What root makes must be the server's, who is another user: the one to whom the folder belongs. */
+function letTheOwnerIn(path: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(dirname(path));
+  for (const part of PARTS) if (existsSync(`${path}${part}`)) chownSync(`${path}${part}`, uid, gid);
+}
+
+/** The log keeps the name of its database, so that the two still belong together. */
+function putAside({ path, clock }: RecordSite, parts: readonly string[]): readonly SetAside[] {
+  return parts
+    .map((part) => ({ from: `${path}${part}`, to: `${asideOf(path, clock)}${part}` }))
+    .filter(({ from }) => lstatSync(from, { throwIfNoEntry: false }) !== undefined)
+    .map(renamed);
+}
+
+function putIdentityAside({ path, stateFolder, clock }: RecordSite): readonly SetAside[] {
+  return identityPathsOf(path, stateFolder)
+    .filter((from) => existsSync(from))
+    .map((from) =>
+      renamed({ from, to: `${asideOf(from.slice(0, -IDENTITY_SUFFIX.length), clock)}${IDENTITY_SUFFIX}` }),
+    );
+}
+
+function renamed(names: SetAside): SetAside {
+  renameSync(names.from, names.to);
+  syncPath(dirname(names.to));
+  return names;
+}
+
+/** A name that is free, and says when. */
+function asideOf(path: string, clock: Clock): string {
+  const time = new Date(clock.nowMs()).toISOString().slice(0, 19).replaceAll(':', '-');
+  return `${path}.set-aside-${time}Z`;
+}

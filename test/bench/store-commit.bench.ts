@@ -9,9 +9,9 @@ import { createRoomBook } from '../../src/server/store/sqlite/catalogue/room-boo
 import { connectWriter, prepareForWriting } from '../../src/server/store/sqlite/database.ts';
 import { migrate } from '../../src/server/store/sqlite/migrate.ts';
 import { openSqliteStore, type StoreEngine } from '../../src/server/store/sqlite/open-store.ts';
-import { createCommit } from '../../src/server/store/sqlite/write/commit.ts';
 import { createKnownDevices } from '../../src/server/store/sqlite/write/known-devices.ts';
 import { createRollups, type Rollups } from '../../src/server/store/sqlite/write/rollups.ts';
+import { createRecordWrites } from '../../src/server/store/sqlite/writer.ts';
 import { type Database, Sqlite } from '../support/sqlite.ts';
 import { storeWorkerUrl } from '../support/sqlite-store.ts';
 import { batchOf, itemsOf } from '../support/store-messages.ts';
@@ -62,7 +62,7 @@ describe('readings/s into the store, each batch of 200 on the disk', () => {
     migrate(Sqlite, db);
     prepareForWriting(db);
     const shared = { known: createKnownDevices(db), rooms: createRoomBook(db), placing: createPlacing(db) };
-    const commit = createCommit(db, { ...shared, rollups: rollupsOf(db) });
+    const { commit } = createRecordWrites(db, { ...shared, rollups: rollupsOf(db) });
     try {
       return await rate(batches, (batch) => commit(batch));
     } finally {

@@ -104,6 +104,12 @@ function storeOf(writer: Caller<'writer'>, reader: Caller<'reader'>, health: Sto
     rejected: (query) => reader.call('rejected', query),
     gaps: (query) => reader.call('gaps', query),
     numbers: (deviceUid) => reader.call('numbers', deviceUid),
+    quarantine: (query) => reader.call('quarantine', query),
+    quarantineSummary: () => reader.call('quarantineSummary'),
+    quarantineDrops: (limit) => reader.call('quarantineDrops', limit),
+    judgeQuarantine: (step) => writer.call('judgeQuarantine', step),
+    releaseQuarantine: (step) => writer.call('releaseQuarantine', step),
+    dropQuarantine: (drop) => writer.call('dropQuarantine', drop),
     addToken: (token) => writer.call('addToken', token),
     tokens: () => reader.call('tokens'),
     async tokenByHash(hash, nowMs) {

@@ -6,6 +6,7 @@ import { createExtent } from './extent.ts';
 import { createGapPages } from './gaps.ts';
 import { createLatest } from './latest.ts';
 import { createNumbers } from './numbers.ts';
+import { createQuarantineReads } from './quarantine.ts';
 import { createReadingPages } from './readings.ts';
 import { createRejectedPages } from './rejected.ts';
 import { createScopes } from './scopes.ts';
@@ -21,6 +22,7 @@ export function createSqliteReader(db: Database): SqliteReader {
     const inTransaction = db.transaction((args: A) => ask(...args));
     return (...args) => inTransaction(args);
   };
+  const quarantine = createQuarantineReads(db);
   return {
     latest: createLatest(db),
     readings: snapshot(createReadingPages(db, scopes)),
@@ -30,6 +32,8 @@ export function createSqliteReader(db: Database): SqliteReader {
     rejected: createRejectedPages(db),
     gaps: createGapPages(db),
     numbers: snapshot(createNumbers(db)),
+    ...quarantine,
+    quarantineSummary: snapshot(quarantine.quarantineSummary),
     ...createTokenReader(db),
   };
 }

@@ -59,8 +59,11 @@ export function describeQuarantine(withStore: WithStore): void {
       expect(receipts).toMatchObject([{ stored: [[1, 3]] }]);
       expect(counts).toMatchObject({ stored: 0, quarantined: 3, rejected: {} });
       expect(await store.quarantineSummary()).toMatchObject({ waiting: 3, waitingForTime: 3, devices: [{ count: 3 }] });
-      expect((await judge(store, time(START_MS - behindMs + MINUTE_MS))).released).toBe(0);
-      const right = { nowMs: START_MS + HOUR_MS, wallMinusMonotonicMs: START_MS - 1_000_000 };
+      const notYet = time(START_MS + 5 * MINUTE_MS - behindMs, {
+        wallMinusMonotonicMs: START_MS + 4 * MINUTE_MS - behindMs - 1_000_000,
+      });
+      expect((await judge(store, notYet)).released).toBe(0);
+      const right = { nowMs: START_MS + HOUR_MS, wallMinusMonotonicMs: START_MS + 4 * MINUTE_MS - 1_000_000 };
       const { released, changes } = await judge(store, time(right.nowMs, right));
       expect(released).toBe(3);
       expect(changes).toEqual([

@@ -172,12 +172,13 @@ export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: T
         const waitMs = Math.min(LOOK_MS, maxIdleMs);
         progress.beat(waitMs + PROBE_LIMIT_MS);
         await clock.sleep(waitMs, signal);
+        // Before the time service is asked: a jump that it made is not in doubt.
+        look();
         const askEveryMs = sync === 'unsynced' ? ASK_MS : ASK_AGAIN_MS;
         if (clock.monotonicMs() - askedMs >= askEveryMs) {
           askedMs = clock.monotonicMs();
           await ask();
         }
-        look();
         weigh();
         tell();
       }
@@ -198,6 +199,6 @@ function contradiction({ agreeing, later, laterByMs, earlier, earlierByMs }: Clo
 /** `2.0 days`, `9.0 hours`, `45 s`. */
 function inWords(ms: number): string {
   const size = Math.abs(ms);
-  if (size >= 48 * MS_PER_HOUR) return `${(ms / (24 * MS_PER_HOUR)).toFixed(1)} days`;
+  if (size >= 47.95 * MS_PER_HOUR) return `${(ms / (24 * MS_PER_HOUR)).toFixed(1)} days`;
   return size >= MS_PER_HOUR ? `${(ms / MS_PER_HOUR).toFixed(1)} hours` : `${Math.round(ms / 1000)} s`;
 }

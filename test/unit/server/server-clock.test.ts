@@ -37,14 +37,18 @@ async function rig(answer: TimeSync = 'unknown') {
       sync = next;
     },
     /** A live reading of a device whose clock is so far ahead of this server's. */
-    speaks(uid: string, aheadMs: number, over: { readonly clock?: 'unsynced'; readonly leaf?: string } = {}) {
+    speaks: (
+      uid: string,
+      aheadMs: number,
+      over: { readonly clock?: 'unsynced'; readonly leaf?: string } = {},
+    ): void => {
       seq += 1;
       const { leaf = 'reading', ...reading } = over;
       const item = numbered(seq, { tsMs: clock.nowMs() + aheadMs, ...reading });
       const topic = `home/${HOME}/sensors/${uid}/${leaf}`;
       trusted.heard(itemsOf(uid, [item], { receivedMs: clock.nowMs(), topic }));
     },
-    async stop() {
+    stop: async (): Promise<void> => {
       stop.abort(new Error('over'));
       await running;
     },

@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts';
 import type { Log } from '../common/log.ts';
 import type { Progress } from '../common/progress.ts';
-import type { ProbeTimeSync, TimeSync } from '../common/time-sync.ts';
+import { isBelievable, type ProbeTimeSync } from '../common/time-sync.ts';
 import { type ClockOpinion, createDeviceClocks } from './device-clocks.ts';
 import type { IngestMessage } from './store/ingest-store.ts';
 import type { ServerTime } from './store/time-judgement.ts';
@@ -17,9 +17,10 @@ export interface TrustedClockParts {
 
 /** For ingest. */
 export interface IngestClock {
-  /** Whether times in the future are judged by this clock; not while it was never set. */
-  isTrusted(): boolean;
-  /** By what they are judged: while a step of the clock is in doubt, the lower of what it says and what it said before. */
+  /**
+   * By what times in the future are judged: while a step of the clock is in doubt, the lower of what it says and what it said before.
+   * Infinite while the clock was never set.
+   */
   judgedByMs(): number;
   /** This server's time now, for what has to be noted. */
   time(): ServerTime;
@@ -29,6 +30,8 @@ export interface IngestClock {
 
 /** Knows whether this machine's wall clock can be believed. */
 export interface TrustedClock extends IngestClock {
+  /** Whether it was set, and no jump of it is in doubt. */
+  isTrusted(): boolean;
   state(): ClockState;
   /** Changes when what was judged by this clock has to be judged again: it was set, or became trustworthy. */
   revision(): number;
@@ -68,10 +71,13 @@ const MS_PER_HOUR = 3_600_000;
  */
 export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: TrustedClockParts): TrustedClock {
   const devices = createDeviceClocks();
-  let sync: TimeSync = 'unsynced';
+  /** What the time service said last; believed where nobody can be asked. */
+  let isSet = false;
+  let isSynced = false;
   let offsetMs = clock.nowMs() - clock.monotonicMs();
+  let suspendedMs = clock.suspendedMs();
   /** The wall clock before the jump that is in doubt. */
-  let doubted: { readonly offsetMs: number; sinceMs: number } | undefined;
+  let doubted: { readonly offsetMs: number; readonly sinceMs: number; readonly wallMs: number } | undefined;
   let isConfirmed = false;
   let isContradicted = false;
   let revision = 0;
@@ -82,12 +88,17 @@ export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: T
   const look = (): void => {
     const monotonicMs = clock.monotonicMs();
     const nowOffsetMs = clock.nowMs() - monotonicMs;
-    const stepMs = nowOffsetMs - offsetMs;
+    // While the machine was suspended its wall clock went on, and its monotonic clock did not.
+    const stepMs = nowOffsetMs - offsetMs - (clock.suspendedMs() - suspendedMs);
+    suspendedMs = clock.suspendedMs();
     if (Math.abs(stepMs) >= STEP_MS) {
-      log.warn({ stepMs: Math.round(stepMs) }, `the clock of this server was set: by ${inWords(stepMs)}`);
+      log.warn(
+        { stepMs: Math.round(stepMs) },
+        `the clock of this server was set by ${inWords(stepMs)}; it is in doubt until something confirms it`,
+      );
       isConfirmed = false;
       // Of a clock that was never set before, the jump is what was waited for.
-      if (sync !== 'unsynced') doubted = { offsetMs: doubted?.offsetMs ?? offsetMs, sinceMs: monotonicMs };
+      if (isSet) doubted = { offsetMs: doubted?.offsetMs ?? offsetMs, sinceMs: monotonicMs, wallMs: clock.nowMs() };
       revision += 1;
     }
     offsetMs = nowOffsetMs;
@@ -102,10 +113,14 @@ export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: T
     else if (isContradicted) isConfirmed = false;
     if (doubted === undefined) return;
     const isSteady = against === 0 && clock.monotonicMs() - doubted.sinceMs >= STEADY_MS;
-    if (!isSupported && !isSteady) return;
+    const isBack = Math.abs(offsetMs - doubted.offsetMs) < STEP_MS;
+    if (isSupported || isSteady || isBack) believe();
+  };
+
+  const believe = (): void => {
     doubted = undefined;
     revision += 1;
-    log.info({ agreeing }, 'the clock of this server is believed again');
+    log.info({}, 'the clock of this machine is confirmed');
   };
 
   let told: ClockState['kind'] = 'ok';
@@ -120,7 +135,7 @@ export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: T
 
   const state = (): ClockState => {
     if (isContradicted) return { kind: 'contradicted', problem: contradiction(opinion()) };
-    if (sync === 'unsynced') {
+    if (!isSet) {
       return { kind: 'unset', problem: 'the clock of this machine has not been set by a time service yet' };
     }
     if (doubted !== undefined) {
@@ -133,19 +148,30 @@ export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: T
   };
 
   const ask = async (): Promise<void> => {
-    const before = sync;
-    sync = await probe();
-    if (before !== 'unsynced' && sync === 'unsynced')
-      log.warn({}, 'the clock of this machine is no longer synchronised');
-    if (before === 'unsynced' && sync !== 'unsynced') {
+    const before = isSet;
+    const inDoubt = doubted;
+    // After a jump only a synchronisation that is newer says anything.
+    const answer = await probe(inDoubt?.wallMs);
+    isSynced = answer === 'synced';
+    if (inDoubt !== undefined) {
+      if (isSynced && doubted === inDoubt) believe();
+      return;
+    }
+    isSet = isBelievable(answer);
+    if (before && !isSet) log.warn({}, 'the clock of this machine is no longer synchronised');
+    if (!before && isSet) {
       revision += 1;
       log.debug({}, 'the clock of this machine is believed');
     }
   };
 
   return {
-    isTrusted: () => sync !== 'unsynced',
+    isTrusted() {
+      look();
+      return isSet && doubted === undefined;
+    },
     judgedByMs() {
+      if (!isSet) return Number.POSITIVE_INFINITY;
       look();
       return clock.monotonicMs() + Math.min(offsetMs, doubted?.offsetMs ?? offsetMs);
     },
@@ -155,7 +181,7 @@ export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: T
         nowMs: clock.nowMs(),
         bootId: clock.bootId,
         wallMinusMonotonicMs: offsetMs,
-        isConfirmed: !isContradicted && doubted === undefined && (isConfirmed || sync === 'synced'),
+        isConfirmed: !isContradicted && doubted === undefined && (isConfirmed || isSynced),
       };
     },
     heard: (message) => devices.heard(message, clock.monotonicMs()),
@@ -163,7 +189,7 @@ export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: T
     revision: () => revision,
     async begin() {
       await ask();
-      if (sync === 'unsynced')
+      if (!isSet)
         log.warn({}, 'the clock of this machine has not been set yet; times in the future are not judged by it');
     },
     async run(signal) {
@@ -174,7 +200,7 @@ export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: T
         await clock.sleep(waitMs, signal);
         // Before the time service is asked: a jump that it made is not in doubt.
         look();
-        const askEveryMs = sync === 'unsynced' ? ASK_MS : ASK_AGAIN_MS;
+        const askEveryMs = isSet && doubted === undefined ? ASK_AGAIN_MS : ASK_MS;
         if (clock.monotonicMs() - askedMs >= askEveryMs) {
           askedMs = clock.monotonicMs();
           await ask();

@@ -92,8 +92,7 @@ export class IngestRig {
       observer: this.#observer(),
       env: {},
       serverClock: {
-        isTrusted: () => isClockTrusted,
-        judgedByMs: clock.nowMs,
+        judgedByMs: () => (isClockTrusted ? clock.nowMs() : Number.POSITIVE_INFINITY),
         time: () => ({
           nowMs: clock.nowMs(),
           bootId: clock.bootId,

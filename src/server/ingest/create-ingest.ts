@@ -186,12 +186,8 @@ class MqttIngest implements Ingest {
   #readOn(connection: MqttConnection): Read {
     const { clock, ingest, serverClock } = this.#parts;
     const { maxPayloadBytes } = ingest.current;
-    const context = {
-      nowMs: clock.nowMs(),
-      isClockTrusted: serverClock.isTrusted(),
-      judgedByMs: serverClock.judgedByMs(),
-      maxPayloadBytes,
-    };
+    const judgedByMs = serverClock.judgedByMs();
+    const context = { nowMs: clock.nowMs(), isClockTrusted: Number.isFinite(judgedByMs), judgedByMs, maxPayloadBytes };
     return { connection, readMs: clock.monotonicMs(), context };
   }
 

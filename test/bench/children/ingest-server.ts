@@ -64,7 +64,6 @@ const ingest = createIngest({
   },
   env: {},
   serverClock: {
-    isTrusted: () => true,
     judgedByMs: clock.nowMs,
     time: () => ({ nowMs: clock.nowMs(), bootId: clock.bootId, wallMinusMonotonicMs: 0, isConfirmed: true }),
     heard: () => undefined,

@@ -18,7 +18,8 @@ async function rig(answer: TimeSync = 'unknown') {
   let sync = answer;
   const trusted = createTrustedClock({
     clock,
-    probe: async () => Promise.resolve(sync),
+    // The time service says when it synchronised: once, before any jump.
+    probe: async (sinceMs) => Promise.resolve(sinceMs !== undefined && sync === 'synced' ? 'unsynced' : sync),
     log,
     progress,
     maxIdleMs: 40_000,

@@ -17,6 +17,7 @@ import { createIngest } from './ingest/create-ingest.ts';
 import type { IngestObserver } from './ingest/ingest.ts';
 import { createLiveFeed, LIVE_FEED_CAPACITY } from './live/ring-live-feed.ts';
 import { createServerMetrics } from './metrics/server-metrics.ts';
+import { createQuarantineKeeper } from './quarantine-keeper.ts';
 import { httpStartError, listenStartError, storeStartError } from './start-error.ts';
 import { type StoredSoFar, statusLine } from './status-line.ts';
 import { openSqliteStore } from './store/sqlite/open-store.ts';
@@ -129,6 +130,13 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     store,
     settings: config.section('store'),
   });
+  const quarantine = createQuarantineKeeper({
+    ...parts,
+    ...loopParts(board, 'quarantine keeper'),
+    store,
+    trusted,
+    changes: feed,
+  });
   const counted = countStored(metrics.observer);
   const ingest = createIngest({
     store,
@@ -141,7 +149,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     changes: feed,
     observer: counted.observer,
     env,
-    isClockTrusted: () => trusted.isTrusted(),
+    serverClock: trusted,
     record: store.record.id,
   });
   const app = await openHttp({
@@ -152,6 +160,11 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     http: config.section('http'),
     house: config.section('house'),
     storeSettings: config.section('store'),
+    times: {
+      clockState: () => trusted.state(),
+      now: () => trusted.time(),
+      maxQuarantine: () => config.current.ingest.maxQuarantine,
+    },
     clock,
     random,
     log,
@@ -178,6 +191,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
         ingest: (signal) => ingest.run(signal),
         'store keeper': (signal) => keeper.run(signal),
         'clock keeper': (signal) => trusted.run(signal),
+        'quarantine keeper': (signal) => quarantine.run(signal),
         'config watcher': (signal) => config.watch(signal),
         'status reporter': (signal) => every(STATUS_LINE_EVERY_MS, clock, signal, say),
         log: (signal) =>

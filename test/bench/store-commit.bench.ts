@@ -8,9 +8,9 @@ import { createPlacing } from '../../src/server/store/sqlite/catalogue/placing.t
 import { createRoomBook } from '../../src/server/store/sqlite/catalogue/room-book.ts';
 import { connectWriter, makeDatabase, prepareForWriting } from '../../src/server/store/sqlite/database.ts';
 import { openSqliteStore, type StoreEngine } from '../../src/server/store/sqlite/open-store.ts';
-import { createCommit } from '../../src/server/store/sqlite/write/commit.ts';
 import { createKnownDevices } from '../../src/server/store/sqlite/write/known-devices.ts';
 import { createRollups, type Rollups } from '../../src/server/store/sqlite/write/rollups.ts';
+import { createRecordWrites } from '../../src/server/store/sqlite/writer.ts';
 import { type Database, Sqlite } from '../support/sqlite.ts';
 import { storeWorkerUrl } from '../support/sqlite-store.ts';
 import { batchOf, itemsOf } from '../support/store-messages.ts';
@@ -62,7 +62,7 @@ describe('readings/s into the store, each batch of 200 on the disk', () => {
     const db = connectWriter(Sqlite, path);
     prepareForWriting(db);
     const shared = { known: createKnownDevices(db), rooms: createRoomBook(db), placing: createPlacing(db) };
-    const commit = createCommit(db, { ...shared, rollups: rollupsOf(db) });
+    const { commit } = createRecordWrites(db, { ...shared, rollups: rollupsOf(db) });
     try {
       return await rate(batches, (batch) => commit(batch));
     } finally {

@@ -14,6 +14,7 @@ import type { Store } from '../../src/server/store/store.ts';
 import { FakeClock } from './fake-clock.ts';
 import { recordingLog, testLive } from './recording.ts';
 import { seededRandom } from './seeded-random.ts';
+import { testTimes } from './test-times.ts';
 
 export interface ApiRigOptions {
   /** What time it is; default: 2026-06-15 12:00 UTC. */
@@ -66,6 +67,7 @@ export class ApiRig {
       http: testLive<HttpSection>({ ...HTTP, ...options.http }),
       house: testLive({ name: 'Test house', timeZone: options.timeZone ?? 'Europe/Brussels' }),
       storeSettings: testLive({ path, minFreeBytes: 0 }),
+      times: testTimes(clock),
       random: seededRandom(2),
       version: '0.0.0',
     });

@@ -15,6 +15,7 @@ import { createTokenId, createTokenSecret, hashToken } from '../../src/server/to
 import { FakeClock } from './fake-clock.ts';
 import { recordingLog } from './recording.ts';
 import { seededRandom } from './seeded-random.ts';
+import { testTimes } from './test-times.ts';
 
 /** The HTTP side on a real store, every part of which a test can reach and change. */
 export interface HttpRig extends AsyncDisposable {
@@ -103,6 +104,7 @@ export async function openHttpRig({
     http: settings,
     house: createLiveValue({ name: 'Rue des Lilas 4', timeZone: 'Europe/Paris' }),
     storeSettings,
+    times: testTimes(clock),
     clock,
     random: seededRandom(2),
     log,

@@ -40,6 +40,7 @@ export function ingestSection(changes: Partial<IngestSection> = {}): IngestSecti
     maxRejected: 100_000,
     perMinute: { epoch: 1e6, gap: 1e6, rejected: 1e6, room: 1e6, status: 1e6 },
     atMost: { devices: 1e6, homes: 1e6, rooms: 1e6 },
+    maxQuarantine: 1_000_000,
     ...changes,
   };
 }
@@ -90,7 +91,16 @@ export class IngestRig {
       changes: { publish: (changes) => this.changes.push(...changes) },
       observer: this.#observer(),
       env: {},
-      isClockTrusted: () => isClockTrusted,
+      serverClock: {
+        judgedByMs: () => (isClockTrusted ? clock.nowMs() : Number.POSITIVE_INFINITY),
+        time: () => ({
+          nowMs: clock.nowMs(),
+          bootId: clock.bootId,
+          wallMinusMonotonicMs: clock.nowMs() - clock.monotonicMs(),
+          isConfirmed: isClockTrusted,
+        }),
+        heard: () => undefined,
+      },
       ...(answerTimeoutMs !== undefined && { answerTimeoutMs }),
     });
   }

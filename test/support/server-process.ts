@@ -20,6 +20,8 @@ export interface ServerProcessOptions {
   readonly brokerPort: number;
   /** More lines by section, such as `{ ingest: ['registration = approve'] }`. */
   readonly config?: Readonly<Record<string, readonly string[]>>;
+  /** More of the environment, of the server and of the commands. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface CommandEnd {
@@ -42,17 +44,20 @@ export class ServerProcess {
   readonly folder: string;
   readonly httpPort: number;
   log = '';
+  /** More of the environment, from the next start on. */
+  env: Readonly<Record<string, string>>;
   #process: ChildProcess | undefined;
 
-  private constructor(folder: string, httpPort: number) {
+  private constructor(folder: string, httpPort: number, env: Readonly<Record<string, string>> = {}) {
     this.folder = folder;
+    this.env = env;
     this.httpPort = httpPort;
   }
 
   /** Writes the configuration; nothing runs yet. */
   static async prepare(options: ServerProcessOptions): Promise<ServerProcess> {
     const folder = await mkdtemp(join(tmpdir(), 'techtemp-server-'));
-    const server = new ServerProcess(folder, await freePort());
+    const server = new ServerProcess(folder, await freePort(), options.env);
     const sections: Record<string, readonly string[]> = {
       mqtt: [
         'broker_host = 127.0.0.1',
@@ -170,7 +175,13 @@ export class ServerProcess {
   }
 
   #env(): NodeJS.ProcessEnv {
-    return { ...process.env, STATE_DIRECTORY: this.folder, RUNTIME_DIRECTORY: undefined, NOTIFY_SOCKET: undefined };
+    return {
+      ...process.env,
+      STATE_DIRECTORY: this.folder,
+      RUNTIME_DIRECTORY: undefined,
+      NOTIFY_SOCKET: undefined,
+      ...this.env,
+    };
   }
 
   async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {

@@ -38,6 +38,7 @@ export function describeCatalogue(withStore: WithStore): void {
           room: { uid: 'wohnzimmer', name: 'Wohnzimmer' },
           createdMs: NOW_MS,
           lastSeenMs: null,
+          heardMs: null,
           presence: 'unknown',
           presenceMs: null,
           status: null,

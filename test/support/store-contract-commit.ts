@@ -197,15 +197,17 @@ export function describeCommit(withStore: WithStore): void {
       expect(late.changes).toMatchObject([{ kind: 'reading', reading: { roomUid: 'cellar' } }]);
     });
 
-    it('receipts and remembers numbers that came and could not be stored', async () => {
+    it('A3: receipts and keeps numbers that came and cannot be right today', async () => {
       const { store } = await withStore();
       const { counts, receipts, changes } = await commit(store, [
         itemsOf('kitchen', [numbered(1)], { bad: [badItem({ epoch: 'e1', seq: 2, reason: 'bad-time' }), badItem()] }),
       ]);
-      expect(counts).toMatchObject({ stored: 1, rejected: { 'bad-time': 1, 'bad-shape': 1 } });
+      expect(counts).toMatchObject({ stored: 1, quarantined: 1, rejected: { 'bad-shape': 1 } });
       expect(receipts).toMatchObject([{ epoch: 'e1', stored: [[1, 2]] }]);
-      expect(changes).toContainEqual({ kind: 'rejected', count: 2 });
-      expect((await store.numbers('kitchen')).epochs).toMatchObject([{ readings: [[1, 1]], rejected: [[2, 2]] }]);
+      expect(changes).toContainEqual({ kind: 'rejected', count: 1 });
+      expect((await store.numbers('kitchen')).epochs).toMatchObject([
+        { readings: [[1, 1]], rejected: [], quarantined: [[2, 2]] },
+      ]);
     });
 
     it('receipts a bad item with a number of a device that never said anything else', async () => {
@@ -251,7 +253,7 @@ export function describeCommit(withStore: WithStore): void {
       expect(rejected[0]?.payload).toBe('é'.repeat(PAYLOAD_KEPT_BYTES / 2));
     });
 
-    it('is not poisoned by what cannot be stored: that is rejected, the rest is stored', async () => {
+    it('is not poisoned by what cannot be stored: that waits for a version that can, the rest is stored', async () => {
       const { store } = await withStore();
       const poison = { ...numbered(2), tsMs: 1.5 };
       const nonsense = { ...numbered(3), temperatureCelsius: 'warm' } as unknown as Reading;
@@ -260,7 +262,7 @@ export function describeCommit(withStore: WithStore): void {
         statusOf('kitchen', { state: 'elsewhere' as 'online' }),
         itemsOf('attic', [numbered(1)]),
       ]);
-      expect(counts).toMatchObject({ stored: 3, rejected: { 'bad-shape': 3 }, registered: 2 });
+      expect(counts).toMatchObject({ stored: 3, quarantined: 2, rejected: { 'bad-shape': 1 }, registered: 2 });
       expect(receipts).toMatchObject([{ stored: [[1, 4]] }, { deviceUid: 'attic', stored: [[1, 1]] }]);
       expect((await allReadings(store, 'kitchen')).readings.map(({ seq }) => seq)).toEqual([1, 4]);
       const [bucket] = await store.buckets({ deviceUid: 'kitchen' }, [START_MS, START_MS + HOUR_MS]);

@@ -2,7 +2,9 @@ import { afterEach, describe } from 'vitest';
 import type { StoreAtHand, WithStore } from './store-at-hand.ts';
 import { describeCatalogue } from './store-contract-catalogue.ts';
 import { describeCommit } from './store-contract-commit.ts';
+import { describeNewest } from './store-contract-newest.ts';
 import { describePlacementProperties, describeRollupProperties } from './store-contract-properties.ts';
+import { describeQuarantine } from './store-contract-quarantine.ts';
 import { describeStoreReading } from './store-contract-reading.ts';
 import { describeRegistration } from './store-contract-registration.ts';
 
@@ -21,6 +23,8 @@ export function describeStore(name: string, open: () => Promise<StoreAtHand>): v
       return atHand;
     };
     describeCommit(withStore);
+    describeNewest(withStore);
+    describeQuarantine(withStore);
     describeRegistration(withStore);
     describeCatalogue(withStore);
     describePlacementProperties(withStore);

@@ -98,7 +98,7 @@ export function rejectedOf(payload: string, over: Partial<RejectedMessage> = {})
 
 export function batchOf(
   messages: readonly IngestMessage[],
-  over: { readonly registration?: Registration; readonly maxRejected?: number } = {},
+  over: Partial<Omit<IngestBatch, 'messages'>> = {},
 ): IngestBatch {
   return { messages, registration: 'auto', maxRejected: 1000, ...over };
 }

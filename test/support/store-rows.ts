@@ -38,6 +38,23 @@ export class StoreRows {
       .get(device, epoch)!;
   }
 
+  quarantined({
+    deviceUid,
+    epoch,
+    seq,
+  }: {
+    readonly deviceUid: string;
+    readonly epoch: string;
+    readonly seq: number;
+  }): void {
+    this.db
+      .prepare(
+        `INSERT INTO quarantine (device_id, epoch_id, seq, digest, reason, detail, topic, item, received_ms, boot, monotonic_ms, was_confirmed)
+         VALUES (?, ?, ?, ?, 'bad-time', '', '', '{}', 0, '', 0, 0)`,
+      )
+      .run(this.device(deviceUid), this.epoch(deviceUid, epoch), seq, String(seq));
+  }
+
   placement(deviceUid: string, roomUid: string, fromMs: number, toMs: number | null = null): void {
     this.db
       .prepare('INSERT INTO placements (device_id, room_id, from_ms, to_ms) VALUES (?, ?, ?, ?)')

@@ -1,6 +1,7 @@
 import { type CommandIo, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
 import type { ConfigOptions } from '../../common/config-options.ts';
 import { textTable, visibleText } from '../../common/text-table.ts';
+import { contactOf } from '../contact.ts';
 import type { Device } from '../store/stored.ts';
 import { withStore } from './command-store.ts';
 import { isoOrNull, shownTime } from './command-times.ts';
@@ -17,35 +18,49 @@ const MAX_CELL_CHARACTERS = 40;
 export async function runDevices(options: DevicesOptions, io: CommandIo): Promise<ExitCode> {
   return await withStore(options, io, async ({ store }) => {
     const devices = await store.devices({ withRemoved: options.all });
-    if (options.json) io.stdout.write(`${JSON.stringify({ devices: devices.map(deviceRecord) }, undefined, 2)}\n`);
+    const nowMs = io.clock.nowMs();
+    const records = devices.map((device) => deviceRecord(device, nowMs));
+    if (options.json) io.stdout.write(`${JSON.stringify({ devices: records }, undefined, 2)}\n`);
     else if (devices.length === 0) io.stdout.write('no device has spoken yet, and none was added\n');
-    else io.stdout.write(deviceTable(devices));
+    else io.stdout.write(deviceTable(devices, nowMs));
     return EXIT_OK;
   });
 }
 
-function deviceTable(devices: readonly Device[]): string {
+function deviceTable(devices: readonly Device[], nowMs: number): string {
   const rows = devices.map((device) =>
     [
       device.uid,
       device.label ?? '-',
       device.room?.name ?? '-',
       device.state,
+      contactOf(device, nowMs).state,
       device.presence,
-      shownTime(device.lastSeenMs),
+      shownTime(device.heardMs),
       String(device.status?.journal?.buffered ?? '-'),
       device.status?.delivery ?? '-',
       device.status?.version ?? '-',
     ].map((cell) => visibleText(cell, MAX_CELL_CHARACTERS)),
   );
-  const heading = ['device', 'label', 'room', 'state', 'presence', 'last seen', 'buffered', 'delivery', 'version'];
+  const heading = [
+    'device',
+    'label',
+    'room',
+    'state',
+    'contact',
+    'broker says',
+    'last heard',
+    'buffered',
+    'delivery',
+    'version',
+  ];
   const pending = devices.filter(({ state }) => state === 'pending').length;
   const remark = pending === 0 ? [] : [`${pending} wait(s) for your yes: techtemp-server devices approve UID`];
   return `${[...textTable([heading, ...rows]), ...remark].join('\n')}\n`;
 }
 
 /** A device as the commands print it as JSON. */
-export function deviceRecord(device: Device): object {
+export function deviceRecord(device: Device, nowMs: number): object {
   const { status } = device;
   return {
     device_id: device.uid,
@@ -55,6 +70,8 @@ export function deviceRecord(device: Device): object {
     state: device.state,
     room: device.room,
     presence: device.presence,
+    contact: contactOf(device, nowMs).state,
+    last_heard: isoOrNull(device.heardMs),
     last_seen: isoOrNull(device.lastSeenMs),
     created: isoOrNull(device.createdMs),
     buffered: status?.journal?.buffered ?? null,

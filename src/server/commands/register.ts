@@ -10,6 +10,7 @@ import {
   registerRejected,
   registerVerify,
 } from './register-record.ts';
+import { registerQuarantine } from './register-quarantine.ts';
 
 /** Every command besides `run`, in the order in which the help shows them. */
 export const COMMANDS: readonly RegisterCommand[] = [
@@ -21,6 +22,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerGaps,
   registerRejected,
   registerInit,
+  registerQuarantine,
   registerConfig,
 ];
 

@@ -134,6 +134,15 @@ export const SERVER_SCHEMA = {
         max: 1_000_000,
         doc: 'How many statuses of one device are taken in a minute.',
       },
+      max_quarantine: {
+        format: 'integer',
+        default: 1_000_000,
+        min: 0,
+        max: 100_000_000,
+        doc:
+          'How many readings may wait because of their time ("techtemp-server quarantine list"), 300 bytes each. None of them ' +
+          'goes by itself. Beyond this the devices keep theirs.',
+      },
     },
   },
   store: {

@@ -60,6 +60,8 @@ export interface IngestSection {
   readonly perMinute: Readonly<Record<LimitedKind, number>>;
   /** What devices can make new by speaking, in all. */
   readonly atMost: RecordBounds;
+  /** What may wait in quarantine. */
+  readonly maxQuarantine: number;
 }
 
 export interface StoreSection {

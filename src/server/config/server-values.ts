@@ -77,6 +77,7 @@ export function toServerConfig(values: ServerValues, machineZone: string): Serve
         status: ingest.max_statuses_per_minute,
       }),
       atMost: Object.freeze({ devices: ingest.max_devices, homes: ingest.max_homes, rooms: ingest.max_rooms }),
+      maxQuarantine: ingest.max_quarantine,
     }),
     store: Object.freeze({ path: store.path, minFreeBytes: store.min_free_mb * BYTES_PER_MB }),
     http: Object.freeze({

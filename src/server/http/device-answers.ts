@@ -1,12 +1,13 @@
 import type { DeviceStatus } from '../../contract/status.ts';
+import { contactOf } from '../contact.ts';
 import type * as stored from '../store/stored.ts';
-import type { Device, DeviceStatusSummary, Placement } from './schemas/devices.ts';
+import type { Contact, Device, DeviceStatusSummary, Placement } from './schemas/devices.ts';
 import type { Room } from './schemas/rooms.ts';
 import { isoTime, isoTimeOrNull } from './times.ts';
 
 /** Devices, placements and rooms as the API tells them. The schemas of the answers take out whatever is not in them. */
 
-export function deviceAnswer(device: stored.Device): Device {
+export function deviceAnswer(device: stored.Device, nowMs: number): Device {
   const { latest, status } = device;
   return {
     uid: device.uid,
@@ -19,12 +20,23 @@ export function deviceAnswer(device: stored.Device): Device {
     state: device.state,
     presence: device.presence,
     presence_at: isoTimeOrNull(device.presenceMs),
+    contact: contactAnswer(device, nowMs),
     latest:
       latest === null
         ? null
         : { ts: isoTime(latest.tsMs), temperature: latest.temperatureCelsius, humidity: latest.humidityPercent },
     status: status === null ? null : statusSummary(status),
     status_at: isoTimeOrNull(device.statusMs),
+  };
+}
+
+export function contactAnswer(device: stored.Device, nowMs: number): Contact {
+  const { state, heardMs, lateAfterMs, silentAfterMs } = contactOf(device, nowMs);
+  return {
+    state,
+    heard_at: isoTimeOrNull(heardMs),
+    late_after_s: lateAfterMs / 1000,
+    silent_after_s: silentAfterMs / 1000,
   };
 }
 

@@ -68,14 +68,14 @@ export function openEventStream({ feed, clock, lastEventId }: EventStreamOptions
 }
 
 /** One event in the format of the HTML standard, 9.2. The data is one line: JSON escapes line ends. */
-export function eventText({ id, change }: LiveEvent): string {
-  return `id: ${id}\nevent: ${change.kind}\ndata: ${JSON.stringify(eventData(change))}\n\n`;
+export function eventText({ id, atMs, change }: LiveEvent): string {
+  return `id: ${id}\nevent: ${change.kind}\ndata: ${JSON.stringify(eventData(change, atMs))}\n\n`;
 }
 
-function eventData(change: LiveEvent['change']): LiveEventData[keyof LiveEventData] {
+function eventData(change: LiveEvent['change'], atMs: number): LiveEventData[keyof LiveEventData] {
   switch (change.kind) {
     case 'reading':
-      return toReadingRecord(change.reading);
+      return { ...toReadingRecord(change.reading), received_at: isoTime(atMs) };
     case 'history':
       return {
         device_id: change.deviceUid,

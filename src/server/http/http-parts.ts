@@ -6,6 +6,8 @@ import type { IngestState } from '../ingest/ingest.ts';
 import type { LiveFeed } from '../live/live-feed.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { Store } from '../store/store.ts';
+import type { ServerTime } from '../store/time-judgement.ts';
+import type { ClockState } from '../trusted-clock.ts';
 
 /** Everything that the HTTP side is made of; the composition root gives it, tests too. */
 export interface HttpParts {
@@ -17,7 +19,16 @@ export interface HttpParts {
   readonly house: Live<HouseSection>;
   readonly storeSettings: Live<StoreSection>;
   readonly clock: Clock;
+  readonly times: HttpTimes;
   readonly random: Random;
   readonly log: Log;
   readonly version: string;
+}
+
+/** What is known of this server's clock, and of what waits because of times. */
+export interface HttpTimes {
+  readonly clockState: () => ClockState;
+  readonly now: () => ServerTime;
+  /** How much may wait in quarantine. */
+  readonly maxQuarantine: () => number;
 }

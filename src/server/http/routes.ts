@@ -7,6 +7,7 @@ import { addExportRoutes } from './routes/export.ts';
 import { addGapsRoutes } from './routes/gaps.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addMetricsRoutes } from './routes/metrics.ts';
+import { addQuarantineRoutes } from './routes/quarantine.ts';
 import { addReadingsRoutes } from './routes/readings.ts';
 import { addRejectedRoutes } from './routes/rejected.ts';
 import { addRoomRoutes } from './routes/rooms.ts';
@@ -25,6 +26,7 @@ export const API_ROUTES: readonly RouteFile[] = [
   addStatisticsRoutes,
   addGapsRoutes,
   addRejectedRoutes,
+  addQuarantineRoutes,
   addExportRoutes,
   addEventsRoutes,
 ];

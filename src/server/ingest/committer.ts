@@ -7,6 +7,7 @@ import type { Pulse } from '../../common/pulse.ts';
 import type { IngestSection } from '../config/server-config.ts';
 import type { CommitResult, IngestMessage, IngestStore, RejectedMessage } from '../store/ingest-store.ts';
 import { StoreError, type StoreErrorCode } from '../store/store.ts';
+import type { ServerTime } from '../store/time-judgement.ts';
 import type { Taken } from './inbox.ts';
 import type { IngestObserver } from './ingest.ts';
 
@@ -18,6 +19,8 @@ export interface CommitterParts {
   readonly log: Log;
   readonly pulse: Pulse;
   readonly observer: IngestObserver;
+  /** By which clock what must wait in quarantine came. */
+  readonly time: () => ServerTime;
   /** These are on disk, in the order in which they came: acknowledge them. */
   readonly onStored: (stored: readonly Taken[], result: CommitResult | undefined) => void;
   /** These can be stored in no form: the broker keeps them, and the others go on. */
@@ -94,11 +97,12 @@ export class Committer {
   }
 
   async #try(messages: readonly IngestMessage[]): Promise<CommitResult | Error> {
-    const { clock, ingest, observer, pulse, store } = this.#parts;
-    const { registration, maxRejected, atMost } = ingest.current;
+    const { clock, ingest, observer, pulse, store, time } = this.#parts;
+    const { registration, maxRejected, maxQuarantine, atMost } = ingest.current;
     const beganMs = clock.monotonicMs();
     try {
-      const result = await pulse.during(COMMIT_LIMIT_MS, store.commit({ messages, registration, maxRejected, atMost }));
+      const batch = { messages, registration, maxRejected, maxQuarantine, atMost, time: time() };
+      const result = await pulse.during(COMMIT_LIMIT_MS, store.commit(batch));
       this.#problem = undefined;
       this.#lastCommitMs = clock.nowMs();
       this.#faults.works({}, 'the store takes readings again');

@@ -11,6 +11,8 @@ import { ConnectionLoop } from '../mqtt/connection-loop.ts';
 import type { IncomingMessage } from '../mqtt/frame-reader.ts';
 import { createOpenConnection } from '../mqtt/open-connection.ts';
 import type { CommitResult, IngestStore } from '../store/ingest-store.ts';
+import type { ServerTime } from '../store/time-judgement.ts';
+import type { IngestClock } from '../trusted-clock.ts';
 import { Acknowledgements, settle } from './acknowledgements.ts';
 import { BrokerDrops, DROPS_TOPIC } from './broker-drops.ts';
 import { Committer } from './committer.ts';
@@ -35,8 +37,8 @@ export interface IngestParts {
   readonly observer: IngestObserver;
   /** The environment; only CREDENTIALS_DIRECTORY is looked at. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Whether this machine's wall clock can be believed. */
-  readonly isClockTrusted: () => boolean;
+  /** What is known of this machine's wall clock. */
+  readonly serverClock: IngestClock;
   /** The identity of the record, for the announcement. */
   readonly record?: string;
   /** Longest wait for the broker's answer to anything. Default 30 s. */
@@ -93,7 +95,7 @@ class MqttIngest implements Ingest {
   #resolveDrained!: () => void;
 
   constructor(parts: IngestParts) {
-    const { clock, random, log, mqtt, ingest, observer, env, store, record } = parts;
+    const { clock, random, log, mqtt, ingest, observer, env, store, record, serverClock } = parts;
     this.#parts = parts;
     this.#drained = new Promise((resolve) => {
       this.#resolveDrained = resolve;
@@ -103,6 +105,7 @@ class MqttIngest implements Ingest {
     this.#drops = new BrokerDrops(clock, log);
     const onStored = (stored: readonly Taken[], result: CommitResult | undefined): void => this.#stored(stored, result);
     const onLeft = (left: readonly Taken[]): void => settle(left, 'left');
+    const time = (): ServerTime => serverClock.time();
     this.#committer = new Committer({
       store,
       ingest,
@@ -113,6 +116,7 @@ class MqttIngest implements Ingest {
       observer,
       onStored,
       onLeft,
+      time,
     });
     const onLimited = (kind: LimitedKind, count: number): void => observer.limited(kind, count);
     this.#limits = new SenderLimits({ ingest, clock, log, onLimited });
@@ -189,9 +193,10 @@ class MqttIngest implements Ingest {
   }
 
   #readOn(connection: MqttConnection): Read {
-    const { clock, ingest, isClockTrusted } = this.#parts;
+    const { clock, ingest, serverClock } = this.#parts;
     const { maxPayloadBytes } = ingest.current;
-    const context = { nowMs: clock.nowMs(), isClockTrusted: isClockTrusted(), maxPayloadBytes };
+    const judgedByMs = serverClock.judgedByMs();
+    const context = { nowMs: clock.nowMs(), isClockTrusted: Number.isFinite(judgedByMs), judgedByMs, maxPayloadBytes };
     return { connection, readMs: clock.monotonicMs(), context };
   }
 
@@ -200,6 +205,7 @@ class MqttIngest implements Ingest {
     const message = decodeMessage(raw, read.context);
     if (message !== undefined && message.kind !== 'rejected') {
       this.#conversation.heardFrom(message.homeId, read.connection);
+      this.#parts.serverClock.heard(message);
     }
     return { ...waiting, message: message === undefined ? undefined : this.#limits.allowed(message) };
   }

@@ -4,8 +4,15 @@ import { parseJson, WireError } from '../../contract/json.ts';
 import { decodeItem, type GapRecord, MAX_SEQ, type Reading } from '../../contract/reading.ts';
 import { decodeStatus } from '../../contract/status.ts';
 import { parseSensorTopic, type SensorTopic, type SensorTopicLeaf } from '../../contract/topics.ts';
-import { type BadItem, type IngestMessage, PAYLOAD_KEPT_BYTES, type Rejection } from '../store/ingest-store.ts';
+import {
+  type BadItem,
+  type IngestMessage,
+  ITEM_KEPT_BYTES,
+  PAYLOAD_KEPT_BYTES,
+  type Rejection,
+} from '../store/ingest-store.ts';
 import type { RejectReason } from '../store/stored.ts';
+import { timeProblem } from '../store/time-judgement.ts';
 
 /** A message as the broker delivered it. */
 export interface RawMessage {
@@ -19,8 +26,10 @@ export interface RawMessage {
 export interface DecodeContext {
   /** Wall clock. */
   readonly nowMs: number;
-  /** Whether `nowMs` can be believed: a Pi without a clock of its own wakes up in the past. */
+  /** Whether times in the future are judged by it: a Pi without a clock of its own wakes up in the past. */
   readonly isClockTrusted: boolean;
+  /** By what they are judged; absent: `nowMs`. */
+  readonly judgedByMs?: number;
   readonly maxPayloadBytes: number;
 }
 
@@ -29,9 +38,6 @@ export const INGEST_LEAVES = ['reading', 'backlog', 'gap', 'status'] as const sa
 
 /** Readings in one message; five hundred times what an agent sends, and one transaction holds it. */
 const MAX_ITEMS = 25_000;
-/** 2000-01-01: there was no such sensor before. */
-const EARLIEST_MS = 946_684_800_000;
-const FUTURE_MS = 24 * 3_600_000;
 const BYTE_ORDER_MARK = '\u{FEFF}';
 /** Of what was wrong, for people. */
 const MAX_DETAIL = 300;
@@ -96,34 +102,42 @@ function decodeText(
     if (isBad(item)) bad.push(item);
     else items.push(item);
   }
-  return { kind: 'items', topic: raw.topic, receivedMs: context.nowMs, homeId, deviceUid, items, bad };
+  const message = {
+    kind: 'items',
+    topic: raw.topic,
+    receivedMs: context.nowMs,
+    homeId,
+    deviceUid,
+    items,
+    bad,
+  } as const;
+  return raw.isRetained ? { ...message, isRetained: true } : message;
 }
 
 function itemOf(value: unknown, context: DecodeContext): Reading | GapRecord | BadItem {
   try {
     const item = decodeItem(value);
-    const problem = timeProblem(item.tsMs, context);
-    return problem === undefined ? item : badItem(value, 'bad-time', problem);
+    // When a gap record was written down matters to nobody: the numbers that it speaks of are what counts.
+    const problem = 'gap' in item ? undefined : timeProblem(item.tsMs, judgedBy(context));
+    return problem === undefined ? item : { ...badItem(value, 'bad-time', problem), tsMs: item.tsMs };
   } catch (error) {
     return badItem(value, 'bad-shape', (error as Error).message);
   }
+}
+
+function judgedBy({ nowMs, judgedByMs = nowMs, isClockTrusted }: DecodeContext): number {
+  return isClockTrusted ? judgedByMs : Number.POSITIVE_INFINITY;
 }
 
 function isBad(item: Reading | GapRecord | BadItem): item is BadItem {
   return 'reason' in item;
 }
 
-/** While our own clock is not right only the past can be judged. */
-function timeProblem(tsMs: number, { nowMs, isClockTrusted }: DecodeContext): string | undefined {
-  if (tsMs < EARLIEST_MS) return `ts ${tsMs} is before the year 2000`;
-  if (!isClockTrusted || tsMs <= nowMs + FUTURE_MS) return undefined;
-  return `ts ${tsMs} is ${((tsMs - nowMs) / FUTURE_MS).toFixed(1)} days ahead of this server's clock (${nowMs})`;
-}
-
 /** With its number where that can be read, so that its place in the record is explained and its sender need not send it again. */
 function badItem(value: unknown, reason: RejectReason, detail: string): BadItem {
   const text = textOfItem(value);
-  return { reason, detail: cut(detail, MAX_DETAIL), ...keptOf(Buffer.from(text)), ...numberOf(value) };
+  const kept = keptOf(Buffer.from(text), ITEM_KEPT_BYTES);
+  return { reason, detail: cut(detail, MAX_DETAIL), ...kept, ...numberOf(value) };
 }
 
 function numberOf(value: unknown): { readonly epoch: string; readonly seq: number } | undefined {
@@ -151,13 +165,14 @@ function rejected(raw: RawMessage, context: DecodeContext, reason: RejectReason,
     receivedMs: context.nowMs,
     reason,
     detail: cut(detail, MAX_DETAIL),
-    ...keptOf(raw.payload, raw.payloadBytes),
+    ...keptOf(raw.payload, PAYLOAD_KEPT_BYTES),
+    payloadBytes: raw.payloadBytes,
     ...(deviceUid !== undefined && { deviceUid }),
   };
 }
 
-function keptOf(payload: Buffer, payloadBytes = payload.length): Pick<Rejection, 'payload' | 'payloadBytes'> {
-  return { payload: payload.toString('utf8', 0, PAYLOAD_KEPT_BYTES), payloadBytes };
+function keptOf(payload: Buffer, maxBytes: number): Pick<Rejection, 'payload' | 'payloadBytes'> {
+  return { payload: payload.toString('utf8', 0, maxBytes), payloadBytes: payload.length };
 }
 
 function textOf(payload: Buffer): string {

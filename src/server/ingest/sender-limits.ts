@@ -68,9 +68,10 @@ export class SenderLimits {
     return !('gap' in item) || this.#takes(device, sender, 'gap');
   }
 
-  #takesBad(device: string, sender: Sender, { epoch }: BadItem): boolean {
+  #takesBad(device: string, sender: Sender, { epoch, reason }: BadItem): boolean {
     if (epoch !== undefined && !this.#takesName(device, sender, 'epoch', epoch)) return false;
-    return this.#takes(device, sender, 'rejected');
+    // A reading of an odd time is a reading: it waits in quarantine, which has a bound of its own.
+    return reason === 'bad-time' || this.#takes(device, sender, 'rejected');
   }
 
   #status(device: string, sender: Sender, message: StatusMessage): StatusMessage | undefined {

@@ -1,8 +1,11 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../common/clock.ts';
+import { CONTACT_STATES, contactOf } from '../contact.ts';
 import { type IngestObserver, type IngestState, LIMITED_KINDS } from '../ingest/ingest.ts';
+import type { QuarantineSummary } from '../store/quarantine-store.ts';
 import type { StoreHealth } from '../store/store.ts';
 import { DEVICE_STATES, type Device, REJECT_REASONS } from '../store/stored.ts';
+import type { ClockState } from '../trusted-clock.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 
 /** The figures for Prometheus (https://prometheus.io/docs/practices/naming/): base units, counters end in `_total`. */
@@ -22,6 +25,8 @@ export interface MetricsNow {
   readonly ingest: IngestState;
   readonly storeHealth: StoreHealth | undefined;
   readonly devices: readonly Device[] | undefined;
+  readonly quarantine?: QuarantineSummary | undefined;
+  readonly clockState?: ClockState | undefined;
   readonly watchers: number;
 }
 
@@ -48,7 +53,7 @@ export function createServerMetrics(options: { readonly version: string; readonl
     buckets: API_BUCKETS_S,
     registers,
   });
-  const setNow = createGauges(registry);
+  const setNow = createGauges(registry, clock);
 
   return {
     observer: createIngestObserver(registry),
@@ -75,6 +80,7 @@ function createIngestObserver(registry: Registry): IngestObserver {
     'readings_corrected',
     'Readings without numbers that replaced other values of the same time.',
   );
+  const quarantined = counter('quarantined', 'Items that came and had to wait in quarantine.');
   const gaps = counter('gap_records', 'Records of readings that are missing, from devices.');
   const statuses = counter('statuses', 'Status messages of devices.');
   const registered = counter('devices_registered', 'Devices that spoke for the first time.');
@@ -122,6 +128,7 @@ function createIngestObserver(registry: Registry): IngestObserver {
       stored.inc(counts.stored);
       duplicates.inc(counts.duplicates);
       corrected.inc(counts.corrected);
+      quarantined.inc(counts.quarantined ?? 0);
       gaps.inc(counts.gaps);
       statuses.inc(counts.statuses);
       registered.inc(counts.registered);
@@ -137,7 +144,7 @@ function createIngestObserver(registry: Registry): IngestObserver {
 }
 
 /** Gauges are set when somebody looks; one whose value nobody knows is left out rather than left at its last value. */
-function createGauges(registry: Registry): (now: MetricsNow) => void {
+function createGauges(registry: Registry, clock: Pick<Clock, 'nowMs'>): (now: MetricsNow) => void {
   const gauge = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> =>
     new Gauge<L>({ name: `techtemp_${name}`, help, labelNames: [...labelNames], registers: [registry] });
   const connected = gauge('broker_connected', 'Whether there is a connection to the broker.');
@@ -158,12 +165,17 @@ function createGauges(registry: Registry): (now: MetricsNow) => void {
   const schema = gauge('store_schema_version', 'Version of its tables.');
   const watchers = gauge('live_watchers', 'Pages that watch the live stream.');
   const devices = gauge('devices', 'Devices by state and presence.', ['state', 'presence']);
+  const contacts = gauge('device_contacts', 'Active devices by whether their readings come when they should.', [
+    'state',
+  ]);
+  const inQuarantine = gauge('quarantine_items', 'What waits in quarantine, on disk and not among the readings.');
+  const isDoubted = gauge('clock_doubted', 'Whether something speaks against the clock of this server.');
   const set = (target: Gauge, value: number | null | undefined): void => {
     if (value === null || value === undefined) target.remove();
     else target.set(value);
   };
 
-  return ({ ingest, storeHealth, devices: known, watchers: watching }) => {
+  return ({ ingest, storeHealth, devices: known, watchers: watching, quarantine, clockState }) => {
     set(connected, ingest.link === 'connected' ? 1 : 0);
     set(dropped, ingest.brokerDropped);
     set(waiting, ingest.waiting);
@@ -175,8 +187,17 @@ function createGauges(registry: Registry): (now: MetricsNow) => void {
     set(free, storeHealth?.freeBytes);
     set(schema, storeHealth?.schemaVersion);
     set(watchers, watching);
+    set(inQuarantine, quarantine?.waiting);
+    set(isDoubted, clockState === undefined ? undefined : Number(clockState.kind !== 'ok'));
+    contacts.reset();
     devices.reset();
     if (known === undefined) return;
+    const states = known
+      .filter(({ state }) => state === 'active')
+      .map((device) => contactOf(device, clock.nowMs()).state);
+    for (const state of CONTACT_STATES) {
+      contacts.set({ state }, states.filter((one) => one === state).length);
+    }
     for (const state of DEVICE_STATES) {
       for (const presence of PRESENCES) {
         const count = known.filter((device) => device.state === state && device.presence === presence).length;

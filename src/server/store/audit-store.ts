@@ -67,6 +67,8 @@ export interface EpochNumbers {
   readonly gapRecords: readonly SeqRange[];
   /** Normalised; numbers that came and could not be stored as readings (see Rejected). */
   readonly rejected: readonly SeqRange[];
+  /** Normalised; numbers that came and wait in quarantine: on disk and receipted, not yet among the readings. */
+  readonly quarantined: readonly SeqRange[];
   /** Numbers that are stored more than once, with different times. */
   readonly doubled: readonly SeqRange[];
   readonly fromMs: number | null;

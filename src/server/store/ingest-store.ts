@@ -2,6 +2,7 @@ import type { GapRecord, Reading } from '../../contract/reading.ts';
 import type { SeqRange } from '../../contract/seq-ranges.ts';
 import type { DeviceStatus } from '../../contract/status.ts';
 import type { RejectReason, StoredReading } from './stored.ts';
+import type { ServerTime } from './time-judgement.ts';
 
 /** The writing end: what came from the broker goes in, in one transaction; what may be acknowledged comes out. */
 export interface IngestStore {
@@ -19,6 +20,10 @@ export interface IngestBatch {
   readonly registration: Registration;
   /** How many rejected messages are kept; the oldest go. */
   readonly maxRejected: number;
+  /** How much may wait in quarantine; beyond it nothing is receipted that would have to wait. Default 1,000,000. */
+  readonly maxQuarantine?: number;
+  /** For what has to wait in quarantine: by which clock it came. */
+  readonly time?: ServerTime;
   /** How many rows devices can make by speaking; default: any number. What people add is not bounded by it. */
   readonly atMost?: RecordBounds;
 }
@@ -50,14 +55,18 @@ export interface ItemsMessage extends MessageBase {
   readonly homeId: string;
   readonly deviceUid: string;
   readonly items: readonly (Reading | GapRecord)[];
-  /** What of the same message could not be read; it does not hold up the rest. */
+  /** What of the same message could not be read or cannot be right; it does not hold up the rest. */
   readonly bad: readonly BadItem[];
+  /** Held by the broker: says nothing about when it came. */
+  readonly isRetained?: boolean;
 }
 
 export interface BadItem extends Rejection {
-  /** Where they could be read: then the number is kept as "came, but could not be stored", and receipted. */
+  /** Where they could be read: then it waits in quarantine, where its payload is whole, and is receipted. */
   readonly epoch?: string;
   readonly seq?: number;
+  /** The time that it says, where that could be read. */
+  readonly tsMs?: number;
 }
 
 export interface StatusMessage extends MessageBase {
@@ -86,6 +95,8 @@ export interface Rejection {
 
 /** Of a rejected payload this much is kept. */
 export const PAYLOAD_KEPT_BYTES = 4096;
+/** Of an item this much; it is kept whole in quarantine, or not there. A reading has 150 bytes. */
+export const ITEM_KEPT_BYTES = 16_384;
 
 export interface CommitResult {
   readonly counts: CommitCounts;
@@ -104,6 +115,8 @@ export interface CommitCounts {
   readonly corrected: number;
   readonly gaps: number;
   readonly statuses: number;
+  /** Items that came and wait in quarantine; absent: none. */
+  readonly quarantined?: number;
   /** Rejected, by reason. */
   readonly rejected: Readonly<Partial<Record<RejectReason, number>>>;
   /** Devices registered by this batch (pending ones included). */

@@ -53,6 +53,8 @@ export interface Device {
   readonly createdMs: number;
   /** Time of its newest reading, at most the time at which that came; never goes back. */
   readonly lastSeenMs: number | null;
+  /** When a reading of it last came, by this server's clock, whatever time that said; null: never. Silence is judged by this. */
+  readonly heardMs: number | null;
   readonly presence: 'online' | 'offline' | 'unknown';
   /** When the presence last changed. */
   readonly presenceMs: number | null;
@@ -99,9 +101,9 @@ export const REJECT_REASONS = [
   /** Bytes that are not UTF-8. */
   'not-utf8',
   'not-json',
-  /** JSON that does not say what the contract says: wrong type, missing field, a value that cannot be. */
+  /** JSON that does not say what the contract says. With a number it waits in quarantine: a later version may understand it. */
   'bad-shape',
-  /** Before 2000, or more than a day ahead of a clock that is right. */
+  /** Before 2000, or more than a day ahead of this server's clock. Waits in quarantine where there is room. */
   'bad-time',
   /** A number and time that are stored already, with other values. The stored ones stay. */
   'conflict',

@@ -83,8 +83,8 @@ export function verdictOf(device: Device, numbers: DeviceNumbers, options: Verdi
 }
 
 function judge(numbers: EpochNumbers): EpochVerdict {
-  const { epoch, readings, gapRecords, rejected, doubled, gaps, fromMs, toMs } = numbers;
-  const came = normaliseRanges([...readings, ...gapRecords, ...rejected]);
+  const { epoch, readings, gapRecords, rejected, quarantined, doubled, gaps, fromMs, toMs } = numbers;
+  const came = normaliseRanges([...readings, ...gapRecords, ...rejected, ...quarantined]);
   const last = gaps.reduce((highest, { toSeq }) => Math.max(highest, toSeq ?? 0), came.at(-1)?.[1] ?? 0);
   const missing = complement(came, last);
   const { explained, unexplained, short } = explain(missing, gaps);

@@ -44,6 +44,7 @@ const ingest = createIngest({
     maxRejected: 100_000,
     perMinute: { epoch: 1e6, gap: 1e6, rejected: 1e6, room: 1e6, status: 1e6 },
     atMost: { devices: 1e6, homes: 1e6, rooms: 1e6 },
+    maxQuarantine: 1_000_000,
   }),
   clock,
   random: systemRandom,
@@ -62,7 +63,11 @@ const ingest = createIngest({
     limited: () => undefined,
   },
   env: {},
-  isClockTrusted: () => true,
+  serverClock: {
+    judgedByMs: clock.nowMs,
+    time: () => ({ nowMs: clock.nowMs(), bootId: clock.bootId, wallMinusMonotonicMs: 0, isConfirmed: true }),
+    heard: () => undefined,
+  },
 });
 await ingest.run(stop.signal);
 await store.close();

@@ -17,6 +17,7 @@ import type { Examination } from '../../../src/common/doctor/examination.ts';
 import type { Finding } from '../../../src/common/doctor/finding.ts';
 import { createMachine } from '../../../src/common/doctor/machine.ts';
 import type { TimeSync } from '../../../src/common/time-sync.ts';
+import { encodeReading } from '../../../src/contract/reading.ts';
 import type { DeviceStatus } from '../../../src/contract/status.ts';
 import { runCheck } from '../../../src/server/commands/check.ts';
 import { loadServerConfig } from '../../../src/server/config/open-config.ts';
@@ -377,14 +378,31 @@ describe('techtemp-server check: the record and its devices', () => {
     expect(findings.find(({ id }) => id === 'record.rejected')?.found).toContain('\\u{1b}[2Jx');
   });
 
-  it('names a device that has been silent for more than three of its intervals', async () => {
+  it('A2: names what waits in quarantine, and whose clock may be the wrong one', async () => {
+    const now = Date.now();
+    const ahead = (deviceUid: string) => {
+      const [reading] = readingsOf('k3v9x2', [1], now + 2 * 86_400_000);
+      const payload = encodeReading(reading!);
+      const number = { epoch: 'k3v9x2', seq: 1, tsMs: reading!.tsMs };
+      const bad = [{ reason: 'bad-time', detail: 'ahead', payload, payloadBytes: payload.length, ...number } as const];
+      return itemsMessage([], { deviceUid, bad, receivedMs: now });
+    };
+    await bench.commit([ahead('one')]);
+    const { findings } = await check();
+    expect(findings.find(({ id }) => id === 'record.quarantine')?.found).toContain('1 reading(s) of 1 device(s) wait');
+    await bench.commit([ahead('two')]);
+    const again = await check();
+    expect(again.findings.find(({ id }) => id === 'record.quarantine-clock')?.cause).toContain('clock of this server');
+  });
+
+  it('B6: names a device of which no reading has come for long, whatever the broker says', async () => {
     const now = Date.now();
     await bench.commit([
       itemsMessage(readingsOf('k3v9x2', [1], now - 150_000)),
       statusMessage(status({}), now - 120_000),
     ]);
     const { findings } = await check();
-    expect(findings.find(({ id }) => id === 'devices.silent')?.found).toContain('intervals of 30 s');
+    expect(findings.find(({ id }) => id === 'devices.silent')?.found).toContain('interval of 30 s');
   });
 
   it('names a sensor that fails, a journal in memory, and a device that waits for a yes', async () => {

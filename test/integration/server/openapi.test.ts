@@ -150,6 +150,26 @@ const CALLS: readonly Call[] = [
     ['?reason=ugly', 400],
     ['?after=nonsense', 400],
   ]),
+  ...asked('/api/v1/quarantine', [
+    ['', 200],
+    ['?limit=1&device=full', 200],
+    ['?limit=0', 400],
+    ['?after=nonsense', 400],
+  ]),
+  ...asked('/api/v1/quarantine/summary', [['', 200]]),
+  ...all('POST /api/v1/quarantine/release', '/api/v1/quarantine/release', [
+    [{}, 400],
+    [{ device: 'older', all: true }, 400],
+    [{ device: 'nobody' }, 404],
+    [{ all: true }, 200],
+  ]),
+  ...all('POST /api/v1/quarantine/drop', '/api/v1/quarantine/drop', [
+    [{ device: 'full' }, 400],
+    [{ device: 'full', reason: ' ' }, 400],
+    [{ device: 'full', id: 1, reason: 'twice' }, 400],
+    [{ device: 'full', reason: 'it lay in the sun' }, 200],
+    [{ all: true, reason: 'nothing is left' }, 404],
+  ]),
   ...asked('/api/v1/export', [
     ['', 200],
     ['?format=jsonl&device=full', 200],
@@ -224,6 +244,7 @@ describe('the OpenAPI document', () => {
       'GET /api/v1/server',
       'GET /api/v1/rooms',
       'GET /api/v1/events',
+      'GET /api/v1/quarantine/summary',
     ];
     for (const operation of new Set(CALLS.map((call) => call.operation))) {
       const statuses = CALLS.filter((call) => call.operation === operation).map(({ status }) => status);
@@ -344,6 +365,17 @@ async function fill(into: ApiRig): Promise<void> {
       { gap, tsMs: startMs + 1_000_000, ...number(32) },
       { gap: { ofEpoch: 'lost', from: 1, reason: 'damaged' }, tsMs: startMs + 1_000_001, ...number(33) },
     ]),
+    {
+      ...into.items('full', []),
+      bad: ['{"ts":1}', '{"ts":2}'].map((payload, index) => ({
+        reason: 'bad-shape' as const,
+        detail: 'before the year 2000',
+        payload,
+        payloadBytes: payload.length,
+        tsMs: 1,
+        ...number(40 + index),
+      })),
+    },
     ...['{', 'not json'].map((payload) => ({
       kind: 'rejected' as const,
       topic: 'home/h/sensors/full/reading',

@@ -40,9 +40,11 @@ describe('event streams', () => {
   });
 
   it('say what changed; what a newer server says beyond that is no error', () => {
-    const reading = '{"device_id":"a","room_id":null,"ts":"2026-11-21T12:00:00.000Z","temperature":0,"humidity":0}';
+    const reading =
+      '{"device_id":"a","room_id":null,"received_at":"2026-11-21T12:00:01.000Z","ts":"2026-11-21T12:00:00.000Z","temperature":0,"humidity":0}';
     expect(changeFromWire({ id: '1', type: 'reading', data: reading })).toEqual({
       kind: 'reading',
+      receivedMs: Date.parse('2026-11-21T12:00:01Z'),
       reading: { deviceUid: 'a', tsMs: Date.parse('2026-11-21T12:00Z'), celsius: 0, percent: 0 },
     });
     expect(changeFromWire({ id: '1', type: 'surprise', data: '?' })).toBeUndefined();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { contactOf } from '../../../src/server/contact.ts';
 import { healthOf, intervalMs } from '../../../src/server/dashboard/state/health.ts';
 import type { Device } from '../../../src/server/dashboard/state/model.ts';
 import { trendOf } from '../../../src/server/dashboard/state/trend.ts';
@@ -7,7 +8,13 @@ import { device, sensor } from './samples.ts';
 const NOW = Date.parse('2026-11-21T12:00:00Z');
 const MINUTE = 60_000;
 const ofMinutes = (age: number, given: Partial<Device>): string =>
-  healthOf({ ...device('aht20-a1b2c3'), ...given }, NOW - age * MINUTE, NOW);
+  healthOf(withContact({ ...device('aht20-a1b2c3'), ...given }), NOW - age * MINUTE, NOW);
+/** As the server says it. */
+const withContact = (given: Device): Device => {
+  const status = given.status === null ? null : { state: 'online' as const, interval_s: given.status.interval_s ?? 0 };
+  const { lateAfterMs, silentAfterMs } = contactOf({ heardMs: NOW, presence: given.presence, status }, NOW);
+  return { ...given, contact: { heardMs: NOW, lateAfterMs, silentAfterMs } };
+};
 
 describe('how a device is doing', () => {
   it.each([

@@ -16,16 +16,36 @@ const NOW = Date.parse('2026-11-21T12:00:00Z');
 const HOUR = 3_600_000;
 const KNOWN: HouseState = { ...NOTHING_KNOWN, devices: [device('a'), device('b')], loadedMs: NOW };
 
+const heard = (heardMs: number) => ({ heardMs, lateAfterMs: 150_000, silentAfterMs: 390_000 });
+
 describe('live changes', () => {
+  it('C4: what the server calls the newest replaces what was ahead of the time, and keeps the day in the picture', () => {
+    const day = { ...KNOWN, recent: { a: [bucket(NOW - 2 * HOUR, NOW - HOUR, 10)] } };
+    const ahead = reduce(day, { kind: 'reading', reading: reading('a', NOW + 9 * HOUR), receivedMs: NOW }).state;
+    expect(ahead.recent['a']).toHaveLength(2);
+    const right = reduce(ahead, {
+      kind: 'reading',
+      reading: reading('a', NOW + 30_000),
+      receivedMs: NOW + 30_000,
+    }).state;
+    expect(right.latest['a']?.tsMs).toBe(NOW + 30_000);
+    const silent = device('a', { contact: heard(NOW) });
+    const [card] = factsOf({ ...ahead, devices: [silent] }, NOW + 20 * 60_000, openZone('UTC'));
+    expect(card).toMatchObject({ health: 'silent', ageMs: 20 * 60_000 });
+  });
+
   it('the newest reading of a device counts, whatever the order in which they come', () => {
     const readings = [NOW - 2000, NOW, NOW - 1000].map((ms) => reading('a', ms, ms / 1e10));
-    const state = readings.reduce((now, one) => reduce(now, { kind: 'reading', reading: one }).state, KNOWN);
+    const state = readings.reduce(
+      (now, one) => reduce(now, { kind: 'reading', reading: one, receivedMs: one.tsMs }).state,
+      KNOWN,
+    );
     expect(state.latest['a']).toEqual(readings[1]);
   });
 
   it('the same reading twice changes nothing', () => {
-    const once = reduce(KNOWN, { kind: 'reading', reading: reading('a', NOW) }).state;
-    expect(reduce(once, { kind: 'reading', reading: reading('a', NOW) }).state).toBe(once);
+    const once = reduce(KNOWN, { kind: 'reading', reading: reading('a', NOW), receivedMs: NOW }).state;
+    expect(reduce(once, { kind: 'reading', reading: reading('a', NOW), receivedMs: NOW }).state).toBe(once);
   });
 
   it('live readings are gathered in five minutes, and those older than a day go', () => {
@@ -35,7 +55,11 @@ describe('live changes', () => {
         (values) => {
           let state = KNOWN;
           values.forEach((celsius, index) => {
-            state = reduce(state, { kind: 'reading', reading: reading('a', NOW + index, celsius) }).state;
+            state = reduce(state, {
+              kind: 'reading',
+              reading: reading('a', NOW + index, celsius),
+              receivedMs: NOW + index,
+            }).state;
           });
           const [gathered, ...others] = state.recent['a'] ?? [];
           expect(others).toEqual([]);
@@ -48,15 +72,17 @@ describe('live changes', () => {
       { seed: 3, numRuns: 50 },
     );
     const old = { ...KNOWN, recent: { a: [bucket(NOW - 30 * HOUR, NOW - 29 * HOUR, 10)] } };
-    expect(reduce(old, { kind: 'reading', reading: reading('a', NOW) }).state.recent['a']).toHaveLength(1);
+    expect(
+      reduce(old, { kind: 'reading', reading: reading('a', NOW), receivedMs: NOW }).state.recent['a'],
+    ).toHaveLength(1);
   });
 
   it('asks for what the stream only points at', () => {
     const asks = [
       { kind: 'device', deviceUid: 'a' },
       { kind: 'resync' },
-      { kind: 'reading', reading: reading('new', NOW) },
-      { kind: 'reading', reading: reading('a', NOW) },
+      { kind: 'reading', reading: reading('new', NOW), receivedMs: NOW },
+      { kind: 'reading', reading: reading('a', NOW), receivedMs: NOW },
       { kind: 'gap', deviceUid: 'a' },
       { kind: 'history', deviceUid: 'a', fromMs: 0, toMs: NOW - HOUR },
       { kind: 'history', deviceUid: 'a', fromMs: 0, toMs: NOW - 40 * HOUR },
@@ -73,10 +99,15 @@ describe('live changes', () => {
   });
 
   it('an answer that was on its way does not take back what the stream has told since', () => {
-    const live = reduce(KNOWN, { kind: 'reading', reading: reading('a', NOW, 22) }).state;
-    const answered = withDevices(live, [device('a', { latest: reading('a', NOW - 60_000, 21) })]);
+    const live = reduce(KNOWN, { kind: 'reading', reading: reading('a', NOW, 22), receivedMs: NOW }).state;
+    const answered = withDevices(live, [
+      device('a', { latest: reading('a', NOW - 60_000, 21), contact: heard(NOW - 60_000) }),
+    ]);
     expect(answered.latest['a']?.celsius).toBe(22);
-    expect(withDevices(live, [device('a', { latest: reading('a', NOW + 1, 23) })]).latest['a']?.celsius).toBe(23);
+    expect(
+      withDevices(live, [device('a', { latest: reading('a', NOW + 1, 23), contact: heard(NOW + 1) })]).latest['a']
+        ?.celsius,
+    ).toBe(23);
   });
 });
 
@@ -111,6 +142,7 @@ describe('cards', () => {
       device('x', { state: 'refused' }),
     ],
     latest: { g: reading('g', NOW, 0, 90), c: reading('c', NOW, 20, 50) },
+    heard: { g: NOW, c: NOW },
     recent: { g: [bucket(NOW - HOUR, NOW, 0)], c: [bucket(NOW - HOUR, NOW, 20)] },
   };
 

@@ -12,6 +12,7 @@ export function device(uid: string, given: Partial<Device> = {}): Device {
     lastSeenMs: null,
     presence: 'online',
     presenceMs: null,
+    contact: { heardMs: null, lateAfterMs: 630_000, silentAfterMs: 1_830_000 },
     status: null,
     statusMs: null,
     latest: null,

@@ -4,6 +4,7 @@ import type {
   Placement as WirePlacement,
 } from '../../http/schemas/devices.ts';
 import type { Gap as WireGap } from '../../http/schemas/gaps.ts';
+import type { QuarantineSummary as WireQuarantine } from '../../http/schemas/quarantine.ts';
 import type { RejectedMessage } from '../../http/schemas/rejected.ts';
 import type { Room as WireRoom, RoomChange as WireRoomChange } from '../../http/schemas/rooms.ts';
 import type { Series as WireSeries } from '../../http/schemas/series.ts';
@@ -11,9 +12,16 @@ import type { ServerInfo } from '../../http/schemas/server.ts';
 import type { SourceKey } from '../history/address.ts';
 import type { TimeRange } from '../history/range.ts';
 import type { Resolution } from '../history/resolution.ts';
-import type { Bucket, Device, Gap, House, Room } from '../state/model.ts';
+import type { Bucket, Device, Gap, House, Quarantine, Room } from '../state/model.ts';
 import type { ApiClient } from './api-client.ts';
-import { bucketFromWire, deviceFromWire, gapFromWire, houseFromWire, roomFromWire } from './from-wire.ts';
+import {
+  bucketFromWire,
+  deviceFromWire,
+  gapFromWire,
+  houseFromWire,
+  quarantineFromWire,
+  roomFromWire,
+} from './from-wire.ts';
 
 /** The questions that the page asks. All reject with ApiError, or with the signal's reason. */
 export interface Api {
@@ -31,6 +39,9 @@ export interface Api {
   series(question: SeriesQuestion, signal: AbortSignal): Promise<Series>;
   readonly gaps: AskPage<Gap>;
   readonly rejected: AskPage<RejectedMessage>;
+  quarantine(signal: AbortSignal): Promise<Quarantine>;
+  /** Stores everything of the device that waits as it stands. */
+  releaseQuarantine(deviceUid: string): Promise<void>;
   placements(deviceUid: string, signal: AbortSignal): Promise<readonly Placement[]>;
   changeDevice(uid: string, change: DeviceChange): Promise<void>;
   removeDevice(uid: string, readings: 'keep' | 'delete'): Promise<void>;
@@ -146,6 +157,10 @@ export function createApi(client: ApiClient): Api {
     async gaps(question, signal) {
       const { items, next } = await page<WireGap>('gaps', question, signal);
       return { items: items.map(gapFromWire), next };
+    },
+    quarantine: async (signal) => quarantineFromWire(await data<WireQuarantine>('quarantine/summary', signal)),
+    async releaseQuarantine(device) {
+      await client.open('quarantine/release', { method: 'POST', body: { device } });
     },
     rejected: (question, signal) => page<RejectedMessage>('rejected', question, signal),
     async placements(deviceUid, signal) {

@@ -1,12 +1,13 @@
 import type { Device as WireDevice } from '../../http/schemas/devices.ts';
 import type { LiveEventData } from '../../http/schemas/events.ts';
 import type { Gap as WireGap } from '../../http/schemas/gaps.ts';
+import type { QuarantineSummary as WireQuarantine } from '../../http/schemas/quarantine.ts';
 import type { Reading as WireReading } from '../../http/schemas/readings.ts';
 import type { Room as WireRoom } from '../../http/schemas/rooms.ts';
 import type { Bucket as WireBucket } from '../../http/schemas/series.ts';
 import type { ServerInfo } from '../../http/schemas/server.ts';
 import type { LiveChange } from '../state/house-state.ts';
-import type { Bucket, Device, Gap, House, Reading, Room } from '../state/model.ts';
+import type { Bucket, Device, Gap, House, Quarantine, Reading, Room } from '../state/model.ts';
 import type { StreamEvent } from './sse-parser.ts';
 
 /** From the API's terms to the page's. Typed by the API's schemas: what changes there breaks the build here. */
@@ -41,6 +42,11 @@ export function deviceFromWire(device: WireDevice): Device {
     lastSeenMs: msOrNull(device.last_seen_at),
     presence: device.presence,
     presenceMs: msOrNull(device.presence_at),
+    contact: {
+      heardMs: msOrNull(device.contact.heard_at),
+      lateAfterMs: device.contact.late_after_s * 1000,
+      silentAfterMs: device.contact.silent_after_s * 1000,
+    },
     status: device.status,
     statusMs: msOrNull(device.status_at),
     latest: device.latest && {
@@ -49,6 +55,14 @@ export function deviceFromWire(device: WireDevice): Device {
       celsius: device.latest.temperature,
       percent: device.latest.humidity,
     },
+  };
+}
+
+export function quarantineFromWire({ waiting, clock_problem, devices }: WireQuarantine): Quarantine {
+  return {
+    waiting,
+    clockProblem: clock_problem,
+    devices: devices.map(({ device_id, count }) => ({ deviceUid: device_id, count })),
   };
 }
 
@@ -64,8 +78,10 @@ export function houseFromWire({ name = '', version = '', time_zone = 'UTC', writ
 /** Undefined for events that this page does not know (a newer server) and for heartbeats. */
 export function changeFromWire({ type, data }: StreamEvent): LiveChange | undefined {
   switch (type) {
-    case 'reading':
-      return { kind: 'reading', reading: readingFromWire(JSON.parse(data) as LiveEventData['reading']) };
+    case 'reading': {
+      const reading = JSON.parse(data) as LiveEventData['reading'];
+      return { kind: 'reading', reading: readingFromWire(reading), receivedMs: Date.parse(reading.received_at) };
+    }
     case 'history': {
       const { device_id, from, to } = JSON.parse(data) as LiveEventData['history'];
       return { kind: 'history', deviceUid: device_id, fromMs: Date.parse(from), toMs: Date.parse(to) };

@@ -14,13 +14,15 @@ export interface DeviceCardProps {
   readonly device: Device;
   readonly rooms: readonly Room[];
   readonly reading: Reading | null;
+  /** When a reading last came; null: never. */
+  readonly heardMs: number | null;
   readonly health: DeviceHealth;
   readonly nowMs: number;
   readonly isOpen: boolean;
 }
 
 /** One device: a line that says how it is, and everything else behind it. */
-export function DeviceCard({ device, rooms, reading, health, nowMs, isOpen }: DeviceCardProps): JSX.Element {
+export function DeviceCard({ device, rooms, reading, heardMs, health, nowMs, isOpen }: DeviceCardProps): JSX.Element {
   const { api, t, format } = usePage();
   const { isBusy, problem, run } = useAction();
   const [dialog, setDialog] = useState<'edit' | 'remove'>();
@@ -39,7 +41,7 @@ export function DeviceCard({ device, rooms, reading, health, nowMs, isOpen }: De
         </span>
         {isRefused ? <span class="status status-late">{t('refused')}</span> : <StatusMark health={health} />}
         <span class="subtitle age">
-          {reading === null ? t('noReadingYet') : format.age(Math.max(0, nowMs - reading.tsMs))}
+          {heardMs === null ? t('noReadingYet') : format.age(Math.max(0, nowMs - heardMs))}
         </span>
       </summary>
       {isUnfolded && <DeviceFacts device={device} health={health} reading={reading} nowMs={nowMs} />}

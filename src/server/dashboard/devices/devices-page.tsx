@@ -6,6 +6,7 @@ import { DeviceCard } from './device-card.tsx';
 import { nameOf } from './device-name.ts';
 import { GapsSection } from './gaps-section.tsx';
 import { PendingDevices } from './pending-devices.tsx';
+import { QuarantineSection } from './quarantine-section.tsx';
 import { RejectedSection } from './rejected-section.tsx';
 
 const TICK_MS = 5_000;
@@ -48,13 +49,15 @@ export function DevicesPage(): JSX.Element {
               device={device}
               rooms={state.rooms}
               reading={state.latest[device.uid] ?? null}
-              health={healthOf(device, state.latest[device.uid]?.tsMs ?? null, nowMs)}
+              heardMs={state.heard[device.uid] ?? null}
+              health={healthOf(device, state.heard[device.uid] ?? null, nowMs)}
               nowMs={nowMs}
               isOpen={device.uid === opened}
             />
           ))}
         </div>
       </section>
+      <QuarantineSection nameOf={named} />
       <GapsSection nameOf={named} />
       <RejectedSection nameOf={named} />
     </div>

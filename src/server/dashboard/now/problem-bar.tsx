@@ -18,12 +18,12 @@ export function ProblemBar({
   if (problems.length === 0 && pending === 0) return null;
   return (
     <ul class="problems">
-      {problems.map(({ device, title, health, reading }) => (
+      {problems.map(({ device, title, health, heardMs }) => (
         <li key={device.uid} class={`problem status-${health}`}>
           <StatusMark health={health} isShapeOnly />
           <Link route="devices" search={`?uid=${device.uid}`}>
-            {health === 'silent' && reading !== null
-              ? t('problemSilent', { name: title, time: format.moment(reading.tsMs, clock.nowMs()) })
+            {health === 'silent' && heardMs !== null
+              ? t('problemSilent', { name: title, time: format.moment(heardMs, clock.nowMs()) })
               : t('problemFault', { name: title })}
           </Link>
         </li>

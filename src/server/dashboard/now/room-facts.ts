@@ -18,6 +18,8 @@ export interface RoomFacts {
   readonly isOutdoors: boolean;
   readonly health: DeviceHealth;
   readonly reading: Reading | null;
+  /** When a reading last came, and how long ago. */
+  readonly heardMs: number | null;
   readonly ageMs: number | null;
   readonly intervalMs: number;
   readonly points: readonly Point[];
@@ -47,6 +49,7 @@ export function factsOf(state: HouseState, nowMs: number, zone: Zone): RoomFacts
   const active = state.devices.filter((device) => device.state === 'active');
   const facts = active.map((device): RoomFacts => {
     const reading = state.latest[device.uid] ?? null;
+    const heardMs = state.heard[device.uid] ?? null;
     const buckets = state.recent[device.uid] ?? [];
     const { today, mean } = summaryOf(buckets, startOfDayMs);
     const isOutdoors = state.rooms.some(({ uid, isOutdoors: out }) => out && uid === device.room?.uid);
@@ -59,9 +62,10 @@ export function factsOf(state: HouseState, nowMs: number, zone: Zone): RoomFacts
       subtitle:
         shares || (device.label !== null && device.room !== null && device.label !== device.room.name) ? own : null,
       isOutdoors,
-      health: healthOf(device, reading?.tsMs ?? null, nowMs),
+      health: healthOf(device, heardMs, nowMs),
       reading,
-      ageMs: reading === null ? null : Math.max(0, nowMs - reading.tsMs),
+      heardMs,
+      ageMs: reading === null || heardMs === null ? null : Math.max(0, nowMs - heardMs),
       intervalMs: intervalMs(device),
       points,
       trend: trendOf(points, nowMs, STEADY_KELVIN),

@@ -8,10 +8,6 @@ export type DeviceHealth = (typeof DEVICE_HEALTHS)[number];
 const ASSUMED_INTERVAL_MS = 300_000;
 /** Readings wait for their receipt for a moment; more than these have been waiting for something else. */
 const BUFFERED_IN_PASSING = 10;
-/** Online until two readings are missing and a bit, late until six are, silent from then on. */
-const LATE_AFTER_INTERVALS = 2;
-const SILENT_AFTER_INTERVALS = 6;
-const GRACE_MS = 30_000;
 
 /** How often it promised to speak. */
 export function intervalMs(device: Pick<Device, 'status'>): number {
@@ -20,26 +16,22 @@ export function intervalMs(device: Pick<Device, 'status'>): number {
 }
 
 /**
- * How a device is doing: by the age of its newest reading against the interval that it promised, and by what it says of itself,
- * as long as it is there to say it.
+ * How a device is doing: by when a reading of it last came, against what the server says is late and silent, and by what it says
+ * of itself, as long as it is there to say it.
  */
-export function healthOf(device: Device, lastReadingMs: number | null, nowMs: number): DeviceHealth {
-  const { status, presence } = device;
+export function healthOf(device: Device, heardMs: number | null, nowMs: number): DeviceHealth {
+  const { status, presence, contact } = device;
   if (presence === 'online' && status?.sensor?.state === 'fault') {
     return 'fault';
   }
-  if (lastReadingMs === null) {
+  if (heardMs === null) {
     return 'never';
   }
-  const ageMs = nowMs - lastReadingMs;
-  const lateAfterMs = LATE_AFTER_INTERVALS * intervalMs(device) + GRACE_MS;
-  if (ageMs > SILENT_AFTER_INTERVALS * intervalMs(device) + GRACE_MS) {
+  const ageMs = nowMs - heardMs;
+  if (ageMs > contact.silentAfterMs) {
     return 'silent';
   }
-  if (presence === 'offline') {
-    return ageMs > lateAfterMs ? 'silent' : 'late';
-  }
-  if (ageMs > lateAfterMs) {
+  if (ageMs > contact.lateAfterMs || presence === 'offline') {
     return 'late';
   }
   if (status?.clock !== undefined && status.clock.state !== 'synced') {

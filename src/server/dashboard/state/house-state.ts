@@ -7,6 +7,8 @@ export interface HouseState {
   readonly devices: readonly Device[];
   /** By device. */
   readonly latest: Readonly<Record<string, Reading>>;
+  /** By device: when a reading of it last came, by the server's clock. */
+  readonly heard: Readonly<Record<string, number>>;
   /** The last day of each device, oldest first: the server's hours, then what came live. */
   readonly recent: Readonly<Record<string, readonly Bucket[]>>;
   /** When all of it was last asked for, by the server's clock. */
@@ -18,13 +20,15 @@ export const NOTHING_KNOWN: HouseState = {
   rooms: [],
   devices: [],
   latest: {},
+  heard: {},
   recent: {},
   loadedMs: null,
 };
 
 /** What the live stream tells. */
 export type LiveChange =
-  | { readonly kind: 'reading'; readonly reading: Reading }
+  /** The newest of its device: the server says so, whatever its time says. */
+  | { readonly kind: 'reading'; readonly reading: Reading; readonly receivedMs: number }
   | { readonly kind: 'history'; readonly deviceUid: string; readonly fromMs: number; readonly toMs: number }
   | { readonly kind: 'device'; readonly deviceUid: string }
   | { readonly kind: 'gap'; readonly deviceUid: string }
@@ -42,7 +46,7 @@ export const RECENT_MS = 86_400_000;
 export function reduce(state: HouseState, change: LiveChange): { readonly state: HouseState; readonly ask?: Question } {
   switch (change.kind) {
     case 'reading': {
-      const next = withReading(state, change.reading);
+      const next = withReading(state, change.reading, change.receivedMs);
       const isKnown = state.devices.some(({ uid }) => uid === change.reading.deviceUid);
       return isKnown ? { state: next } : { state: next, ask: 'devices' };
     }
@@ -62,24 +66,34 @@ export function reduce(state: HouseState, change: LiveChange): { readonly state:
 
 /** Their newest readings count, unless the stream has told newer ones meanwhile. */
 export function withDevices(state: HouseState, devices: readonly Device[]): HouseState {
-  const latest = devices.flatMap(({ uid, latest: told }) => {
-    const known = state.latest[uid];
-    const newest = told === null || (known !== undefined && known.tsMs > told.tsMs) ? known : told;
-    return newest === undefined ? [] : [[uid, newest] as const];
-  });
-  return { ...state, devices, latest: Object.fromEntries(latest) };
+  const latest: Record<string, Reading> = {};
+  const heard: Record<string, number> = {};
+  for (const { uid, latest: told, contact } of devices) {
+    const toldMs = contact.heardMs ?? Number.NEGATIVE_INFINITY;
+    const heardMs = Math.max(state.heard[uid] ?? Number.NEGATIVE_INFINITY, toldMs);
+    if (Number.isFinite(heardMs)) heard[uid] = heardMs;
+    // Ordered by when they came: the clock of a device may be wrong.
+    const newest = told === null || heardMs > toldMs ? (state.latest[uid] ?? told) : told;
+    if (newest !== null) latest[uid] = newest;
+  }
+  return { ...state, devices, latest, heard };
 }
 
-function withReading(state: HouseState, reading: Reading): HouseState {
+function withReading(state: HouseState, reading: Reading, receivedMs: number): HouseState {
   const { deviceUid } = reading;
   const known = state.latest[deviceUid];
-  if (known !== undefined && known.tsMs >= reading.tsMs) {
+  if ((state.heard[deviceUid] ?? Number.NEGATIVE_INFINITY) > receivedMs) return state;
+  if (known?.tsMs === reading.tsMs && known.celsius === reading.celsius && known.percent === reading.percent)
     return state;
-  }
   return {
     ...state,
     latest: { ...state.latest, [deviceUid]: reading },
-    recent: { ...state.recent, [deviceUid]: withLive(state.recent[deviceUid] ?? [], reading) },
+    heard: { ...state.heard, [deviceUid]: receivedMs },
+    // One that is ahead must not push the day out of the picture.
+    recent: {
+      ...state.recent,
+      [deviceUid]: withLive(state.recent[deviceUid] ?? [], { ...reading, tsMs: Math.min(reading.tsMs, receivedMs) }),
+    },
   };
 }
 

@@ -38,10 +38,28 @@ export interface Device {
   readonly lastSeenMs: number | null;
   readonly presence: 'online' | 'offline' | 'unknown';
   readonly presenceMs: number | null;
+  /** The server's rule of silence for this device. */
+  readonly contact: Contact;
   readonly status: DeviceStatusSummary | null;
   readonly statusMs: number | null;
   /** As of when the devices were asked for; HouseState.latest is newer. */
   readonly latest: Reading | null;
+}
+
+export interface Contact {
+  /** When a reading last came, as of when the devices were asked for; HouseState.heard is newer. */
+  readonly heardMs: number | null;
+  /** Without another reading it is late, then silent, so long after that. */
+  readonly lateAfterMs: number;
+  readonly silentAfterMs: number;
+}
+
+/** Readings that wait because of their time, or because this server does not understand them. */
+export interface Quarantine {
+  readonly waiting: number;
+  /** What is known against the server's own clock; null: nothing. */
+  readonly clockProblem: string | null;
+  readonly devices: readonly { readonly deviceUid: string; readonly count: number }[];
 }
 
 export interface Spread {

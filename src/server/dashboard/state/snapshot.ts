@@ -16,7 +16,7 @@ export interface SnapshotStore {
 }
 
 /** Counts up whenever HouseState changes its shape: what an older page has kept is then no use. */
-const VERSION = 1;
+const VERSION = 2;
 
 export function createSnapshotStore(storage: KeyValue, base: string): SnapshotStore {
   const key = `techtemp.snapshot:${base}`;
@@ -45,6 +45,7 @@ function isHouseState(state: HouseState | undefined): state is HouseState {
     Array.isArray(state.devices) &&
     Array.isArray(state.rooms) &&
     typeof state.latest === 'object' &&
+    typeof state.heard === 'object' &&
     typeof state.recent === 'object'
   );
 }

@@ -212,6 +212,14 @@ export const en = {
   removed: '{name} has been removed.',
   writeFailed: 'Not done. {error}',
 
+  quarantine: 'Readings that wait',
+  quarantineWaiting:
+    '{count} reading is waiting because of its time.|{count} readings are waiting because of their time.',
+  quarantineWhy:
+    'They are on disk and nothing of them is lost. Compare the clock of this server with those of the devices: once it is right, they are stored by themselves. If their times are right as they stand, release them here.',
+  quarantineClock: 'Something speaks against the clock of this server: it may be the wrong one. Set it first.',
+  quarantineRelease: 'Release',
+  quarantineReleased: 'The readings were released.',
   rejected: 'Rejected messages',
   rejectedWhy: 'What came from the broker and is not a reading, with the reason.',
   rejectedNone: 'No message has been rejected.',

@@ -212,6 +212,14 @@ export const fr: Texts = {
   removed: '{name} a été retiré.',
   writeFailed: 'Pas fait. {error}',
 
+  quarantine: 'Mesures en attente',
+  quarantineWaiting: '{count} mesure attend à cause de son heure.|{count} mesures attendent à cause de leur heure.',
+  quarantineWhy:
+    'Elles sont sur le disque et rien n’en est perdu. Comparez l’horloge de ce serveur à celles des appareils : dès qu’elle est juste, elles sont enregistrées d’elles-mêmes. Si leurs heures sont justes telles quelles, libérez-les ici.',
+  quarantineClock:
+    'Quelque chose contredit l’horloge de ce serveur : c’est peut-être elle qui est fausse. Réglez-la d’abord.',
+  quarantineRelease: 'Libérer',
+  quarantineReleased: 'Les mesures ont été libérées.',
   rejected: 'Messages rejetés',
   rejectedWhy: 'Ce qui est venu du broker et n’est pas une mesure, avec la raison.',
   rejectedNone: 'Aucun message n’a été rejeté.',

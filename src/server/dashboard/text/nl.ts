@@ -211,6 +211,13 @@ export const nl: Texts = {
   removed: '{name} is verwijderd.',
   writeFailed: 'Niet gedaan. {error}',
 
+  quarantine: 'Metingen die wachten',
+  quarantineWaiting: '{count} meting wacht vanwege haar tijd.|{count} metingen wachten vanwege hun tijd.',
+  quarantineWhy:
+    'Ze staan op de schijf en er gaat niets van verloren. Vergelijk de klok van deze server met die van de apparaten: zodra ze juist is, worden ze vanzelf opgeslagen. Zijn hun tijden juist zoals ze zijn, geef ze dan hier vrij.',
+  quarantineClock: 'Iets spreekt de klok van deze server tegen: misschien is die verkeerd. Zet die eerst juist.',
+  quarantineRelease: 'Vrijgeven',
+  quarantineReleased: 'De metingen zijn vrijgegeven.',
   rejected: 'Geweigerde berichten',
   rejectedWhy: 'Wat van de broker kwam en geen meting is, met de reden.',
   rejectedNone: 'Er is geen bericht geweigerd.',

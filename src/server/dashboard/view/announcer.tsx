@@ -23,10 +23,10 @@ export function Announcer({ announcement }: { readonly announcement: Watched<str
       const connection = session.connection.get();
       const troubles = factsOf(session.house.get(), nowMs, zone)
         .filter(({ health }) => isProblem(health))
-        .map(({ title, health, reading }) =>
-          health === 'fault' || reading === null
+        .map(({ title, health, heardMs }) =>
+          health === 'fault' || heardMs === null
             ? t('problemFault', { name: title })
-            : t('problemSilent', { name: title, time: format.moment(reading.tsMs, nowMs) }),
+            : t('problemSilent', { name: title, time: format.moment(heardMs, nowMs) }),
         );
       const state = connection.kind === 'lost' ? t('errorUnreachable') : troubles.join('. ');
       if (before.current !== null && before.current !== state) {

@@ -3,6 +3,7 @@ import type { Examination } from '../../../common/doctor/examination.ts';
 import type { Finding } from '../../../common/doctor/finding.ts';
 import { visibleText } from '../../../common/text-table.ts';
 import { countOfRanges } from '../../../contract/seq-ranges.ts';
+import { contactOf, intervalOf } from '../../contact.ts';
 import type { Store } from '../../store/store.ts';
 import type { Device } from '../../store/stored.ts';
 import { type DeviceVerdict, verdictOf } from '../../verify/verdict.ts';
@@ -10,9 +11,6 @@ import { report } from '../finding.ts';
 
 const DAY_MS = 86_400_000;
 const MS_PER_SECOND = 1000;
-/** Of a device that does not say its interval (older agents measure each five minutes at most by default). */
-const DEFAULT_INTERVAL_SECONDS = 300;
-const PATIENCE_INTERVALS = 3;
 /** Newest rejected messages that are looked at. */
 const REJECTED_PAGE = 200;
 const MAX_TEXT_CHARACTERS = 80;
@@ -37,7 +35,7 @@ export function recordExamination(withRecord: WithRecord, clock: Pick<Clock, 'no
           findings.push(...faultsOf(verdict));
         }
         if (findings.length === 0) findings.push(report('record.whole', { readings, devices: devices.length }));
-        return [...findings, ...(await rejectedLately(store, clock.nowMs()))];
+        return [...findings, ...(await waitingFor(store)), ...(await rejectedLately(store, clock.nowMs()))];
       }),
   };
 }
@@ -67,6 +65,18 @@ function faultsOf({ deviceUid: device, epochs }: DeviceVerdict): readonly Findin
   ];
 }
 
+/** What waits in quarantine, and whether devices agree on which clock is wrong. */
+async function waitingFor(store: Store): Promise<readonly Finding[]> {
+  const { waiting, waitingForTime, devices } = await store.quarantineSummary();
+  if (waiting === 0) return [];
+  // Each came, by this server's clock, before the time that it says.
+  const ahead = devices.filter(({ reason, fromTsMs, firstMs }) => reason === 'bad-time' && (fromTsMs ?? 0) > firstMs);
+  const others = (await store.devices()).filter(({ state }) => state === 'active').length;
+  const isOurs = ahead.length >= 2 && ahead.length * 2 > others;
+  const found = { count: waiting, time: waitingForTime, devices: devices.length, ahead: ahead.length };
+  return [report(isOurs ? 'record.quarantine-clock' : 'record.quarantine', found)];
+}
+
 async function rejectedLately(store: Store, nowMs: number): Promise<readonly Finding[]> {
   const { rejected } = await store.rejected({ limit: REJECTED_PAGE });
   const lately = rejected.filter(({ lastMs }) => lastMs > nowMs - DAY_MS);
@@ -79,14 +89,15 @@ async function rejectedLately(store: Store, nowMs: number): Promise<readonly Fin
 }
 
 function symptomsOf(device: Device, nowMs: number): readonly Finding[] {
-  const { uid, status, lastSeenMs, presence, state } = device;
+  const { uid, status, presence, state } = device;
   const where = visibleText(
     [device.label, device.room?.name].filter((text) => text !== null && text !== undefined).join(', ') || 'no room',
     MAX_TEXT_CHARACTERS,
   );
-  const interval = status?.interval_s ?? DEFAULT_INTERVAL_SECONDS;
-  const isSilent = lastSeenMs !== null && nowMs - lastSeenMs > PATIENCE_INTERVALS * interval * MS_PER_SECOND;
-  const seen = lastSeenMs === null ? '' : new Date(lastSeenMs).toISOString();
+  const interval = intervalOf(device) / MS_PER_SECOND;
+  const { state: contact, heardMs } = contactOf(device, nowMs);
+  const isSilent = contact === 'silent' || contact === 'late';
+  const seen = heardMs === null ? '' : new Date(heardMs).toISOString();
   const sensor = status?.sensor;
   return [
     ...(state === 'pending' ? [report('devices.pending', { device: uid })] : []),

@@ -24,11 +24,27 @@ export const RECORD_FINDINGS = {
     remedy: ['$ sudo techtemp-server rejected'],
   },
   'devices.none': { verdict: 'ok', found: 'no device is known yet' },
-  'devices.ok': { verdict: 'ok', found: '{count} device(s), each heard from within three of its intervals' },
+  'record.quarantine': {
+    verdict: 'warn',
+    found: '{count} reading(s) of {devices} device(s) wait in quarantine, {time} of them because of their time',
+    cause: 'the clock of a device or of this server was wrong when they came, or this version does not understand them',
+    remedy: [
+      'compare "date" here and on the device; readings that waited for this clock are stored by themselves once it is right',
+      '$ sudo techtemp-server quarantine list',
+    ],
+  },
+  'record.quarantine-clock': {
+    verdict: 'warn',
+    found:
+      '{count} reading(s) wait in quarantine, because {ahead} devices say that it is later than this server believed',
+    cause: 'so many devices are seldom wrong together: the clock of this server may be the wrong one',
+    remedy: ['$ date', 'set the clock of this machine; the readings are stored by themselves then'],
+  },
+  'devices.ok': { verdict: 'ok', found: '{count} device(s), each heard from when it should be' },
   'devices.silent': {
     verdict: 'warn',
     found:
-      '{device} ({where}) was last seen {seen}, more than three of its intervals of {interval} s ago; it is {presence}',
+      '{device} ({where}) was last heard {seen}, long ago for its interval of {interval} s; the broker says {presence}',
     cause: 'it has no power or no network, its sensor fails, or it cannot reach the broker',
     remedy: ['on the device: $ sudo techtemp-device check', '$ systemctl status techtemp-device'],
   },

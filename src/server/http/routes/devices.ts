@@ -45,7 +45,7 @@ export const addDeviceRoutes: RouteFile = (app, { store, feed, clock }) => {
     },
     async (request) => {
       const devices = await store.devices({ withRemoved: request.query.removed ?? false });
-      return { data: devices.map(deviceAnswer) };
+      return { data: devices.map((device) => deviceAnswer(device, clock.nowMs())) };
     },
   );
 
@@ -65,7 +65,7 @@ export const addDeviceRoutes: RouteFile = (app, { store, feed, clock }) => {
       const { uid } = request.params;
       const device = await store.device(uid);
       if (device === undefined || device.state === 'removed') throw deviceNotFound(uid);
-      return { data: deviceAnswer(device) };
+      return { data: deviceAnswer(device, clock.nowMs()) };
     },
   );
 
@@ -108,7 +108,7 @@ export const addDeviceRoutes: RouteFile = (app, { store, feed, clock }) => {
       });
       if (added === undefined) throw new Error(`the store added no device for ${device.uid}`);
       tellWatchers([added.uid]);
-      return reply.code(201).send({ data: saved(added), message: `device ${added.uid} was added` });
+      return reply.code(201).send({ data: saved(added, clock.nowMs()), message: `device ${added.uid} was added` });
     },
   );
 
@@ -129,7 +129,10 @@ export const addDeviceRoutes: RouteFile = (app, { store, feed, clock }) => {
       await refuseDoubles(devices.map(({ uid }) => uid));
       const added = await store.addDevices(devices, clock.nowMs());
       tellWatchers(added.map(({ uid }) => uid));
-      return reply.code(201).send({ data: added.map(saved), message: `${added.length} devices were added` });
+      return reply.code(201).send({
+        data: added.map((device) => saved(device, clock.nowMs())),
+        message: `${added.length} devices were added`,
+      });
     },
   );
 
@@ -150,7 +153,7 @@ export const addDeviceRoutes: RouteFile = (app, { store, feed, clock }) => {
       const change = deviceChange(request.body);
       const device = await forDevice(uid, store.updateDevice(uid, change, clock.nowMs()));
       tellWatchers([uid]);
-      return { data: saved(device), message: `device ${uid} was updated` };
+      return { data: saved(device, clock.nowMs()), message: `device ${uid} was updated` };
     },
   );
 
@@ -223,8 +226,8 @@ function roomChoice(name: string | undefined, uid: string | undefined): RoomChoi
   return { ...(name !== undefined && { name: name.trim() }), ...(uid !== undefined && { uid }) };
 }
 
-function saved(device: stored.Device) {
-  const answer = deviceAnswer(device);
+function saved(device: stored.Device, nowMs: number) {
+  const answer = deviceAnswer(device, nowMs);
   return { device: answer, room: answer.room };
 }
 

@@ -1,7 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import type { IngestState } from '../../ingest/ingest.ts';
+import { waitingInWords } from '../../quarantine-keeper.ts';
+import type { QuarantineSummary } from '../../store/quarantine-store.ts';
 import { LARGE_LOG_BYTES, type Store, type StoreHealth } from '../../store/store.ts';
 import { largeLog } from '../../store-keeper.ts';
+import type { ClockState } from '../../trusted-clock.ts';
 import type { RouteFile } from '../app.ts';
 import type { HttpParts } from '../http-parts.ts';
 import { Health, Readiness } from '../schemas/server.ts';
@@ -11,6 +14,9 @@ import { rightsOf } from '../security/access.ts';
 const HEALTH_LIMIT_MS = 2_000;
 /** Messages that wait longer than this for a store that says nothing are stuck: a commit is due every second. */
 const STUCK_AFTER_MS = 60_000;
+
+/** What came within this time shows that more is coming. */
+const GROWING_MS = 900_000;
 
 const tags = ['server'];
 
@@ -56,7 +62,13 @@ export const addHealthRoutes: RouteFile = (app, parts) => {
     },
     async (request, reply) => {
       const health = await storeHealth(store);
-      const full = readiness(ingest(), health, parts.storeSettings.current.minFreeBytes, parts.clock.nowMs());
+      const { minFreeBytes } = parts.storeSettings.current;
+      const waits = {
+        summary: await quarantineOf(store),
+        max: parts.times.maxQuarantine(),
+        clock: parts.times.clockState(),
+      };
+      const full = readiness(ingest(), health, minFreeBytes, parts.clock.nowMs(), waits);
       reply.header('cache-control', 'no-store');
       const answer = (await mayRead(request, parts)) ? full : terse(full);
       return reply.code(full.status === 'ready' ? 200 : 503).send(answer);
@@ -64,8 +76,22 @@ export const addHealthRoutes: RouteFile = (app, parts) => {
   );
 };
 
+/** What waits because of times, and what is known of this server's clock. */
+export interface Waits {
+  /** Undefined: nobody could tell. */
+  readonly summary: QuarantineSummary | undefined;
+  readonly max: number;
+  readonly clock: ClockState;
+}
+
 /** What each part says; pure. */
-export function readiness(ingest: IngestState, store: StoreHealth, minFreeBytes: number, nowMs: number): Readiness {
+export function readiness(
+  ingest: IngestState,
+  store: StoreHealth,
+  minFreeBytes: number,
+  nowMs: number,
+  waits: Waits = { summary: undefined, max: Number.POSITIVE_INFINITY, clock: { kind: 'ok' } },
+): Readiness {
   const { lastCommitMs, waiting, isHeldBack } = ingest;
   const ageMs = lastCommitMs === null ? null : Math.max(0, nowMs - lastCommitMs);
   const parts = {
@@ -87,6 +113,8 @@ export function readiness(ingest: IngestState, store: StoreHealth, minFreeBytes:
       waiting,
       held_back: isHeldBack,
     },
+    quarantine: quarantinePart(waits, nowMs),
+    clock: clockPart(waits.clock),
     disk: {
       ...withProblem(
         store.freeBytes !== null && store.freeBytes < minFreeBytes ? tooFull(store.freeBytes, minFreeBytes) : undefined,
@@ -100,6 +128,30 @@ export function readiness(ingest: IngestState, store: StoreHealth, minFreeBytes:
 
 function isLogLarge({ logBytes = null }: StoreHealth): boolean {
   return logBytes !== null && logBytes > LARGE_LOG_BYTES;
+}
+
+/** Not well while it grows or is full: readings come and are not among the readings. What has long waited is told. */
+function quarantinePart({ summary, max }: Waits, nowMs: number): Readiness['parts']['quarantine'] {
+  if (summary === undefined) return { ok: true, waiting: null };
+  const { waiting, newestForTimeMs } = summary;
+  if (waiting === 0) return { ok: true, waiting };
+  if (waiting >= max) {
+    const problem = `${waiting} readings wait in quarantine, and there is room for ${max}: devices keep what would have to wait. Release or drop some`;
+    return { ok: false, problem, waiting };
+  }
+  const isGrowing = newestForTimeMs !== null && Math.abs(nowMs - newestForTimeMs) < GROWING_MS;
+  return isGrowing
+    ? { ok: false, problem: waitingInWords(waiting), waiting }
+    : { ok: true, note: waitingInWords(waiting), waiting };
+}
+
+function clockPart({ kind, problem }: ClockState): Readiness['parts']['clock'] {
+  if (kind === 'contradicted') return { ok: false, problem: problem ?? kind };
+  return problem === undefined ? { ok: true } : { ok: true, note: problem };
+}
+
+async function quarantineOf(store: Pick<Store, 'quarantineSummary'>): Promise<QuarantineSummary | undefined> {
+  return await store.quarantineSummary().catch(() => undefined);
 }
 
 function withProblem(problem: string | undefined): { ok: boolean; problem?: string } {
@@ -146,6 +198,8 @@ function terse({ status, parts }: Readiness): Readiness {
       database: only(parts.database),
       broker: only(parts.broker),
       ingest: only(parts.ingest),
+      quarantine: only(parts.quarantine),
+      clock: only(parts.clock),
       disk: only(parts.disk),
     },
   };

@@ -6,7 +6,7 @@ import { errors } from '../schemas/common.ts';
 const HEALTH_LIMIT_MS = 2_000;
 
 /** Figures for Prometheus. Told also while the store is ill: what it does not say then is left out. */
-export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics }) => {
+export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics, times }) => {
   app.get(
     '/metrics',
     {
@@ -18,11 +18,19 @@ export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics 
       },
     },
     async (_request, reply) => {
-      const [storeHealth, devices] = await Promise.all([
+      const [storeHealth, devices, quarantine] = await Promise.all([
         store.health(HEALTH_LIMIT_MS).catch(() => undefined),
         store.devices({ withRemoved: true }).catch(() => undefined),
+        store.quarantineSummary().catch(() => undefined),
       ]);
-      const text = await metrics.exposition({ ingest: ingest(), storeHealth, devices, watchers: feed.watchers });
+      const text = await metrics.exposition({
+        ingest: ingest(),
+        storeHealth,
+        devices,
+        quarantine,
+        clockState: times.clockState(),
+        watchers: feed.watchers,
+      });
       return reply.type(metrics.contentType).send(text);
     },
   );

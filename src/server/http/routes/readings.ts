@@ -1,9 +1,10 @@
 import { Type } from 'typebox';
 import { toReadingRecord } from '../../export/reading-record.ts';
 import type { RouteFile } from '../app.ts';
+import { contactAnswer } from '../device-answers.ts';
 import { linkNextPage } from '../next-page.ts';
 import { Data, errors, Page } from '../schemas/common.ts';
-import { LatestQuery, Reading, ReadingsQuery } from '../schemas/readings.ts';
+import { LatestQuery, LatestReading, Reading, ReadingsQuery } from '../schemas/readings.ts';
 import { scopeOf } from '../scope.ts';
 import { parseRange } from '../time-range.ts';
 
@@ -15,17 +16,29 @@ export const addReadingsRoutes: RouteFile = (app, { store, clock }) => {
       schema: {
         tags: ['readings'],
         summary: 'The newest reading of each device',
-        description: 'Sorted by device. Devices that are refused or removed, or never gave a reading, are not there.',
+        description:
+          'Sorted by device. Devices that are refused or removed, or never gave a reading, are not there. What is ahead of the clock of ' +
+          'this server is ordered by when it came.',
         querystring: LatestQuery,
-        response: { 200: Data(Type.Array(Reading)), ...errors },
+        response: { 200: Data(Type.Array(LatestReading)), ...errors },
       },
     },
     async ({ query: { deviceId, roomId } }) => {
-      const latest = await store.latest({
-        ...(deviceId !== undefined && { deviceUid: deviceId }),
-        ...(roomId !== undefined && { roomUid: roomId }),
-      });
-      return { data: latest.map(toReadingRecord) };
+      const [latest, devices] = await Promise.all([
+        store.latest({
+          ...(deviceId !== undefined && { deviceUid: deviceId }),
+          ...(roomId !== undefined && { roomUid: roomId }),
+        }),
+        store.devices(),
+      ]);
+      const nowMs = clock.nowMs();
+      const contacts = new Map(devices.map((device) => [device.uid, contactAnswer(device, nowMs)]));
+      return {
+        data: latest.flatMap((reading) => {
+          const contact = contacts.get(reading.deviceUid);
+          return contact === undefined ? [] : [{ ...toReadingRecord(reading), contact }];
+        }),
+      };
     },
   );
 

@@ -59,6 +59,17 @@ export const DeviceStatusSummary = Type.Object({
 });
 export type DeviceStatusSummary = Static<typeof DeviceStatusSummary>;
 
+/** Whether it is silent, by when its readings came. */
+export const Contact = Type.Object({
+  state: OneOf(['never', 'current', 'late', 'silent'], {
+    description: '`late`: two readings are missing; `silent`: six are, or it said goodbye; `never`: none has come',
+  }),
+  heard_at: Nullable(IsoTime),
+  late_after_s: Type.Number({ description: 'Without another reading it is late so many seconds after `heard_at`' }),
+  silent_after_s: Type.Number(),
+});
+export type Contact = Static<typeof Contact>;
+
 export const LatestOfDevice = Type.Object({
   ts: IsoTime,
   temperature: Type.Number({ description: '°C', examples: [21.02] }),
@@ -76,6 +87,7 @@ export const Device = Type.Object({
   state: DeviceState,
   presence: OneOf(['online', 'offline', 'unknown'], { description: '`unknown`: an older agent, which does not say' }),
   presence_at: Nullable(IsoTime),
+  contact: Contact,
   latest: Nullable(LatestOfDevice),
   status: Nullable(DeviceStatusSummary),
   status_at: Nullable(IsoTime),

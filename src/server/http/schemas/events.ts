@@ -5,7 +5,7 @@ import type { Reading } from './readings.ts';
 /** The `data` of each kind of event on `GET /api/v1/events`. The kind is the event's name. */
 export interface LiveEventData {
   /** The newest reading of its device. */
-  readonly reading: Reading;
+  readonly reading: Reading & { readonly received_at: string };
   /** Older readings were added or corrected: ask for this stretch again. */
   readonly history: { readonly device_id: string; readonly from: string; readonly to: string; readonly count: number };
   /** Registered, renamed, moved, other status or presence: ask for the device again. */

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { After, Limit, Nullable, OneOf, Uid } from './common.ts';
+import { Contact } from './devices.ts';
 import { Query } from './query.ts';
 
 const OptionalUid = Type.Optional(Uid);
@@ -22,6 +23,9 @@ export const Reading = Type.Object({
   trigger: Type.Optional(OneOf(['command'], { description: 'Somebody asked for this reading' })),
 });
 export type Reading = Static<typeof Reading>;
+
+/** The newest reading, with whether its device is silent. */
+export const LatestReading = Type.Object({ ...Reading.properties, contact: Contact });
 
 export const LatestQuery = Query({
   deviceId: Type.Optional(

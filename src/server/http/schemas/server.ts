@@ -54,6 +54,19 @@ export const Readiness = Type.Object({
       waiting: Type.Optional(Type.Integer({ description: 'Messages received and not yet on disk' })),
       held_back: Type.Optional(Type.Boolean({ description: 'The broker is made to wait' })),
     }),
+    quarantine: Type.Object({
+      ...part,
+      note: Type.Optional(Type.String({ description: 'For people: what waits, while that is no problem' })),
+      waiting: Type.Optional(
+        Nullable(Type.Integer({ description: 'Readings that wait because of their time or form; null: not known' })),
+      ),
+    }),
+    clock: Type.Object({
+      ...part,
+      note: Type.Optional(
+        Type.String({ description: 'For people: what is known against it, while that is no problem' }),
+      ),
+    }),
     disk: Type.Object({ ...part, free_bytes: Type.Optional(Nullable(Type.Integer())) }),
   }),
 });

@@ -140,6 +140,12 @@ function storeOf(
     numbers: (deviceUid) => reader.call('numbers', deviceUid),
     integrity: (deviceUid) => reader.call('integrity', deviceUid),
     recordIntegrity: () => reader.call('recordIntegrity'),
+    quarantine: (query) => reader.call('quarantine', query),
+    quarantineSummary: () => reader.call('quarantineSummary'),
+    quarantineDrops: (limit) => reader.call('quarantineDrops', limit),
+    judgeQuarantine: (step) => writer.call('judgeQuarantine', step),
+    releaseQuarantine: (step) => writer.call('releaseQuarantine', step),
+    dropQuarantine: (drop) => writer.call('dropQuarantine', drop),
     addToken: (token) => writer.call('addToken', token),
     tokens: () => reader.call('tokens'),
     async tokenByHash(hash, nowMs) {

@@ -59,9 +59,10 @@ export function unpackResult({ counts, said }: PackedResult): CommitResult {
 }
 
 /** Whether numbers and texts say all of it; anything odd is left to the clone, and to whoever judges it. */
-function isPlain({ bad, items }: ItemsMessage): boolean {
+function isPlain({ bad, items, isRetained }: ItemsMessage): boolean {
   return (
     bad.length === 0 &&
+    isRetained !== true &&
     items.every((item) => !('gap' in item) && (item.epoch === undefined) === (item.seq === undefined))
   );
 }

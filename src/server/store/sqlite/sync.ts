@@ -1,4 +1,5 @@
 import type { AuditStore } from '../audit-store.ts';
+import type { QuarantineStore } from '../quarantine-store.ts';
 import type { ReadingStore } from '../reading-store.ts';
 import type { TokenStore } from '../token-store.ts';
 
@@ -11,7 +12,12 @@ export type Sync<T> = {
  * What the reading connection answers (read/sqlite-reader.ts, `createSqliteReader(db)`). Changes nothing: `tokenByHash` notes no
  * use; the store does that through the writing connection, without letting the caller wait for it.
  */
-export type SqliteReader = Sync<ReadingStore & AuditStore & Pick<TokenStore, 'tokens' | 'tokenByHash'>>;
+export type SqliteReader = Sync<
+  ReadingStore &
+    AuditStore &
+    Pick<QuarantineStore, 'quarantine' | 'quarantineSummary' | 'quarantineDrops'> &
+    Pick<TokenStore, 'tokens' | 'tokenByHash'>
+>;
 
 /** Token writes (read/token-writer.ts, `createTokenWriter(db)`), on the writing connection; each call is one transaction. */
 export interface TokenWriter extends Sync<Pick<TokenStore, 'addToken' | 'revokeToken'>> {

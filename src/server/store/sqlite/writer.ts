@@ -2,16 +2,25 @@ import type { CatalogueStore } from '../catalogue-store.ts';
 import type { IngestStore } from '../ingest-store.ts';
 import { createDeviceRows } from './catalogue/device-rows.ts';
 import { createDeviceWrites } from './catalogue/device-writes.ts';
-import { createPlacing } from './catalogue/placing.ts';
-import { createRoomBook } from './catalogue/room-book.ts';
+import { createPlacing, type Placing } from './catalogue/placing.ts';
+import { createRoomBook, type RoomBook } from './catalogue/room-book.ts';
 import { createRoomWrites } from './catalogue/room-rows.ts';
 import type { Database } from './database.ts';
 import { translated } from './errors.ts';
 import { createTokenWriter } from './read/token-writer.ts';
 import type { Sync, TokenWriter } from './sync.ts';
 import { createCommit } from './write/commit.ts';
-import { createKnownDevices } from './write/known-devices.ts';
-import { createRollups } from './write/rollups.ts';
+import { createItemKeeper } from './write/items.ts';
+import { createKnownDevices, type KnownDevices } from './write/known-devices.ts';
+import { createNewestKeeper } from './write/newest.ts';
+import { createQuarantine } from './write/quarantine.ts';
+import { createQuarantineWrites, type QuarantineWrites } from './write/quarantine-release.ts';
+import { createRegistry } from './write/registration.ts';
+import { createRejectedRanges } from './write/rejected-ranges.ts';
+import { createRejects } from './write/rejects.ts';
+import { createRollups, type Rollups } from './write/rollups.ts';
+import { createStatusKeeper } from './write/status.ts';
+import { createWriteTransaction } from './write/transaction.ts';
 
 type CatalogueWrites = Pick<
   CatalogueStore,
@@ -19,7 +28,7 @@ type CatalogueWrites = Pick<
 >;
 
 /** Everything that changes the record. */
-export type SqliteWriter = Sync<IngestStore & CatalogueWrites> & TokenWriter;
+export type SqliteWriter = Sync<IngestStore & CatalogueWrites> & TokenWriter & QuarantineWrites;
 
 /** The writing end on a connection that is migrated and prepared. Each call is one transaction. @throws StoreError */
 export function createSqliteWriter(db: Database): SqliteWriter {
@@ -42,7 +51,7 @@ export function createSqliteWriter(db: Database): SqliteWriter {
     };
   };
   return {
-    commit: createCommit(db, { known, rooms, placing, rollups: createRollups(db) }),
+    ...createRecordWrites(db, { known, rooms, placing, rollups: createRollups(db) }),
     addDevices: alone(devices.addDevices),
     updateDevice: alone(devices.updateDevice),
     removeDevice: alone(devices.removeDevice),
@@ -52,5 +61,48 @@ export function createSqliteWriter(db: Database): SqliteWriter {
     addToken: (token) => translated(db.name, () => tokens.addToken(token)),
     revokeToken: (id, nowMs) => translated(db.name, () => tokens.revokeToken(id, nowMs)),
     noteTokenUse: (id, usedMs) => translated(db.name, () => tokens.noteTokenUse(id, usedMs)),
+  };
+}
+
+export interface RecordParts {
+  readonly known: KnownDevices;
+  readonly rooms: RoomBook;
+  readonly placing: Placing;
+  readonly rollups: Rollups;
+}
+
+/** What takes readings in: from messages, and out of quarantine. */
+export function createRecordWrites(
+  db: Database,
+  { known, rooms, placing, rollups }: RecordParts,
+): Sync<IngestStore> & QuarantineWrites {
+  const newest = createNewestKeeper(db);
+  const rejects = createRejects(db);
+  const ranges = createRejectedRanges(db);
+  const quarantine = createQuarantine(db, known, ranges);
+  const registry = createRegistry(db, known, rooms, placing);
+  const transaction = createWriteTransaction(db, { known, rollups, newest, memories: [rejects, ranges, quarantine] });
+  const { keepItems, keepOne } = createItemKeeper(db, {
+    known,
+    registry,
+    rollups,
+    rejects,
+    newest,
+    quarantine,
+    ranges,
+  });
+  const keepStatus = createStatusKeeper(db, { known, registry, placing, rejects });
+  const releases = createQuarantineWrites(db, {
+    transaction,
+    keepOne,
+    known,
+    ranges,
+    forget: () => quarantine.forget(),
+  });
+  return {
+    commit: createCommit(db, { transaction, keepItems, keepStatus, rejects, registry }),
+    judgeQuarantine: (step) => translated(db.name, () => releases.judgeQuarantine(step)),
+    releaseQuarantine: (step) => translated(db.name, () => releases.releaseQuarantine(step)),
+    dropQuarantine: (choice) => translated(db.name, () => releases.dropQuarantine(choice)),
   };
 }

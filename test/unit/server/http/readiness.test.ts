@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readiness } from '../../../../src/server/http/routes/health.ts';
+import { readiness, type Waits } from '../../../../src/server/http/routes/health.ts';
 import type { IngestState } from '../../../../src/server/ingest/ingest.ts';
 import type { StoreHealth } from '../../../../src/server/store/store.ts';
 
@@ -18,6 +18,30 @@ const store: StoreHealth = { isOk: true, schemaVersion: 2, sizeBytes: 1, freeByt
 const MIN_FREE = 100 * 1024 * 1024;
 
 describe('readiness', () => {
+  it('A2: is not there while readings come that have to wait, or there is no room for them, or devices contradict the clock', () => {
+    const waiting = { waiting: 9, waitingForTime: 9, newestForTimeMs: NOW - 60_000, devices: [] };
+    const clock = { kind: 'ok' } as const;
+    const told = (waits: Waits) => readiness(well, store, MIN_FREE, NOW, waits);
+    const grows = told({ summary: waiting, max: 100, clock });
+    expect(grows.status).toBe('not-ready');
+    expect(grows.parts.quarantine).toMatchObject({ ok: false, waiting: 9 });
+    expect(grows.parts.quarantine.problem).toContain('9 readings wait in quarantine');
+    const old = told({ summary: { ...waiting, newestForTimeMs: NOW - 3_600_000 }, max: 100, clock });
+    expect(old.status).toBe('ready');
+    expect(old.parts.quarantine.note).toContain('9 readings wait');
+    expect(told({ summary: { ...waiting, newestForTimeMs: 0 }, max: 9, clock }).parts.quarantine.ok).toBe(false);
+    const contradicted = { kind: 'contradicted', problem: '3 of 3 devices say' } as const;
+    const none = { ...waiting, waiting: 0, waitingForTime: 0, newestForTimeMs: null };
+    expect(told({ summary: none, max: 9, clock: contradicted })).toMatchObject({
+      status: 'not-ready',
+      parts: { clock: { ok: false, problem: '3 of 3 devices say' }, quarantine: { ok: true } },
+    });
+    expect(told({ summary: none, max: 9, clock: { kind: 'unset', problem: 'not set' } }).parts.clock).toEqual({
+      ok: true,
+      note: 'not set',
+    });
+  });
+
   it('is there when everything is well, however long nothing was measured', () => {
     expect(readiness(well, store, MIN_FREE, NOW)).toEqual({
       status: 'ready',
@@ -25,6 +49,8 @@ describe('readiness', () => {
         database: { ok: true, log_bytes: null },
         broker: { ok: true },
         ingest: { ok: true, last_commit_age_s: 5, waiting: 0, held_back: false },
+        quarantine: { ok: true, waiting: null },
+        clock: { ok: true },
         disk: { ok: true, free_bytes: 1e9 },
       },
     });

@@ -60,7 +60,11 @@ describe('the numbers of a device', () => {
       toTsMs: null,
     } as const;
     store.gap({ ...lost, deviceUid: 'd1', epoch: 'new', seq: 3, tsMs: 5200 });
-    store.db.prepare('INSERT INTO rejected_numbers VALUES (?, 9, ?)').run(store.epoch('d1', 'old'), 'bad-time');
+    const numbers = store.db.prepare('INSERT INTO rejected_ranges VALUES (?, ?, ?, ?, 0, 0)');
+    numbers.run(store.epoch('d1', 'old'), 'dropped', 9, 9);
+    // In conflict: a reading has the number.
+    numbers.run(store.epoch('d1', 'old'), 'conflict', 1, 1);
+    store.quarantined({ deviceUid: 'd1', epoch: 'old', seq: 12 });
 
     const carried = { deviceUid: 'd1', epoch: 'new' };
     expect(createSqliteReader(store.db).numbers('d1')).toEqual({
@@ -74,6 +78,7 @@ describe('the numbers of a device', () => {
           ],
           gapRecords: [],
           rejected: [[9, 9]],
+          quarantined: [[12, 12]],
           doubled: [[2, 2]],
           fromMs: 100,
           toMs: 900,
@@ -84,6 +89,7 @@ describe('the numbers of a device', () => {
           readings: [[1, 1]],
           gapRecords: [[2, 3]],
           rejected: [],
+          quarantined: [],
           doubled: [],
           fromMs: 5000,
           toMs: 5000,
@@ -94,6 +100,7 @@ describe('the numbers of a device', () => {
           readings: [],
           gapRecords: [],
           rejected: [],
+          quarantined: [],
           doubled: [],
           fromMs: null,
           toMs: null,

@@ -19,7 +19,8 @@ export function createDeviceRemoval(db: Database): DeviceRemoval {
     'DELETE FROM latest WHERE device_id = ?',
     'DELETE FROM intervals WHERE device_id = ?',
     'DELETE FROM gaps WHERE device_id = ?',
-    'DELETE FROM rejected_numbers WHERE epoch_id IN (SELECT id FROM epochs WHERE device_id = ?)',
+    'DELETE FROM quarantine WHERE device_id = ?',
+    'DELETE FROM rejected_ranges WHERE epoch_id IN (SELECT id FROM epochs WHERE device_id = ?)',
     'DELETE FROM epochs WHERE device_id = ?',
     'DELETE FROM placements WHERE device_id = ?',
     'DELETE FROM devices WHERE id = ?',
@@ -27,6 +28,9 @@ export function createDeviceRemoval(db: Database): DeviceRemoval {
   const removeRejected = db.prepare<[string]>('DELETE FROM rejected WHERE device_uid = ?');
   const removeReadings = db.prepare<[number, number]>('DELETE FROM readings WHERE device_id = ? AND ts_ms >= ?');
   const removeGaps = db.prepare<[number, number]>('DELETE FROM gaps WHERE device_id = ? AND ts_ms >= ?');
+  const removeQuarantine = db.prepare<[number, number]>(
+    'DELETE FROM quarantine WHERE device_id = ? AND received_ms >= ?',
+  );
   const removeHours = db.prepare<[number, number]>('DELETE FROM rollups_hourly WHERE device_id = ? AND hour_ms >= ?');
   const sumHour = db.prepare<number[]>(`
     INSERT INTO rollups_hourly (device_id, hour_ms, count, temperature_sum, temperature_min, temperature_max,
@@ -49,6 +53,7 @@ export function createDeviceRemoval(db: Database): DeviceRemoval {
       const hourMs = Math.floor(fromMs / HOUR_MS) * HOUR_MS;
       removeReadings.run(deviceId, fromMs);
       removeGaps.run(deviceId, fromMs);
+      removeQuarantine.run(deviceId, fromMs);
       removeHours.run(deviceId, hourMs);
       sumHour.run(deviceId, hourMs, deviceId, hourMs, hourMs + HOUR_MS);
       if (removeLatest.run(deviceId, fromMs).changes > 0) restoreLatest.run(deviceId);

@@ -18,6 +18,7 @@ interface DeviceRow {
   readonly roomName: string;
   readonly tsMs: number | null;
   readonly seenMs: number | null;
+  readonly heardMs: number | null;
   readonly temperature: number;
   readonly humidity: number;
   readonly flags: number;
@@ -38,7 +39,8 @@ export function createDeviceRows(db: Database): DeviceRows {
     SELECT d.uid, h.uid AS homeUid, coalesce(d.label, d.reported_label) AS label, d.model, d.state, d.created_ms AS createdMs,
       d.presence, d.presence_ms AS presenceMs, d.status_json AS statusJson, d.status_ms AS statusMs,
       r.uid AS roomUid, r.name AS roomName,
-      l.ts_ms AS tsMs, l.seen_ms AS seenMs, l.temperature, l.humidity, l.flags, e.epoch, l.seq,
+      l.ts_ms AS tsMs, l.seen_ms AS seenMs,
+      coalesce(l.heard_ms, l.seen_ms, (SELECT max(q.received_ms) FROM quarantine q WHERE q.device_id = d.id)) AS heardMs, l.temperature, l.humidity, l.flags, e.epoch, l.seq,
       (SELECT lr.uid FROM placements lp JOIN rooms lr ON lr.id = lp.room_id
         WHERE lp.device_id = d.id AND lp.from_ms <= l.ts_ms AND (lp.to_ms IS NULL OR lp.to_ms > l.ts_ms)) AS latestRoomUid
     FROM devices d LEFT JOIN homes h ON h.id = d.home_id LEFT JOIN latest l ON l.device_id = d.id
@@ -77,6 +79,7 @@ function deviceOf(row: DeviceRow): Device {
     room: row.roomUid === null ? null : { uid: row.roomUid, name: row.roomName },
     createdMs: row.createdMs,
     lastSeenMs: row.seenMs,
+    heardMs: row.heardMs,
     presence: row.presence,
     presenceMs: row.presenceMs,
     // Written by ourselves, of a status that had been understood.

@@ -11,6 +11,7 @@ interface EpochTally {
   readonly doubled: GrowingRanges;
   readonly gapRecords: GrowingRanges;
   readonly rejected: GrowingRanges;
+  readonly quarantined: GrowingRanges;
   readonly gaps: StoredGap[];
   fromMs: number | null;
   toMs: number | null;
@@ -35,9 +36,16 @@ export function createNumbers(db: Database): Sync<AuditStore>['numbers'] {
   const gapRecords = db
     .prepare<[number], NumberRow>('SELECT epoch_id, seq FROM gaps WHERE device_id = ? ORDER BY epoch_id, seq')
     .raw();
+  // A number in conflict is among the readings with other values.
   const rejected = db
+    .prepare<[number], readonly [epochId: number, fromSeq: number, toSeq: number]>(
+      `SELECT r.epoch_id, r.from_seq, r.to_seq FROM epochs e JOIN rejected_ranges r ON r.epoch_id = e.id
+       WHERE e.device_id = ? AND r.reason <> 'conflict' ORDER BY 1, 2`,
+    )
+    .raw();
+  const quarantined = db
     .prepare<[number], NumberRow>(
-      'SELECT r.epoch_id, r.seq FROM epochs e JOIN rejected_numbers r ON r.epoch_id = e.id WHERE e.device_id = ? ORDER BY 1, 2',
+      'SELECT epoch_id, seq FROM quarantine WHERE device_id = ? AND epoch_id <> 0 ORDER BY epoch_id, seq',
     )
     .raw();
   const gaps = db.prepare<[number], StoredGap>(`SELECT ${GAP_COLUMNS} WHERE g.device_id = ? ORDER BY g.ts_ms, g.id`);
@@ -53,7 +61,10 @@ export function createNumbers(db: Database): Sync<AuditStore>['numbers'] {
       else note(tally, seq, tsMs);
     }
     for (const [epochId, seq] of gapRecords.iterate(deviceId)) tallies.get(epochId)?.gapRecords.add(seq);
-    for (const [epochId, seq] of rejected.iterate(deviceId)) tallies.get(epochId)?.rejected.add(seq);
+    for (const [epochId, from, to] of rejected.iterate(deviceId)) {
+      for (let seq = from; seq <= to; seq += 1) tallies.get(epochId)?.rejected.add(seq);
+    }
+    for (const [epochId, seq] of quarantined.iterate(deviceId)) tallies.get(epochId)?.quarantined.add(seq);
     const byName = new Map(Array.from(tallies.values(), (tally) => [tally.epoch, tally]));
     for (const gap of gaps.iterate(deviceId)) tallyNamed(byName, gap.ofEpoch).gaps.push(gap);
     return { epochs: [...byName.values()].sort(oldestFirst).map(result), unnumbered };
@@ -66,6 +77,7 @@ function tallyOf(epoch: string): EpochTally {
     doubled: createGrowingRanges(),
     gapRecords: createGrowingRanges(),
     rejected: createGrowingRanges(),
+    quarantined: createGrowingRanges(),
   };
   return { epoch, ...empty, gaps: [], fromMs: null, toMs: null };
 }
@@ -91,12 +103,13 @@ function begin(tally: EpochTally): number {
   return tally.fromMs ?? tally.gaps[0]?.fromTsMs ?? tally.gaps[0]?.tsMs ?? Number.MAX_SAFE_INTEGER;
 }
 
-function result({ readings, doubled, gapRecords, rejected, ...rest }: EpochTally): EpochNumbers {
+function result({ readings, doubled, gapRecords, rejected, quarantined, ...rest }: EpochTally): EpochNumbers {
   return {
     ...rest,
     readings: readings.ranges,
     doubled: doubled.ranges,
     gapRecords: gapRecords.ranges,
     rejected: rejected.ranges,
+    quarantined: quarantined.ranges,
   };
 }

@@ -7,6 +7,7 @@ import { createGapPages } from './gaps.ts';
 import { createIntegrity } from './integrity.ts';
 import { createLatest } from './latest.ts';
 import { createNumbers } from './numbers.ts';
+import { createQuarantineReads } from './quarantine.ts';
 import { createReadingPages } from './readings.ts';
 import { createRejectedPages } from './rejected.ts';
 import { createScopes } from './scopes.ts';
@@ -23,6 +24,7 @@ export function createSqliteReader(db: Database): SqliteReader {
     return (...args) => inTransaction(args);
   };
   const { integrity, recordIntegrity } = createIntegrity(db);
+  const quarantine = createQuarantineReads(db);
   return {
     integrity: snapshot(integrity),
     recordIntegrity: snapshot(recordIntegrity),
@@ -34,6 +36,8 @@ export function createSqliteReader(db: Database): SqliteReader {
     rejected: createRejectedPages(db),
     gaps: createGapPages(db),
     numbers: snapshot(createNumbers(db)),
+    ...quarantine,
+    quarantineSummary: snapshot(quarantine.quarantineSummary),
     ...createTokenReader(db),
   };
 }

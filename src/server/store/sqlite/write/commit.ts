@@ -1,18 +1,14 @@
+import { encodeGapRecord, encodeReading, type GapRecord, type Reading } from '../../../../contract/reading.ts';
 import { encodeStatus } from '../../../../contract/status.ts';
 import type { CommitResult, IngestBatch, IngestMessage, ItemsMessage, RejectedMessage } from '../../ingest-store.ts';
 import { StoreError } from '../../store.ts';
-import type { Placing } from '../catalogue/placing.ts';
-import type { RoomBook } from '../catalogue/room-book.ts';
 import type { Database } from '../database.ts';
 import { sqliteCodeOf, storeErrorOf } from '../errors.ts';
-import { createItemKeeper } from './items.ts';
-import type { KnownDevices } from './known-devices.ts';
-import { createNewestKeeper } from './newest.ts';
-import { createOutcome } from './outcome.ts';
-import { createRegistry } from './registration.ts';
-import { createRejects, rejectionOf } from './rejects.ts';
-import type { Rollups } from './rollups.ts';
-import { createStatusKeeper } from './status.ts';
+import type { KeepItems } from './items.ts';
+import type { Registry } from './registration.ts';
+import { type Rejects, rejectionOf } from './rejects.ts';
+import type { StatusKeeper } from './status.ts';
+import type { WriteTransaction } from './transaction.ts';
 
 /** What was being worked on when something went wrong. */
 interface Cursor {
@@ -25,67 +21,46 @@ interface Poisoned {
   readonly error: unknown;
 }
 
+export interface CommitParts {
+  readonly transaction: WriteTransaction;
+  readonly keepItems: KeepItems;
+  readonly keepStatus: StatusKeeper;
+  readonly rejects: Rejects;
+  readonly registry: Registry;
+}
+
 /**
  * Carries out batches, each in one transaction. A message that can't be stored although it was understood (a bug on either side)
  * is blamed and rejected, and the batch is carried out again without it: nothing poisons the rest. @throws StoreError
  */
 export function createCommit(
   db: Database,
-  shared: {
-    readonly known: KnownDevices;
-    readonly rooms: RoomBook;
-    readonly placing: Placing;
-    readonly rollups: Rollups;
-  },
+  { transaction, keepItems, keepStatus, rejects, registry }: CommitParts,
 ): (batch: IngestBatch) => CommitResult {
-  const { known, rooms, placing, rollups } = shared;
-  const begin = db.prepare('BEGIN IMMEDIATE');
-  const commit = db.prepare('COMMIT');
-  const newest = createNewestKeeper(db);
-  const rejects = createRejects(db);
-  const registry = createRegistry(db, known, rooms, placing);
-  const keepItems = createItemKeeper(db, { known, registry, rollups, rejects, newest });
-  const keepStatus = createStatusKeeper(db, { known, registry, placing, rejects });
-
   const attempt = (messages: readonly IngestMessage[], batch: IngestBatch): CommitResult | Poisoned => {
     const at: Cursor = {};
-    const outcome = createOutcome();
     const step = (item: number | undefined): void => {
       at.item = item;
     };
     try {
-      begin.run();
-      if (known.refresh() === 'forgotten') {
-        rejects.forget();
-        rollups.forgetStored();
-      }
-      registry.bound(batch.atMost);
-      for (const [index, message] of messages.entries()) {
-        at.message = index;
-        if (message.kind === 'items') keepItems(message, batch.registration, outcome, step);
-        else if (message.kind === 'status') keepStatus(message, batch.registration, outcome);
-        else {
-          rejects.keep(message, message.deviceUid ?? null, message);
-          outcome.rejected(message.reason);
+      return transaction((outcome) => {
+        registry.bound(batch.atMost);
+        for (const [index, message] of messages.entries()) {
+          at.message = index;
+          if (message.kind === 'items') keepItems(message, batch, outcome, step);
+          else if (message.kind === 'status') keepStatus(message, batch.registration, outcome);
+          else {
+            rejects.keep(message, message.deviceUid ?? null, message);
+            outcome.rejected(message.reason);
+          }
         }
-      }
-      at.message = undefined;
-      rollups.write();
-      const becameNewest = newest.write();
-      rejects.trim(batch.maxRejected);
-      commit.run();
-      return outcome.result(becameNewest);
+        at.message = undefined;
+        rejects.trim(batch.maxRejected);
+      });
     } catch (error) {
-      if (db.inTransaction) db.exec('ROLLBACK');
-      known.forget();
-      rejects.forget();
-      rollups.forgetStored();
-      const known_ = storeErrorOf(error, db.name);
-      if (known_ instanceof StoreError || at.message === undefined) throw known_;
+      const known = storeErrorOf(error, db.name);
+      if (known instanceof StoreError || at.message === undefined) throw known;
       return { at, error };
-    } finally {
-      rollups.forget();
-      newest.forget();
     }
   };
 
@@ -117,7 +92,7 @@ function withoutItem(message: ItemsMessage, index: number, error: unknown): Item
     bad: [
       ...message.bad,
       {
-        ...rejectionOf('bad-shape', detailOf(error), textOf(item)),
+        ...rejectionOf('bad-shape', detailOf(error), wireText(item)),
         ...(typeof epoch === 'string' && typeof seq === 'number' && Number.isSafeInteger(seq) && { epoch, seq }),
       },
     ],
@@ -138,6 +113,15 @@ function rejectedOf(message: Exclude<IngestMessage, RejectedMessage>, error: unk
 function detailOf(error: unknown): string {
   const code = sqliteCodeOf(error);
   return `it can't be stored: ${error instanceof Error ? error.message : String(error)}${code === undefined ? '' : ` (${code})`}`;
+}
+
+/** As it came, so that a version without the bug can read it again. */
+function wireText(item: Reading | GapRecord): string {
+  try {
+    return 'gap' in item ? encodeGapRecord(item) : encodeReading(item);
+  } catch {
+    return textOf(item);
+  }
 }
 
 function textOf(value: unknown): string {

@@ -5,13 +5,15 @@ import {
   type GapRecord,
   type Reading,
 } from '../../../../contract/reading.ts';
-import type { BadItem, ItemsMessage, Registration } from '../../ingest-store.ts';
+import type { BadItem, IngestBatch, ItemsMessage } from '../../ingest-store.ts';
 import type { Database } from '../database.ts';
 import { FLAG_ON_DEMAND, FLAG_UNSYNCED } from '../read/reading-flags.ts';
 import type { KnownDevice, KnownDevices } from './known-devices.ts';
 import type { NewestKeeper } from './newest.ts';
 import type { Outcome } from './outcome.ts';
+import { isForQuarantine, type Quarantine } from './quarantine.ts';
 import type { Registry } from './registration.ts';
+import type { RejectedRanges } from './rejected-ranges.ts';
 import { type Rejects, rejectionOf } from './rejects.ts';
 import type { Rollups } from './rollups.ts';
 
@@ -33,12 +35,29 @@ interface GapRow {
 }
 
 /** Readings and gap records of one message. `step` is told which item comes next, for blame. */
-export type ItemKeeper = (
+export type KeepItems = (
   message: ItemsMessage,
-  registration: Registration,
+  batch: Omit<IngestBatch, 'messages'>,
   outcome: Outcome,
   step: (item: number | undefined) => void,
 ) => void;
+
+/** One item of a known device: from a message, or out of quarantine. */
+export interface ItemArrival {
+  readonly message: Pick<ItemsMessage, 'topic' | 'homeId' | 'deviceUid' | 'receivedMs'>;
+  readonly device: KnownDevice;
+  readonly item: Reading | GapRecord;
+  readonly isLive: boolean;
+  readonly isLate?: boolean;
+}
+export type KeepOne = (arrival: ItemArrival, outcome: Outcome) => void;
+
+export interface ItemKeeper {
+  readonly keepItems: KeepItems;
+  readonly keepOne: KeepOne;
+}
+
+const BACKLOG = '/backlog';
 
 export function createItemKeeper(
   db: Database,
@@ -48,12 +67,16 @@ export function createItemKeeper(
     rollups,
     rejects,
     newest,
+    quarantine,
+    ranges,
   }: {
     readonly known: KnownDevices;
     readonly registry: Registry;
     readonly rollups: Rollups;
     readonly rejects: Rejects;
     readonly newest: NewestKeeper;
+    readonly quarantine: Quarantine;
+    readonly ranges: RejectedRanges;
   },
 ): ItemKeeper {
   const insertReading = db.prepare<[number, number, number, number, number, number, number]>(`
@@ -71,12 +94,20 @@ export function createItemKeeper(
     SELECT of_epoch AS ofEpoch, from_seq AS fromSeq, to_seq AS toSeq, count, reason FROM gaps
     WHERE epoch_id = ? AND seq = ?`);
 
-  const conflict = (message: ItemsMessage, outcome: Outcome, detail: string, content: string): void => {
+  /** The number itself is stored; that it came with something else is noted for when the rejected message is trimmed. */
+  const conflict = (
+    { message, device }: ItemArrival,
+    { epochId, seq }: { readonly epochId: number; readonly seq: number },
+    outcome: Outcome,
+    { detail, content }: { readonly detail: string; readonly content: string },
+  ): void => {
     rejects.keep(message, message.deviceUid, rejectionOf('conflict', detail, content));
+    ranges.add(device.id, epochId, seq, 'conflict', message.receivedMs);
     outcome.rejected('conflict');
   };
 
-  const keepReading = (message: ItemsMessage, device: KnownDevice, reading: Reading, outcome: Outcome): void => {
+  const keepReading = (arrival: ItemArrival, reading: Reading, outcome: Outcome): void => {
+    const { message, device, isLive, isLate } = arrival;
     const { temperatureCelsius, humidityPercent, tsMs, epoch } = reading;
     const epochId = epoch === undefined ? NO_EPOCH_ID : known.epochId(device, epoch);
     const seq = epoch === undefined ? NO_SEQ : numberOf(reading);
@@ -96,17 +127,23 @@ export function createItemKeeper(
       }
       if (epochId !== NO_EPOCH_ID) {
         const detail = `epoch ${String(epoch)} seq ${seq} is stored with ${String(stored?.temperature)} °C, ${String(stored?.humidity)} %`;
-        conflict(message, outcome, detail, encodeReading(reading));
+        conflict(arrival, { epochId, seq }, outcome, { detail, content: encodeReading(reading) });
         return;
       }
       correctReading.run(temperatureCelsius, humidityPercent, flags, device.id, tsMs, epochId, seq);
       outcome.counts.corrected += 1;
       rollups.recompute(device.id, tsMs);
     }
-    newest.note(device, { reading, epochId, seq, flags, receivedMs: message.receivedMs }, outcome);
+    const { receivedMs } = message;
+    newest.note(
+      device,
+      { reading, epochId, seq, flags, receivedMs, isLive, ...(isLate === true && { isLate }) },
+      outcome,
+    );
   };
 
-  const keepGap = (message: ItemsMessage, device: KnownDevice, record: GapRecord, outcome: Outcome): void => {
+  const keepGap = (arrival: ItemArrival, record: GapRecord, outcome: Outcome): void => {
+    const { message, device } = arrival;
     const { gap, tsMs, epoch, seq } = record;
     const epochId = known.epochId(device, epoch);
     const row: GapRow = {
@@ -138,25 +175,56 @@ export function createItemKeeper(
     }
     const stored = selectGap.get(epochId, seq);
     if (stored !== undefined && isSameGap(stored, row)) outcome.counts.duplicates += 1;
-    else conflict(message, outcome, `epoch ${epoch} seq ${seq} is another gap record`, encodeGapRecord(record));
+    else {
+      const detail = `epoch ${epoch} seq ${seq} is another gap record`;
+      conflict(arrival, { epochId, seq }, outcome, { detail, content: encodeGapRecord(record) });
+    }
   };
 
-  const keepBad = (message: ItemsMessage, device: KnownDevice | undefined, bad: BadItem, outcome: Outcome): void => {
+  const keepOne: KeepOne = (arrival, outcome) => {
+    const { item } = arrival;
+    if ('gap' in item) keepGap(arrival, item, outcome);
+    else keepReading(arrival, item, outcome);
+  };
+
+  const reject = (message: ItemsMessage, bad: BadItem, outcome: Outcome): void => {
     rejects.keep(message, message.deviceUid, bad);
     outcome.rejected(bad.reason);
-    if (device === undefined || bad.epoch === undefined || bad.seq === undefined) return;
-    rejects.keepNumber(known.epochId(device, bad.epoch), bad.seq, bad.reason);
-    outcome.receipt(message.homeId, device.uid, bad.epoch, bad.seq);
   };
 
-  return (message, registration, outcome, step) => {
-    const { items, bad, deviceUid, homeId, receivedMs } = message;
-    const saysSomething = items.length > 0 || bad.some(({ epoch, seq }) => epoch !== undefined && seq !== undefined);
-    if (!saysSomething) {
-      for (const one of bad) keepBad(message, undefined, one, outcome);
+  const keepBad = (
+    message: ItemsMessage,
+    device: KnownDevice,
+    bad: BadItem,
+    { batch, outcome }: { readonly batch: Omit<IngestBatch, 'messages'>; readonly outcome: Outcome },
+  ): void => {
+    const { epoch, seq, reason } = bad;
+    const receipt = (): void => {
+      if (epoch !== undefined && seq !== undefined) outcome.receipt(message.homeId, device.uid, epoch, seq);
+    };
+    if (isForQuarantine(bad)) {
+      const fate = quarantine.keep(message, device, bad, batch);
+      if (fate === 'kept') outcome.quarantined();
+      else if (fate === 'known') outcome.counts.duplicates += 1;
+      // No room: the device keeps it, and sends it again.
+      else reject(message, bad, outcome);
+      if (fate !== 'full') receipt();
       return;
     }
-    const admitted = registry.admit({ uid: deviceUid, homeId, receivedMs }, registration, outcome);
+    reject(message, bad, outcome);
+    if (epoch === undefined || seq === undefined) return;
+    if (ranges.add(device.id, known.epochId(device, epoch), seq, reason, message.receivedMs)) receipt();
+  };
+
+  const keepItems: KeepItems = (message, batch, outcome, step) => {
+    const { items, bad, deviceUid, homeId, receivedMs } = message;
+    const saysSomething =
+      items.length > 0 || bad.some((one) => isForQuarantine(one) || (one.epoch !== undefined && one.seq !== undefined));
+    if (!saysSomething) {
+      for (const one of bad) reject(message, one, outcome);
+      return;
+    }
+    const admitted = registry.admit({ uid: deviceUid, homeId, receivedMs }, batch.registration, outcome);
     if (typeof admitted === 'string') {
       const detail = `${items.length + bad.length} items of device ${deviceUid}`;
       rejects.keep(message, deviceUid, rejectionOf(admitted, detail, encodeBacklog(items)));
@@ -165,14 +233,16 @@ export function createItemKeeper(
     }
     const { device, isNew } = admitted;
     if (isNew) registry.standWhereItSays(device, Math.min(items[0]?.tsMs ?? receivedMs, receivedMs));
+    const isLive = !message.topic.endsWith(BACKLOG) && message.isRetained !== true;
     for (const [index, item] of items.entries()) {
       step(index);
-      if ('gap' in item) keepGap(message, device, item, outcome);
-      else keepReading(message, device, item, outcome);
+      keepOne({ message, device, item, isLive }, outcome);
     }
     step(undefined);
-    for (const one of bad) keepBad(message, device, one, outcome);
+    for (const one of bad) keepBad(message, device, one, { batch, outcome });
+    if (message.isRetained !== true) newest.heard(device, receivedMs);
   };
+  return { keepItems, keepOne };
 }
 
 function numberOf({ seq, epoch }: Reading): number {

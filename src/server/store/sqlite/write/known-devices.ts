@@ -12,6 +12,8 @@ export interface KnownDevice {
   homeUid: string | null;
   state: DeviceState;
   newest: NewestReading | null;
+  /** Its clock was ahead at its last live reading, which is not its newest because the one before was not. */
+  isAhead: boolean;
   /** Where it stands now. */
   open: OpenPlacement | null;
   readonly epochIds: Map<string, number>;
@@ -27,6 +29,7 @@ export interface NewestReading {
   readonly tsMs: number;
   readonly epochId: number;
   readonly seq: number;
+  /** Its time, at most the time at which it came. */
   readonly seenMs: number;
 }
 
@@ -118,6 +121,7 @@ function knownDeviceOf(row: DeviceRow): KnownDevice {
     state,
     homeUid,
     newest: tsMs === null ? null : { tsMs, epochId, seq, seenMs },
+    isAhead: false,
     open: roomUid === null || roomFromMs === null ? null : { roomUid, fromMs: roomFromMs },
     epochIds: new Map(),
   };

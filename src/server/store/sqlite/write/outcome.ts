@@ -13,8 +13,9 @@ interface Receipted {
 
 /** Gathers what a commit answers while its batch is carried out. */
 export interface Outcome {
-  readonly counts: Omit<Counts, 'rejected'>;
+  readonly counts: Omit<Counts, 'rejected' | 'quarantined'>;
   rejected(reason: RejectReason): void;
+  quarantined(): void;
   receipt(homeId: string, deviceUid: string, epoch: string, seq: number): void;
   deviceChanged(deviceUid: string): void;
   gapCame(deviceUid: string): void;
@@ -27,6 +28,7 @@ export interface Outcome {
 export function createOutcome(): Outcome {
   const counts = { stored: 0, duplicates: 0, corrected: 0, gaps: 0, statuses: 0, registered: 0 };
   const rejected: Partial<Record<RejectReason, number>> = {};
+  let quarantined = 0;
   const receipts = new Map<string, Receipted>();
   const devices = new Set<string>();
   const gaps = new Set<string>();
@@ -36,6 +38,9 @@ export function createOutcome(): Outcome {
     counts,
     rejected: (reason) => {
       rejected[reason] = (rejected[reason] ?? 0) + 1;
+    },
+    quarantined: () => {
+      quarantined += 1;
     },
     receipt(homeId, deviceUid, epoch, seq) {
       // No id holds a slash.
@@ -61,7 +66,7 @@ export function createOutcome(): Outcome {
       if (tsMs > stretch.toMs) stretch.toMs = tsMs;
     },
     result: (newest) => ({
-      counts: { ...counts, rejected },
+      counts: { ...counts, rejected, ...(quarantined > 0 && { quarantined }) },
       receipts: Array.from(receipts.values(), ({ ranges, ...receipt }) => ({
         ...receipt,
         stored: normaliseRanges(ranges),

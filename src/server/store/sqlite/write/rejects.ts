@@ -8,14 +8,22 @@ const DIGEST_HEX_DIGITS = 32;
 /** Every message of such a device is rejected: one row tells of all of them. */
 const REASONS_WITHOUT_DIGEST: ReadonlySet<RejectReason> = new Set(['unknown-device', 'refused-device', 'too-many']);
 
-/** The rejected table: what could not be stored, the same only once, the oldest gone where there are too many. */
+/** Devices whose trimmed messages are counted by themselves; what is said under other names is counted together. */
+const MAX_TRIMMED_ROWS = 2_000;
+
+/**
+ * The rejected table: what could not be stored, the same only once. Where there are too many the oldest go, and how many of whom,
+ * why and when is kept.
+ */
 export interface Rejects {
   keep(message: Pick<IngestMessage, 'topic' | 'receivedMs'>, deviceUid: string | null, rejection: Rejection): void;
-  /** A number that came, and whose reading could not be stored. */
-  keepNumber(epochId: number, seq: number, reason: RejectReason): void;
   /** Call at the end of a batch. */
   trim(max: number): void;
   forget(): void;
+}
+
+interface Oldest {
+  readonly count: number;
 }
 
 export function createRejects(db: Database): Rejects {
@@ -28,13 +36,17 @@ export function createRejects(db: Database): Rejects {
   const insert = db.prepare<(string | number | null)[]>(`
     INSERT INTO rejected (topic, device_uid, reason, detail, payload, payload_bytes, digest, first_ms, last_ms)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-  const insertNumber = db.prepare<[number, number, string]>(
-    'INSERT INTO rejected_numbers (epoch_id, seq, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
-  );
   const selectCount = db.prepare('SELECT count(*) FROM rejected').pluck();
-  const removeOldest = db.prepare<[number]>(
-    'DELETE FROM rejected WHERE id IN (SELECT id FROM rejected ORDER BY id LIMIT ?)',
-  );
+  const oldest = '(SELECT id FROM rejected ORDER BY id LIMIT :count)';
+  const removeOldest = db.prepare<[Oldest]>(`DELETE FROM rejected WHERE id IN ${oldest}`);
+  const traceOldest = db.prepare<[Oldest]>(`
+    INSERT INTO rejected_trimmed (device_uid, reason, count, first_ms, last_ms)
+    SELECT CASE WHEN (SELECT count(*) FROM rejected_trimmed) < ${MAX_TRIMMED_ROWS} OR EXISTS (
+        SELECT 1 FROM rejected_trimmed t WHERE t.device_uid = r.device_uid AND t.reason = r.reason)
+      THEN coalesce(r.device_uid, '') ELSE '' END AS uid, reason, sum(count), min(first_ms), max(last_ms)
+    FROM rejected r WHERE id IN ${oldest} GROUP BY uid, reason
+    ON CONFLICT (device_uid, reason) DO UPDATE SET count = count + excluded.count,
+      first_ms = min(first_ms, excluded.first_ms), last_ms = max(last_ms, excluded.last_ms)`);
 
   return {
     keep({ topic, receivedMs }, deviceUid, { reason, detail, payload, payloadBytes }) {
@@ -55,14 +67,14 @@ export function createRejects(db: Database): Rejects {
       hasGrown = true;
       if (count !== undefined) count += 1;
     },
-    keepNumber(epochId, seq, reason) {
-      insertNumber.run(epochId, seq, reason);
-    },
     trim(max) {
       if (!hasGrown) return;
       hasGrown = false;
       count ??= selectCount.get() as number;
-      if (count > max) count -= removeOldest.run(count - max).changes;
+      if (count <= max) return;
+      const surplus = { count: count - max };
+      traceOldest.run(surplus);
+      count -= removeOldest.run(surplus).changes;
     },
     forget() {
       count = undefined;

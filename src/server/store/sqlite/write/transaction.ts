@@ -1,0 +1,56 @@
+import type { CommitResult } from '../../ingest-store.ts';
+import type { Database } from '../database.ts';
+import type { KnownDevices } from './known-devices.ts';
+import type { NewestKeeper } from './newest.ts';
+import { createOutcome, type Outcome } from './outcome.ts';
+import type { Rollups } from './rollups.ts';
+
+/** What remembers something of the tables between transactions. */
+export interface Remembers {
+  forget(): void;
+}
+
+/** Runs work that stores readings as one transaction: roll-ups and newest values follow. All or nothing. */
+export type WriteTransaction = (work: (outcome: Outcome) => void) => CommitResult;
+
+export function createWriteTransaction(
+  db: Database,
+  {
+    known,
+    rollups,
+    newest,
+    memories,
+  }: {
+    readonly known: KnownDevices;
+    readonly rollups: Rollups;
+    readonly newest: NewestKeeper;
+    readonly memories: readonly Remembers[];
+  },
+): WriteTransaction {
+  const begin = db.prepare('BEGIN IMMEDIATE');
+  const commit = db.prepare('COMMIT');
+  const forget = (): void => {
+    for (const memory of memories) memory.forget();
+    rollups.forgetStored();
+  };
+  return (work) => {
+    const outcome = createOutcome();
+    try {
+      begin.run();
+      if (known.refresh() === 'forgotten') forget();
+      work(outcome);
+      rollups.write();
+      const becameNewest = newest.write();
+      commit.run();
+      return outcome.result(becameNewest);
+    } catch (error) {
+      if (db.inTransaction) db.exec('ROLLBACK');
+      known.forget();
+      forget();
+      throw error;
+    } finally {
+      rollups.forget();
+      newest.forget();
+    }
+  };
+}

@@ -140,6 +140,9 @@ function storeOf(
     numbers: (deviceUid) => reader.call('numbers', deviceUid),
     integrity: (deviceUid) => reader.call('integrity', deviceUid),
     recordIntegrity: () => reader.call('recordIntegrity'),
+    numbersPart: (deviceUid, stretch) => reader.call('numbersPart', deviceUid, stretch),
+    recordBegan: () => reader.call('recordBegan'),
+    dismissGap: (place, reason, nowMs) => writer.call('dismissGap', place, reason, nowMs),
     addToken: (token) => writer.call('addToken', token),
     tokens: () => reader.call('tokens'),
     async tokenByHash(hash, nowMs) {

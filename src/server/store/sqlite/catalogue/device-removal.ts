@@ -19,6 +19,7 @@ export function createDeviceRemoval(db: Database): DeviceRemoval {
     'DELETE FROM latest WHERE device_id = ?',
     'DELETE FROM intervals WHERE device_id = ?',
     'DELETE FROM gaps WHERE device_id = ?',
+    'DELETE FROM gap_dismissals WHERE epoch_id IN (SELECT id FROM epochs WHERE device_id = ?)',
     'DELETE FROM rejected_numbers WHERE epoch_id IN (SELECT id FROM epochs WHERE device_id = ?)',
     'DELETE FROM epochs WHERE device_id = ?',
     'DELETE FROM placements WHERE device_id = ?',

@@ -23,6 +23,7 @@ export function createSqliteReader(db: Database): SqliteReader {
     return (...args) => inTransaction(args);
   };
   const { integrity, recordIntegrity } = createIntegrity(db);
+  const { numbers, numbersPart, recordBegan } = createNumbers(db);
   return {
     integrity: snapshot(integrity),
     recordIntegrity: snapshot(recordIntegrity),
@@ -33,7 +34,9 @@ export function createSqliteReader(db: Database): SqliteReader {
     extent: snapshot(createExtent(db, scopes)),
     rejected: createRejectedPages(db),
     gaps: createGapPages(db),
-    numbers: snapshot(createNumbers(db)),
+    numbers: snapshot(numbers),
+    numbersPart: snapshot(numbersPart),
+    recordBegan,
     ...createTokenReader(db),
   };
 }

@@ -78,7 +78,7 @@ export function createItemKeeper(
 
   const keepReading = (message: ItemsMessage, device: KnownDevice, reading: Reading, outcome: Outcome): void => {
     const { temperatureCelsius, humidityPercent, tsMs, epoch } = reading;
-    const epochId = epoch === undefined ? NO_EPOCH_ID : known.epochId(device, epoch);
+    const epochId = epoch === undefined ? NO_EPOCH_ID : known.epochId(device, epoch, message.receivedMs);
     const seq = epoch === undefined ? NO_SEQ : numberOf(reading);
     const flags =
       (reading.clock === 'unsynced' ? FLAG_UNSYNCED : 0) | (reading.trigger === 'command' ? FLAG_ON_DEMAND : 0);
@@ -108,7 +108,7 @@ export function createItemKeeper(
 
   const keepGap = (message: ItemsMessage, device: KnownDevice, record: GapRecord, outcome: Outcome): void => {
     const { gap, tsMs, epoch, seq } = record;
-    const epochId = known.epochId(device, epoch);
+    const epochId = known.epochId(device, epoch, message.receivedMs);
     const row: GapRow = {
       ofEpoch: gap.ofEpoch,
       fromSeq: gap.from,
@@ -145,7 +145,7 @@ export function createItemKeeper(
     rejects.keep(message, message.deviceUid, bad);
     outcome.rejected(bad.reason);
     if (device === undefined || bad.epoch === undefined || bad.seq === undefined) return;
-    rejects.keepNumber(known.epochId(device, bad.epoch), bad.seq, bad.reason);
+    rejects.keepNumber(known.epochId(device, bad.epoch, message.receivedMs), bad.seq, bad.reason);
     outcome.receipt(message.homeId, device.uid, bad.epoch, bad.seq);
   };
 

@@ -25,6 +25,7 @@ import { lockRecord, type RecordLock } from './store/sqlite/place/record-lock.ts
 import type { Store } from './store/store.ts';
 import { createStoreKeeper } from './store-keeper.ts';
 import { createTrustedClock } from './trusted-clock.ts';
+import { createVerdictKeeper } from './verify/verdict-keeper.ts';
 
 /** People look at `systemctl status` now and then; a line that has not changed is not sent. */
 const STATUS_LINE_EVERY_MS = 5_000;
@@ -144,6 +145,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     isClockTrusted: () => trusted.isTrusted(),
     record: store.record.id,
   });
+  const verdicts = createVerdictKeeper({ store, clock, log });
   const app = await openHttp({
     store,
     feed,
@@ -156,6 +158,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     random,
     log,
     version,
+    verdicts,
   });
   try {
     await trusted.begin();
@@ -177,6 +180,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
       {
         ingest: (signal) => ingest.run(signal),
         'store keeper': (signal) => keeper.run(signal),
+        'verdict keeper': (signal) => verdicts.run(signal),
         'clock keeper': (signal) => trusted.run(signal),
         'config watcher': (signal) => config.watch(signal),
         'status reporter': (signal) => every(STATUS_LINE_EVERY_MS, clock, signal, say),

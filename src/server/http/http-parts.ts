@@ -6,6 +6,7 @@ import type { IngestState } from '../ingest/ingest.ts';
 import type { LiveFeed } from '../live/live-feed.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { Store } from '../store/store.ts';
+import type { VerdictKeeper } from '../verify/verdict-keeper.ts';
 
 /** Everything that the HTTP side is made of; the composition root gives it, tests too. */
 export interface HttpParts {
@@ -20,4 +21,6 @@ export interface HttpParts {
   readonly random: Random;
   readonly log: Log;
   readonly version: string;
+  /** Absent: nobody keeps a verdict about the record, and the API says so. */
+  readonly verdicts?: VerdictKeeper;
 }

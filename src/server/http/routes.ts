@@ -13,6 +13,7 @@ import { addRoomRoutes } from './routes/rooms.ts';
 import { addSeriesRoutes } from './routes/series.ts';
 import { addServerRoutes } from './routes/server.ts';
 import { addStatisticsRoutes } from './routes/statistics.ts';
+import { addVerdictRoutes } from './routes/verdict.ts';
 
 /** What the API is made of; the paths are relative to `/api/v1`. */
 export const API_ROUTES: readonly RouteFile[] = [
@@ -25,6 +26,7 @@ export const API_ROUTES: readonly RouteFile[] = [
   addStatisticsRoutes,
   addGapsRoutes,
   addRejectedRoutes,
+  addVerdictRoutes,
   addExportRoutes,
   addEventsRoutes,
 ];

@@ -23,6 +23,16 @@ export interface MetricsNow {
   readonly storeHealth: StoreHealth | undefined;
   readonly devices: readonly Device[] | undefined;
   readonly watchers: number;
+  /** The newest verdict about the record, and how old it is. */
+  readonly record?: RecordFigures | undefined;
+}
+
+interface RecordFigures {
+  readonly outcome: 'whole' | 'unknown' | 'faulty';
+  readonly holes: number;
+  readonly doubled: number;
+  readonly unnumbered: number;
+  readonly ageMs: number;
 }
 
 /** From a commit on a fast disk to an SD card that is busy; seconds. */
@@ -158,12 +168,26 @@ function createGauges(registry: Registry): (now: MetricsNow) => void {
   const schema = gauge('store_schema_version', 'Version of its tables.');
   const watchers = gauge('live_watchers', 'Pages that watch the live stream.');
   const devices = gauge('devices', 'Devices by state and presence.', ['state', 'presence']);
+  const missing = gauge('record_missing_numbers', 'Numbers missing from the record without explanation.');
+  const doubled = gauge('record_doubled_numbers', 'Numbers stored more than once, with different times.');
+  const unnumbered = gauge(
+    'record_unnumbered_readings',
+    'Readings without numbers: what is missing between them is unknown.',
+  );
+  const proved = gauge(
+    'record_whole',
+    'Whether every number heard of is there or explained, and nothing was left open.',
+  );
+  const verdictAge = gauge(
+    'record_verdict_age_seconds',
+    'How old the verdict is that the other figures of the record are from.',
+  );
   const set = (target: Gauge, value: number | null | undefined): void => {
     if (value === null || value === undefined) target.remove();
     else target.set(value);
   };
 
-  return ({ ingest, storeHealth, devices: known, watchers: watching }) => {
+  return ({ ingest, storeHealth, devices: known, watchers: watching, record }) => {
     set(connected, ingest.link === 'connected' ? 1 : 0);
     set(dropped, ingest.brokerDropped);
     set(waiting, ingest.waiting);
@@ -175,6 +199,11 @@ function createGauges(registry: Registry): (now: MetricsNow) => void {
     set(free, storeHealth?.freeBytes);
     set(schema, storeHealth?.schemaVersion);
     set(watchers, watching);
+    set(missing, record?.holes);
+    set(doubled, record?.doubled);
+    set(unnumbered, record?.unnumbered);
+    set(proved, record && (record.outcome === 'whole' ? 1 : 0));
+    set(verdictAge, record && record.ageMs / 1000);
     devices.reset();
     if (known === undefined) return;
     for (const state of DEVICE_STATES) {

@@ -6,6 +6,7 @@ import type { RouteFile } from '../app.ts';
 import type { HttpParts } from '../http-parts.ts';
 import { Health, Readiness } from '../schemas/server.ts';
 import { rightsOf } from '../security/access.ts';
+import { verdictAnswer } from '../verdict-answer.ts';
 
 /** Whoever asks gives up after some seconds; the answer must come before. */
 const HEALTH_LIMIT_MS = 2_000;
@@ -58,11 +59,18 @@ export const addHealthRoutes: RouteFile = (app, parts) => {
       const health = await storeHealth(store);
       const full = readiness(ingest(), health, parts.storeSettings.current.minFreeBytes, parts.clock.nowMs());
       reply.header('cache-control', 'no-store');
-      const answer = (await mayRead(request, parts)) ? full : terse(full);
+      const answer = (await mayRead(request, parts)) ? { ...full, ...recordPart(parts) } : terse(full);
       return reply.code(full.status === 'ready' ? 200 : 503).send(answer);
     },
   );
 };
+
+/** The verdict about the record as it stands; nothing is asked for it. */
+function recordPart({ verdicts, clock }: HttpParts): Pick<Readiness, 'record'> {
+  if (verdicts === undefined) return {};
+  const { outcome, missing, age_s } = verdictAnswer(verdicts.current(), {}, clock.nowMs());
+  return { record: { outcome, missing, age_s } };
+}
 
 /** What each part says; pure. */
 export function readiness(ingest: IngestState, store: StoreHealth, minFreeBytes: number, nowMs: number): Readiness {

@@ -6,7 +6,7 @@ import { errors } from '../schemas/common.ts';
 const HEALTH_LIMIT_MS = 2_000;
 
 /** Figures for Prometheus. Told also while the store is ill: what it does not say then is left out. */
-export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics }) => {
+export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics, verdicts, clock }) => {
   app.get(
     '/metrics',
     {
@@ -22,7 +22,10 @@ export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics 
         store.health(HEALTH_LIMIT_MS).catch(() => undefined),
         store.devices({ withRemoved: true }).catch(() => undefined),
       ]);
-      const text = await metrics.exposition({ ingest: ingest(), storeHealth, devices, watchers: feed.watchers });
+      const verdict = verdicts?.current();
+      const record = verdict && { ...verdict.sum, ageMs: Math.max(0, clock.nowMs() - verdict.checkedMs) };
+      const watchers = feed.watchers;
+      const text = await metrics.exposition({ ingest: ingest(), storeHealth, devices, watchers, record });
       return reply.type(metrics.contentType).send(text);
     },
   );

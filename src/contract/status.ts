@@ -25,6 +25,8 @@ export interface DeviceStatus {
     readonly state: 'ok' | 'memory';
     readonly buffered: number;
     readonly dropped: number;
+    /** The oldest entry that waits; absent where none does, and in the words of older agents. */
+    readonly oldest?: { readonly epoch: string; readonly seq: number };
     readonly error?: string;
   };
   readonly clock?: {
@@ -96,8 +98,14 @@ function journalOf(part: JsonRecord): DeviceStatus['journal'] {
     state,
     buffered: numberOf(part['buffered']) ?? 0,
     dropped: numberOf(part['dropped']) ?? 0,
+    oldest: placeOf(partOf(part['oldest'])),
     error: textOf(part['error']),
   });
+}
+
+function placeOf({ epoch, seq }: JsonRecord): { readonly epoch: string; readonly seq: number } | undefined {
+  const isPlace = typeof epoch === 'string' && isId(epoch) && Number.isSafeInteger(seq) && (seq as number) >= 1;
+  return isPlace ? { epoch, seq: seq as number } : undefined;
 }
 
 function clockOf(part: JsonRecord): DeviceStatus['clock'] {

@@ -26,6 +26,7 @@ import { lockRecord, type RecordLock } from './store/sqlite/place/record-lock.ts
 import type { Store } from './store/store.ts';
 import { createStoreKeeper } from './store-keeper.ts';
 import { createTrustedClock } from './trusted-clock.ts';
+import { createVerdictKeeper } from './verify/verdict-keeper.ts';
 
 /** People look at `systemctl status` now and then; a line that has not changed is not sent. */
 const STATUS_LINE_EVERY_MS = 5_000;
@@ -152,6 +153,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     serverClock: trusted,
     record: store.record.id,
   });
+  const verdicts = createVerdictKeeper({ store, clock, log });
   const app = await openHttp({
     store,
     feed,
@@ -169,6 +171,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     random,
     log,
     version,
+    verdicts,
   });
   try {
     await trusted.begin();
@@ -190,6 +193,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
       {
         ingest: (signal) => ingest.run(signal),
         'store keeper': (signal) => keeper.run(signal),
+        'verdict keeper': (signal) => verdicts.run(signal),
         'clock keeper': (signal) => trusted.run(signal),
         'quarantine keeper': (signal) => quarantine.run(signal),
         'config watcher': (signal) => config.watch(signal),

@@ -11,6 +11,7 @@ import { createServerMetrics } from '../../src/server/metrics/server-metrics.ts'
 import type { CommitResult, IngestMessage, ItemsMessage } from '../../src/server/store/ingest-store.ts';
 import { openSqliteStore } from '../../src/server/store/sqlite/open-store.ts';
 import type { Store } from '../../src/server/store/store.ts';
+import { createVerdictKeeper } from '../../src/server/verify/verdict-keeper.ts';
 import { FakeClock } from './fake-clock.ts';
 import { recordingLog, testLive } from './recording.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -70,6 +71,7 @@ export class ApiRig {
       times: testTimes(clock),
       random: seededRandom(2),
       version: '0.0.0',
+      verdicts: createVerdictKeeper({ store, clock, log }),
     });
     return new ApiRig({ store, feed, clock, http, log }, folder);
   }

@@ -21,6 +21,8 @@ export function badValue(spec: KeySpec): string {
       return 'https://one.example, two.example';
     case 'network-list':
       return '10.0.0.0/8, 10.0.0.0/33';
+    case 'name-list':
+      return 'climate.example.org:3000';
     case 'number':
     case 'integer':
     case 'address':

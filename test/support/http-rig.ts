@@ -12,6 +12,7 @@ import { openSqliteStore } from '../../src/server/store/sqlite/open-store.ts';
 import type { Store } from '../../src/server/store/store.ts';
 import type { TokenScope } from '../../src/server/store/token-store.ts';
 import { createTokenId, createTokenSecret, hashToken } from '../../src/server/tokens.ts';
+import { createVerdictKeeper } from '../../src/server/verify/verdict-keeper.ts';
 import { FakeClock } from './fake-clock.ts';
 import { recordingLog } from './recording.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -109,6 +110,7 @@ export async function openHttpRig({
     random: seededRandom(2),
     log,
     version: '1.2.3',
+    verdicts: createVerdictKeeper({ store, clock, log }),
   }).catch(async (error: unknown) => {
     await store.close();
     await rm(folder, { recursive: true, force: true });

@@ -8,6 +8,7 @@ import {
   badElement,
   type ElementRule,
   isUrlPrefix,
+  NAME_RULE,
   NETWORK_RULE,
   ORIGIN_RULE,
   readList,
@@ -86,6 +87,7 @@ export const FORMATS: { readonly [F in FormatName]: Format<F> } = {
   },
   'origin-list': listFormat(ORIGIN_RULE),
   'network-list': listFormat(NETWORK_RULE),
+  'name-list': listFormat(NAME_RULE),
   host: { read: hostOf, complain: hostComplaint, allowed: () => HOST_RULE, print: String },
   path: { read: (text) => text, complain: pathComplaint, allowed: () => 'the path of a file or folder', print: String },
   topic: {
@@ -163,7 +165,7 @@ function idRule({ orAll }: SpecOf<'id'>): string {
   return orAll === true ? `${ID_RULE}, or + for all` : ID_RULE;
 }
 
-function listFormat<F extends 'origin-list' | 'network-list'>(rule: ElementRule): Format<F> {
+function listFormat<F extends 'origin-list' | 'network-list' | 'name-list'>(rule: ElementRule): Format<F> {
   return {
     read: (text) => readList(text, rule),
     complain: (value) => {

@@ -30,6 +30,7 @@ export type KeySpec = KeyDoc &
     | TextSpec<'time-zone'>
     | TextSpec<'url-prefix'>
     | TextSpec<'origin-list'>
+    | TextSpec<'name-list'>
     | TextSpec<'network-list'>
     | TextSpec<'host'>
     | TextSpec<'path'>
@@ -55,10 +56,19 @@ interface KeyDoc {
 /**
  * `text`: one line of anything. `host`: a name or an IP address. `path`: a file or folder. `topic`: one or more levels of a
  * topic. `time-zone`: an IANA name. `url-prefix`: the path below which a proxy shows something. Each may be empty only where
- * its default is. `origin-list`, `network-list`: several with commas between them; may be empty.
+ * its default is. `origin-list`, `network-list`, `name-list`: several with commas between them; may be empty.
  */
 interface TextSpec<
-  F extends 'text' | 'host' | 'path' | 'topic' | 'time-zone' | 'url-prefix' | 'origin-list' | 'network-list',
+  F extends
+    | 'text'
+    | 'host'
+    | 'path'
+    | 'topic'
+    | 'time-zone'
+    | 'url-prefix'
+    | 'origin-list'
+    | 'network-list'
+    | 'name-list',
 > {
   readonly format: F;
   readonly default: string;
@@ -118,6 +128,7 @@ export type ValueOf<K extends KeySpec> = K extends { readonly values: readonly (
       readonly 'time-zone': string;
       readonly 'url-prefix': string;
       readonly 'origin-list': string;
+      readonly 'name-list': string;
       readonly 'network-list': string;
       readonly number: number;
       readonly integer: number;

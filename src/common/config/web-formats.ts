@@ -13,6 +13,12 @@ export const ORIGIN_RULE: ElementRule = {
   allowed: 'origins such as https://climate.example.org, divided by commas',
 };
 
+export const NAME_RULE: ElementRule = {
+  read: (text) =>
+    /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(text) ? text.toLowerCase() : undefined,
+  allowed: 'names such as climate.example.org, without a port, divided by commas',
+};
+
 export const NETWORK_RULE: ElementRule = {
   read: networkOf,
   allowed:

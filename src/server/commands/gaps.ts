@@ -1,8 +1,8 @@
 import { type CommandIo, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
 import type { ConfigOptions } from '../../common/config-options.ts';
-import { textTable } from '../../common/text-table.ts';
+import { textTable, visibleText } from '../../common/text-table.ts';
 import type { StoredGap } from '../store/stored.ts';
-import { withStore } from './command-store.ts';
+import { CommandError, withStore } from './command-store.ts';
 import { isoOrNull, parseTimeOption, shownTime } from './command-times.ts';
 
 export interface GapsOptions extends ConfigOptions {
@@ -37,12 +37,46 @@ export async function runGaps(options: GapsOptions, io: CommandIo): Promise<Exit
       gap.reason,
       shownTime(gap.fromTsMs),
       shownTime(gap.toTsMs),
+      `${gap.epoch}/${gap.seq}`,
+      gap.dismissal === undefined || gap.dismissal === null
+        ? ''
+        : `DISMISSED: ${visibleText(gap.dismissal.reason, 60)}`,
     ]);
-    const heading = ['device', 'epoch', 'numbers', 'gone', 'reason', 'from', 'to'];
+    const heading = ['device', 'epoch', 'numbers', 'gone', 'reason', 'from', 'to', 'record', 'dismissed'];
     io.stdout.write(
-      gaps.length === 0 ? 'no device has told of a gap\n' : `${textTable([heading, ...rows]).join('\n')}\n`,
+      gaps.length === 0
+        ? 'No device has told of a gap. Whether a reading is missing without a word says: techtemp-server verify\n'
+        : `${textTable([heading, ...rows]).join('\n')}\n`,
     );
     if (next !== undefined) io.stdout.write(`there are more; --limit ${limit * 10} shows them\n`);
+    return EXIT_OK;
+  });
+}
+
+export interface DismissGapOptions extends ConfigOptions {
+  readonly device: string;
+  /** The record's own epoch and number. */
+  readonly epoch: string;
+  readonly seq: number;
+  readonly reason: string;
+}
+
+/** Longer reasons belong into a file of their own. */
+const MAX_REASON = 500;
+
+/** A person says that a gap record is wrong. */
+export async function runDismissGap(options: DismissGapOptions, io: CommandIo): Promise<ExitCode> {
+  return await withStore(options, io, async ({ store }) => {
+    const { device, epoch, seq } = options;
+    const reason = options.reason.trim();
+    if (reason === '' || reason.length > MAX_REASON) {
+      throw new CommandError(`--reason must be a text of 1 to ${MAX_REASON} characters; it has ${reason.length}.`);
+    }
+    const gap = await store.dismissGap({ deviceUid: device, epoch, seq }, reason, io.clock.nowMs());
+    const stretch = gap.toSeq === null ? `${gap.fromSeq} and on` : `${gap.fromSeq} to ${gap.toSeq}`;
+    io.stdout.write(
+      `The gap record ${epoch}/${seq} of ${device} about the numbers ${stretch} of ${gap.ofEpoch} is dismissed. It is kept with your reason.\n`,
+    );
     return EXIT_OK;
   });
 }
@@ -58,5 +92,9 @@ function record(gap: StoredGap): object {
     from: isoOrNull(gap.fromTsMs),
     to: isoOrNull(gap.toTsMs),
     record: { epoch: gap.epoch, seq: gap.seq, ts: isoOrNull(gap.tsMs) },
+    dismissal:
+      gap.dismissal === undefined || gap.dismissal === null
+        ? null
+        : { reason: gap.dismissal.reason, at: isoOrNull(gap.dismissal.atMs) },
   };
 }

@@ -54,11 +54,12 @@ export function registerVerify(program: Command, { io, finish }: CommandContext)
   withConfigOptions(program.command('verify'))
     .description('prove the record: numbers received, missing, explained, doubled, of each device and epoch')
     .option('-d, --device <uid>', 'only this device')
-    .option('--strict', 'count what was numbered before this server knew the device as a hole, too', false)
+    .option('--strict', 'count what was numbered before this record began as a hole, too', false)
     .option('--json', 'print it as JSON', false)
     .addHelpText(
       'after',
-      '\nExit code: 0 no unexplained hole, 1 there is one, 2 the record could not be examined, 78 the config cannot be used.',
+      '\nExit code: 0 no unexplained hole among what can be judged (the last line says what cannot), 1 there is one, 2 the record could ' +
+        'not be examined, 78 the config cannot be used.',
     )
     .action(
       async (given: GivenOptions & { readonly device?: string; readonly strict: boolean; readonly json: boolean }) => {
@@ -100,9 +101,28 @@ interface GivenList extends GivenOptions {
   readonly json: boolean;
 }
 
-/** `gaps`: what devices say is missing. */
+interface GivenDismissal extends GivenOptions {
+  readonly device: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly reason: string;
+}
+
+/** `gaps`: what devices say is missing; `gaps dismiss`: that one of them is wrong. */
 export function registerGaps(program: Command, { io, finish }: CommandContext): void {
-  withListOptions(program.command('gaps'))
+  const gaps = program.command('gaps');
+  withConfigOptions(gaps.command('dismiss'))
+    .description('say that a gap record is wrong, and why: it is kept with that reason, and explains nothing any more')
+    .requiredOption('-d, --device <uid>', 'the device that sent it')
+    .requiredOption('-e, --epoch <name>', 'the epoch in which the record stands (techtemp-server gaps shows it)')
+    .requiredOption('-s, --seq <number>', "the record's own number there", parseLimit)
+    .requiredOption('--reason <text>', 'why it is wrong, for those who read it later')
+    .action(async (_given: unknown, command: Command) => {
+      const { runDismissGap } = await import('./gaps.ts');
+      const given = command.optsWithGlobals<GivenDismissal>();
+      finish(await runDismissGap({ ...given, ...configOptions(given) }, io));
+    });
+  withListOptions(gaps)
     .description('list what devices say is missing from the record, and why')
     .option('--from <time>', 'gaps after this day or time')
     .option('--to <time>', 'gaps before this day or time')

@@ -1,11 +1,14 @@
+import { readFile } from 'node:fs/promises';
 import { EXIT_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_STORE } from '../../common/command-io.ts';
 import type { ConfigOptions } from '../../common/config-options.ts';
+import type { Log } from '../../common/log.ts';
 import { createNotifier } from '../../common/notify.ts';
 import { createLog } from '../../common/pino-log.ts';
 import { openOrExplain, reloadHooks, reloadOnSignal } from '../../common/reload.ts';
 import type { ProcessSignals } from '../../common/signals.ts';
 import { createSystemClock, systemRandom } from '../../common/system-clock.ts';
 import { createMachineTimeSync } from '../../common/time-sync.ts';
+import { OLDER_VARIABLES } from '../config/older-variables.ts';
 import { openServerConfig } from '../config/open-config.ts';
 import { logSettings, runServer, type ServerParts } from '../server.ts';
 import { StartError } from '../start-error.ts';
@@ -29,7 +32,8 @@ export async function runService(options: RunOptions, signals: ProcessSignals): 
   const notifier = await createNotifier({ env, pid: process.pid, clock });
   if (notifier.problem !== undefined) log.error({}, notifier.problem);
 
-  const opening = openServerConfig({ path: configPath, env, flags, clock, signal: signals.stop, ...reloadHooks(log) });
+  const path = await fileOrVariables(configPath, env, log);
+  const opening = openServerConfig({ path, env, flags, clock, signal: signals.stop, ...reloadHooks(log) });
   const config = await openOrExplain(opening, log, notifier);
   if (config === undefined) return EXIT_CONFIG;
   log.configure(logSettings(config.current.logging));
@@ -60,4 +64,22 @@ export async function runService(options: RunOptions, signals: ProcessSignals): 
   }
   log.info({}, 'techtemp-server ends in good order');
   return EXIT_OK;
+}
+
+/**
+ * The older server had no file, only variables: where some of them are set, a file that is missing or has nothing in it stands for the
+ * defaults. Else it is a fault: a file of ours is never empty, unless a power cut made it so.
+ */
+async function fileOrVariables(path: string, env: NodeJS.ProcessEnv, log: Log): Promise<string | undefined> {
+  const names = Object.keys(OLDER_VARIABLES).filter((name) => (env[name] ?? '') !== '');
+  if (names.length === 0) return path;
+  const text = await readFile(path, 'utf8').catch((error: unknown) =>
+    (error as NodeJS.ErrnoException).code === 'ENOENT' ? '' : undefined,
+  );
+  if (text === undefined || text.split('\n').some((line) => !/^\s*(?:[#;].*)?$/.test(line))) return path;
+  log.warn(
+    { path, variables: names },
+    `${path} holds no setting; the variables ${names.join(', ')} and the defaults are in force`,
+  );
+  return undefined;
 }

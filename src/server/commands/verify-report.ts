@@ -1,56 +1,16 @@
 import { textTable } from '../../common/text-table.ts';
 import { countOfRanges, type SeqRange } from '../../contract/seq-ranges.ts';
 import type { Device } from '../store/stored.ts';
+import type { DoubtedGap, GapDoubt } from '../verify/gap-doubts.ts';
 import { type KnownTimes, numberKey } from '../verify/neighbours.ts';
+import { goneWithoutAWord, type Sum, toldBy } from '../verify/sum.ts';
 import type { DeviceVerdict, EpochVerdict, Hole } from '../verify/verdict.ts';
 import { isoOrNull, shownTime } from './command-times.ts';
-
-/** What all verdicts come to. */
-export interface Sum {
-  readonly nowMs: number;
-  readonly devices: number;
-  readonly readings: number;
-  readonly unnumbered: number;
-  readonly missing: number;
-  readonly explained: number;
-  readonly before: number;
-  readonly waiting: number;
-  /** Numbers in holes. */
-  readonly holes: number;
-  readonly doubled: number;
-  readonly rejected: number;
-  /** Devices with a hole or a doubled number. */
-  readonly faulty: number;
-}
 
 /** Of ranges that a line shows. */
 const MAX_SHOWN_RANGES = 8;
 
-export function emptySum(nowMs: number): Sum {
-  const nothing = { devices: 0, readings: 0, unnumbered: 0, missing: 0, explained: 0, before: 0, waiting: 0 };
-  return { nowMs, ...nothing, holes: 0, doubled: 0, rejected: 0, faulty: 0 };
-}
-
-export function withVerdict(sum: Sum, { epochs, unnumbered, isWhole }: DeviceVerdict): Sum {
-  const total = (count: (epoch: EpochVerdict) => number): number =>
-    epochs.reduce((subtotal, epoch) => subtotal + count(epoch), 0);
-  return {
-    nowMs: sum.nowMs,
-    devices: sum.devices + 1,
-    readings: sum.readings + unnumbered + total(({ readings }) => readings),
-    unnumbered: sum.unnumbered + unnumbered,
-    missing: sum.missing + total(({ missing }) => missing),
-    explained: sum.explained + total(toldBy),
-    before: sum.before + total(({ beforeRecord }) => countOfRanges(beforeRecord)),
-    waiting: sum.waiting + total(({ waiting }) => waiting),
-    holes: sum.holes + total(goneWithoutAWord),
-    doubled: sum.doubled + total(({ doubled }) => countOfRanges(doubled)),
-    rejected: sum.rejected + total(({ rejected }) => countOfRanges(rejected)),
-    faulty: sum.faulty + (isWhole ? 0 : 1),
-  };
-}
-
-/** What a person takes home: whether there is a hole, and everything that softens or limits that word. */
+/** What a person takes home: whether there is a hole, and everything that softens or limits that word. Only where nothing was left open does it say no more. */
 export function summaryLine(sum: Sum): string {
   const head =
     sum.faulty === 0
@@ -62,9 +22,18 @@ export function summaryLine(sum: Sum): string {
   const remarks = [
     ...(sum.explained > 0 ? [`${sum.explained} missing as gap records say`] : []),
     ...(sum.rejected > 0 ? [`${sum.rejected} came and were rejected (techtemp-server rejected)`] : []),
+    ...(sum.quarantined > 0 ? [`${sum.quarantined} in quarantine (techtemp-server quarantine list)`] : []),
     ...(sum.waiting > 0 ? [`${sum.waiting} may still be on their device: verify again when it has delivered`] : []),
-    ...(sum.before > 0 ? [`${sum.before} from before this record (--strict counts them)`] : []),
-    ...(sum.unnumbered > 0 ? [`${sum.unnumbered} without numbers, between which nothing can be proved`] : []),
+    ...(sum.before > 0
+      ? [`${sum.before} from before this record: it cannot know what became of them (--strict counts them)`]
+      : []),
+    ...(sum.unnumbered > 0
+      ? [
+          `${sum.unnumbered} without numbers, between which nothing can be proved: whether any is missing cannot be known`,
+        ]
+      : []),
+    ...(sum.doubted > 0 ? [`${counted(sum.doubted, 'gap record')} not believed (techtemp-server gaps dismiss)`] : []),
+    ...(sum.leaps > 0 ? [`${counted(sum.leaps, 'number')} too far above the others to be believed`] : []),
   ];
   return `${[head, ...remarks].join('; ')}. (${shownTime(sum.nowMs)})`;
 }
@@ -87,7 +56,8 @@ export function deviceReport(device: Device, verdict: DeviceVerdict, times: Know
 export function verdictRecord(verdict: DeviceVerdict, times: KnownTimes): object {
   return {
     device_id: verdict.deviceUid,
-    is_whole: verdict.isWhole,
+    is_whole: verdict.outcome === 'whole',
+    outcome: verdict.outcome,
     unnumbered: verdict.unnumbered,
     epochs: verdict.epochs.map((epoch) => ({
       epoch: epoch.epoch,
@@ -97,12 +67,22 @@ export function verdictRecord(verdict: DeviceVerdict, times: KnownTimes): object
       readings: epoch.readings,
       gap_records: epoch.gapRecords,
       rejected: epoch.rejected,
+      quarantined: epoch.quarantined,
       doubled: epoch.doubled,
       missing: epoch.missing,
       explained: epoch.explained,
       before_record: epoch.beforeRecord,
       waiting: epoch.waiting,
       holes: epoch.holes.map((hole) => ({ ranges: hole.missing, count: hole.count, ...between(epoch, hole, times) })),
+      gap_records_not_believed: epoch.doubted.map(({ gap, doubt }) => ({
+        record: { epoch: gap.epoch, seq: gap.seq },
+        from: gap.fromSeq,
+        to: gap.toSeq,
+        count: gap.count,
+        why: doubt,
+        dismissed_because: gap.dismissal?.reason ?? null,
+      })),
+      numbers_not_believed: epoch.leaps,
     })),
   };
 }
@@ -141,7 +121,7 @@ function remarks(
   times: KnownTimes,
   maxHoles: number,
 ): readonly string[] {
-  const { explained, beforeRecord, waiting, doubled, holes } = epoch;
+  const { explained, beforeRecord, waiting, doubled, holes, quarantined, doubted, leaps } = epoch;
   const told = Object.entries(explained).map(([reason, count]) => `${count} ${reason}`);
   const more = holes.length - maxHoles;
   return [
@@ -152,10 +132,30 @@ function remarks(
           `${epoch.epoch}: ${waiting} may still be on the device (it said ${shownTime(buffered?.toldMs)} that ${buffered?.count ?? 0} wait)`,
         ]
       : []),
+    ...(quarantined.length > 0 ? [`${epoch.epoch}: ${inWords(quarantined)} in quarantine`] : []),
+    ...doubted.slice(0, maxHoles).map((doubt) => `${epoch.epoch}: ${doubtInWords(doubt)}`),
+    ...(doubted.length > maxHoles
+      ? [`${epoch.epoch}: and ${doubted.length - maxHoles} more gap records that are not believed (--json lists all)`]
+      : []),
+    ...(leaps.length > 0 ? [`${epoch.epoch}: ${inWords(leaps)} too far above the others to be believed`] : []),
     ...(doubled.length > 0 ? [`${epoch.epoch}: DOUBLED ${inWords(doubled)}, stored with different times`] : []),
     ...holes.slice(0, maxHoles).map((hole) => `${epoch.epoch}: HOLE ${holeInWords(epoch, hole, times)}`),
     ...(more > 0 ? [`${epoch.epoch}: and ${more} more holes (--json lists all)`] : []),
   ];
+}
+
+const DOUBTS: Readonly<Record<GapDoubt, string>> = {
+  dismissed: 'dismissed',
+  'counts-too-many': 'not believed: it counts more than its stretch holds',
+  'not-given-yet': 'not believed: it speaks of numbers that were given after it',
+  'never-heard-of': 'not believed: it speaks of numbers far beyond all that was heard of',
+};
+
+function doubtInWords({ gap, doubt }: DoubtedGap): string {
+  const { fromSeq, toSeq, epoch, seq, dismissal } = gap;
+  const stretch = toSeq === null ? `${fromSeq} and on` : `${fromSeq} to ${toSeq}`;
+  const because = dismissal === undefined || dismissal === null ? '' : `: ${dismissal.reason}`;
+  return `gap record ${epoch}/${seq} about ${stretch} is ${DOUBTS[doubt]}${because}`;
 }
 
 function holeInWords(epoch: EpochVerdict, hole: Hole, times: KnownTimes): string {
@@ -183,14 +183,6 @@ function inWords(ranges: readonly SeqRange[]): string {
   const more = ranges.length - shown.length;
   const isOne = ranges.length === 1 && ranges[0]?.[0] === ranges[0]?.[1];
   return `${isOne ? 'number' : 'numbers'} ${shown.join(', ')}${more > 0 ? ` and ${more} more ranges` : ''}`;
-}
-
-function toldBy({ explained }: EpochVerdict): number {
-  return Object.values(explained).reduce((sum, count) => sum + count, 0);
-}
-
-function goneWithoutAWord({ holes }: EpochVerdict): number {
-  return holes.reduce((sum, { count }) => sum + count, 0);
 }
 
 function indented(lines: readonly string[]): readonly string[] {

@@ -3,10 +3,11 @@ import type { ConfigOptions } from '../../common/config-options.ts';
 import type { Store } from '../store/store.ts';
 import type { Device } from '../store/stored.ts';
 import { neighboursOf, timesOf } from '../verify/neighbours.ts';
+import { emptySum, type Sum, withVerdict } from '../verify/sum.ts';
 import { verdictOf } from '../verify/verdict.ts';
 import { CommandError, withStore } from './command-store.ts';
 import { type IntegrityFound, integrityOf, integrityRecord, integrityReport } from './verify-integrity.ts';
-import { deviceReport, emptySum, type Sum, summaryLine, verdictRecord, withVerdict } from './verify-report.ts';
+import { deviceReport, summaryLine, verdictRecord } from './verify-report.ts';
 
 export interface VerifyOptions extends ConfigOptions {
   /** Absent: every device, those that were removed too. */
@@ -23,7 +24,8 @@ const MAX_SHOWN_HOLES = 20;
  * Proves the record: every number that the devices gave is in the store, or a gap record says what became of it, or it is named as
  * missing. Changes nothing, works beside a running server, one device at a time.
  *
- * Exit code: 0 no unexplained hole, 1 there is one (or a number that is doubled, or the tables of the record do not agree), 2 the record could not be examined, 78 the config
+ * Exit code: 0 no unexplained hole among what can be judged (the last line says what cannot), 1 there is one (or a number that is
+ * doubled, or the tables of the record do not agree), 2 the record could not be examined, 78 the config
  * cannot be used. @throws the signal's reason
  */
 export async function runVerify(options: VerifyOptions, io: CommandIo): Promise<ExitCode> {
@@ -34,10 +36,12 @@ export async function runVerify(options: VerifyOptions, io: CommandIo): Promise<
       const devices = await devicesOf(store, options.device);
       if (!options.json) io.stdout.write(`techtemp-server verify, store ${path}\n\n`);
       const records: object[] = [];
-      let sum = emptySum(io.clock.nowMs());
+      const nowMs = io.clock.nowMs();
+      const judging = { strict: options.strict, recordBeganMs: await store.recordBegan() };
+      let sum = emptySum(nowMs);
       for (const device of devices) {
         io.signal.throwIfAborted();
-        const verdict = verdictOf(device, await store.numbers(device.uid), { strict: options.strict });
+        const verdict = verdictOf(device, await store.numbers(device.uid), judging);
         sum = withVerdict(sum, verdict);
         const times = await timesOf(store, verdict, neighboursOf(verdict, MAX_SHOWN_HOLES), io.signal);
         if (options.json) records.push(verdictRecord(verdict, times));
@@ -60,8 +64,20 @@ async function devicesOf(store: Store, uid: string | undefined): Promise<readonl
 }
 
 function asJson(store: string, devices: readonly object[], sum: Sum, integrity: IntegrityFound): string {
-  const { holes, doubled, waiting, faulty } = sum;
+  const { holes, doubled, waiting, faulty, quarantined, doubted, outcome } = sum;
   const summary = { devices: sum.devices, readings: sum.readings, unnumbered: sum.unnumbered, missing: sum.missing };
-  const verdict = { ...summary, explained: sum.explained, before_record: sum.before, waiting, holes, doubled, faulty };
-  return `${JSON.stringify({ store, devices, summary: verdict, integrity: integrityRecord(integrity), is_whole: faulty === 0 && integrity.faults.length === 0 }, undefined, 2)}\n`;
+  const verdict = {
+    ...summary,
+    explained: sum.explained,
+    before_record: sum.before,
+    waiting,
+    holes,
+    doubled,
+    quarantined,
+    doubted,
+    faulty,
+  };
+  const isWhole = outcome === 'whole' && integrity.faults.length === 0;
+  const found = { summary: verdict, integrity: integrityRecord(integrity), outcome, is_whole: isWhole };
+  return `${JSON.stringify({ store, devices, ...found }, undefined, 2)}\n`;
 }

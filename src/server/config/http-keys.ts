@@ -62,6 +62,14 @@ export const HTTP_SECTION = {
         'Other web pages that may use the API from the browser of a visitor, such as https://climate.example.org, divided by ' +
         'commas. Empty: none.',
     },
+    host_names: {
+      format: 'name-list',
+      default: '',
+      doc:
+        'Names under which browsers reach this server, such as climate.example.org, divided by commas. Addresses, localhost, names without ' +
+        'a dot, and names of a home network (raspberrypi.local, .lan, .internal, .home.arpa, .fritz.box) always do. A request for any other ' +
+        'name is refused, because a foreign page could be behind it.',
+    },
     rate_per_minute: {
       format: 'integer',
       default: 600,

@@ -89,6 +89,8 @@ export interface HttpSection {
   readonly writing: 'auto' | 'token';
   /** Origins whose pages may use the API; empty: none but its own. */
   readonly corsOrigins: readonly string[];
+  /** Names, in small letters, under which the server is reached besides those that always lead to it. */
+  readonly hostNames?: readonly string[];
   /** Requests per minute and address; 0: no limit. */
   readonly ratePerMinute: number;
   readonly maxBodyBytes: number;

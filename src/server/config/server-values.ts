@@ -90,6 +90,7 @@ export function toServerConfig(values: ServerValues, machineZone: string): Serve
       reading: http.reading,
       writing: http.writing,
       corsOrigins: Object.freeze([...listElements(http.cors_origins)]),
+      hostNames: Object.freeze([...listElements(http.host_names)]),
       ratePerMinute: http.rate_per_minute,
       maxBodyBytes: http.max_body_kb * BYTES_PER_KB,
     }),

@@ -24,11 +24,12 @@ export interface ApiErrorMore {
   readonly cause?: unknown;
 }
 
+/** Begins with the older server's words: its bootstrap-pi.sh looks for them to tell that it has to add the device. */
 export function deviceNotFound(uid: string): ApiError {
   return new ApiError(
     404,
     'DEVICE_NOT_FOUND',
-    `there is no device ${JSON.stringify(uid)}; GET /api/v1/devices lists them`,
+    `Device not found: there is no device ${JSON.stringify(uid)}; GET /api/v1/devices lists them`,
   );
 }
 

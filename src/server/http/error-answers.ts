@@ -45,6 +45,11 @@ export function createErrorAnswers({ log, clock }: { readonly log: Log; readonly
   return {
     answer(error, request, reply) {
       const known = asApiError(error);
+      if (known === undefined && isCutOff(error, request)) {
+        log.debug({ ...placeOf(request), reference: request.id }, 'a request ended before its answer');
+        sendError(reply, new ApiError(400, 'REQUEST_CUT_OFF', 'the connection ended before the request was complete'));
+        return;
+      }
       if (known === undefined) {
         log.error({ ...placeOf(request), reference: request.id, error }, 'a request failed');
         const message = `the server failed to answer; its log says more beside the reference ${request.id}`;
@@ -87,13 +92,31 @@ export function errorBody(error: ApiError, reference?: string): ErrorBody {
   };
 }
 
+/** Whether whoever asked went away while we read or answered: nobody is there to hear it, and nothing of ours failed. */
+function isCutOff(error: unknown, { raw }: FastifyRequest): boolean {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  const isReset =
+    code === 'ECONNRESET' || code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ABORT_ERR';
+  const isAborted = error instanceof Error && error.message === 'aborted';
+  return isAborted || (isReset && (raw.destroyed || raw.socket.destroyed));
+}
+
 /** Undefined: nothing that a request can be blamed for, nor a store that is known to be ill. */
 function asApiError(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;
   if (error instanceof StoreError) return fromStore(error);
   const code = (error as Partial<FastifyError> | null)?.code;
   const fault = typeof code === 'string' ? REQUEST_FAULTS[code] : undefined;
-  return fault === undefined ? undefined : new ApiError(...fault, { cause: error });
+  if (fault !== undefined) return new ApiError(...fault, { cause: error });
+  return isRefusal(error)
+    ? new ApiError(error.statusCode, 'BAD_REQUEST', 'this request cannot be answered', { cause: error })
+    : undefined;
+}
+
+/** What a plugin refuses with a status of the 400s is the request's fault, such as a path that leads out of its folder. */
+function isRefusal(error: unknown): error is { readonly statusCode: number } {
+  const status = (error as { readonly statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' && status >= 400 && status < 500;
 }
 
 function fromStore(error: StoreError): ApiError {

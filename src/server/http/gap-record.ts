@@ -13,5 +13,6 @@ export function toGapRecord(gap: StoredGap): Gap {
     from: isoTimeOrNull(gap.fromTsMs),
     to: isoTimeOrNull(gap.toTsMs),
     record: { epoch: gap.epoch, seq: gap.seq, ts: isoTime(gap.tsMs) },
+    ...(gap.dismissal && { dismissal: { reason: gap.dismissal.reason, at: isoTime(gap.dismissal.atMs) } }),
   };
 }

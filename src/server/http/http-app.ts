@@ -10,6 +10,7 @@ import { createErrorAnswers, sendError } from './error-answers.ts';
 import type { HttpParts } from './http-parts.ts';
 import { createMethodTable, type MethodTable } from './method-table.ts';
 import { API_ROUTES, ROOT_ROUTES } from './routes.ts';
+import { Query } from './schemas/query.ts';
 import { guardAccess } from './security/access.ts';
 import { addSecurityHeaders } from './security/headers.ts';
 import { limitBodies, limitConnections, limitRate } from './security/limits.ts';
@@ -19,6 +20,7 @@ import { compileValidator } from './validation.ts';
 
 /** Answers under way get this long to end when the server closes; then their connections are cut. */
 const CLOSE_LIMIT_MS = 5_000;
+const NO_PARAMETERS = Query({});
 /** Of a path that does not exist this much is repeated. */
 const PATH_SHOWN = 100;
 
@@ -84,6 +86,11 @@ export async function createHttpApp(parts: HttpParts): Promise<HttpApp> {
         reply.header('cache-control', 'no-store');
         next();
       });
+      // A route that knows no parameter takes none.
+      api.addHook('onRoute', (route) => {
+        if (route.method === 'OPTIONS') return;
+        route.schema = { ...route.schema, querystring: route.schema?.querystring ?? NO_PARAMETERS };
+      });
       for (const addRoutes of API_ROUTES) addRoutes(api, parts);
     },
     { prefix: '/api/v1' },
@@ -130,7 +137,8 @@ function answerUnknown(app: App, methods: MethodTable): void {
     const path = request.url.replace(/\?.*$/s, '');
     const allowed = methods.methodsOf(path);
     const shown = `${request.method} ${path.length > PATH_SHOWN ? `${path.slice(0, PATH_SHOWN)}…` : path}`;
-    if (allowed.length === 0) {
+    // Its own answer would be there: only the rest of the path is none of its kind.
+    if (allowed.length === 0 || allowed.includes(request.method)) {
       sendError(reply, new ApiError(404, 'ROUTE_NOT_FOUND', `there is no ${shown}; /docs describes what there is`));
       return;
     }

@@ -8,6 +8,7 @@ import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { Store } from '../store/store.ts';
 import type { ServerTime } from '../store/time-judgement.ts';
 import type { ClockState } from '../trusted-clock.ts';
+import type { VerdictKeeper } from '../verify/verdict-keeper.ts';
 
 /** Everything that the HTTP side is made of; the composition root gives it, tests too. */
 export interface HttpParts {
@@ -23,6 +24,8 @@ export interface HttpParts {
   readonly random: Random;
   readonly log: Log;
   readonly version: string;
+  /** Absent: nobody keeps a verdict about the record, and the API says so. */
+  readonly verdicts?: VerdictKeeper;
 }
 
 /** What is known of this server's clock, and of what waits because of times. */

@@ -14,6 +14,7 @@ import { addRoomRoutes } from './routes/rooms.ts';
 import { addSeriesRoutes } from './routes/series.ts';
 import { addServerRoutes } from './routes/server.ts';
 import { addStatisticsRoutes } from './routes/statistics.ts';
+import { addVerdictRoutes } from './routes/verdict.ts';
 
 /** What the API is made of; the paths are relative to `/api/v1`. */
 export const API_ROUTES: readonly RouteFile[] = [
@@ -27,6 +28,7 @@ export const API_ROUTES: readonly RouteFile[] = [
   addGapsRoutes,
   addRejectedRoutes,
   addQuarantineRoutes,
+  addVerdictRoutes,
   addExportRoutes,
   addEventsRoutes,
 ];

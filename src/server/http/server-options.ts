@@ -35,7 +35,7 @@ export async function serverOptions(settings: HttpSection, random: Random): Prom
     trustProxy: settings.trustProxy.length === 0 ? false : [...settings.trustProxy],
     requestIdHeader: false,
     genReqId: () => reference(random),
-    rewriteUrl: (request) => withoutPrefix(request.url ?? '/', settings.basePath),
+    rewriteUrl: (request) => withoutTrailingSlash(withoutPrefix(request.url ?? '/', settings.basePath)),
     clientErrorHandler: answerConnectionFault,
     // One of both, by what Fastify looks at; its types know one at a time.
     ...(tls === undefined ? { http: CONNECTION_LIMITS } : ({ https: { ...CONNECTION_LIMITS, ...tls } } as object)),
@@ -51,6 +51,11 @@ export function withoutPrefix(url: string, basePath: string): string {
   const rest = url.slice(basePath.length);
   if (rest === '' || rest.startsWith('?')) return `/${rest}`;
   return rest.startsWith('/') ? rest : url;
+}
+
+/** `/api/v1/devices/` is `/api/v1/devices`, as with the older server. The pages keep theirs: their addresses are relative. */
+export function withoutTrailingSlash(url: string): string {
+  return url.replace(/^(\/api\/v1\/[^?]*[^/?]|\/health|\/ready|\/metrics)\/(?=\?|$)/, '$1');
 }
 
 async function readTlsFiles({

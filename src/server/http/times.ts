@@ -21,6 +21,11 @@ export function parseTime(field: string, text: string): number {
   return ms;
 }
 
+/** A time as the older API took it: without a zone it is UTC, as in the container that the older server came in. */
+export function withZone(text: string): string {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?$/.test(text) ? `${text}Z` : text;
+}
+
 /** ISO 8601, UTC, with milliseconds. */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();

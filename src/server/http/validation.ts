@@ -2,6 +2,7 @@ import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
+import { nearestName } from '../../common/config/nearest-name.ts';
 import { ApiError } from './api-error.ts';
 import type { ErrorDetail } from './schemas/common.ts';
 
@@ -53,10 +54,7 @@ function detailsOf(
   if (keyword === 'additionalProperties') {
     const names = listOf(params, 'additionalProperties');
     const known = Object.keys(schemaAt(schema, path)?.properties ?? {});
-    return names.map((name) => ({
-      field: [...path, name].join('.'),
-      problem: `is not known here; known are ${known.join(', ')}`,
-    }));
+    return names.map((name) => ({ field: [...path, name].join('.'), problem: unknownProblem(name, known, httpPart) }));
   }
   if (keyword === 'required') {
     return listOf(params, 'requiredProperties').map((name) => ({
@@ -72,6 +70,12 @@ function detailsOf(
     return [{ field, problem: `must be ${at.description}` }];
   }
   return [{ field, problem: message }];
+}
+
+function unknownProblem(name: string, known: readonly string[], httpPart: string): string {
+  if (known.length === 0) return 'is not known here; there is none';
+  const nearest = httpPart === 'querystring' ? nearestName(name, known) : undefined;
+  return `is not known here; ${nearest === undefined ? '' : `did you mean "${nearest}"? `}known are ${known.join(', ')}`;
 }
 
 interface SchemaNode {

@@ -28,6 +28,16 @@ export interface MetricsNow {
   readonly quarantine?: QuarantineSummary | undefined;
   readonly clockState?: ClockState | undefined;
   readonly watchers: number;
+  /** The newest verdict about the record, and how old it is. */
+  readonly record?: RecordFigures | undefined;
+}
+
+interface RecordFigures {
+  readonly outcome: 'whole' | 'unknown' | 'faulty';
+  readonly holes: number;
+  readonly doubled: number;
+  readonly unnumbered: number;
+  readonly ageMs: number;
 }
 
 /** From a commit on a fast disk to an SD card that is busy; seconds. */
@@ -170,12 +180,26 @@ function createGauges(registry: Registry, clock: Pick<Clock, 'nowMs'>): (now: Me
   ]);
   const inQuarantine = gauge('quarantine_items', 'What waits in quarantine, on disk and not among the readings.');
   const isDoubted = gauge('clock_doubted', 'Whether something speaks against the clock of this server.');
+  const missing = gauge('record_missing_numbers', 'Numbers missing from the record without explanation.');
+  const doubled = gauge('record_doubled_numbers', 'Numbers stored more than once, with different times.');
+  const unnumbered = gauge(
+    'record_unnumbered_readings',
+    'Readings without numbers: what is missing between them is unknown.',
+  );
+  const proved = gauge(
+    'record_whole',
+    'Whether every number heard of is there or explained, and nothing was left open.',
+  );
+  const verdictAge = gauge(
+    'record_verdict_age_seconds',
+    'How old the verdict is that the other figures of the record are from.',
+  );
   const set = (target: Gauge, value: number | null | undefined): void => {
     if (value === null || value === undefined) target.remove();
     else target.set(value);
   };
 
-  return ({ ingest, storeHealth, devices: known, watchers: watching, quarantine, clockState }) => {
+  return ({ ingest, storeHealth, devices: known, watchers: watching, quarantine, clockState, record }) => {
     set(connected, ingest.link === 'connected' ? 1 : 0);
     set(dropped, ingest.brokerDropped);
     set(waiting, ingest.waiting);
@@ -189,6 +213,11 @@ function createGauges(registry: Registry, clock: Pick<Clock, 'nowMs'>): (now: Me
     set(watchers, watching);
     set(inQuarantine, quarantine?.waiting);
     set(isDoubted, clockState === undefined ? undefined : Number(clockState.kind !== 'ok'));
+    set(missing, record?.holes);
+    set(doubled, record?.doubled);
+    set(unnumbered, record?.unnumbered);
+    set(proved, record && (record.outcome === 'whole' ? 1 : 0));
+    set(verdictAge, record && record.ageMs / 1000);
     contacts.reset();
     devices.reset();
     if (known === undefined) return;

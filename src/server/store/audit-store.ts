@@ -13,6 +13,10 @@ export interface AuditStore {
   integrity(deviceUid: string): Promise<DeviceIntegrity>;
   /** Which record this is, and readings in it that belong to no device. */
   recordIntegrity(): Promise<RecordIntegrity>;
+  /** What `numbers` tells, of one stretch of time: so that a long record can be read in steps, between which others are served. */
+  numbersPart(deviceUid: string, stretch: TimeStretch): Promise<NumbersPart>;
+  /** When this record began: the oldest time that it knows of itself, by the server's clock; null while nothing was heard. */
+  recordBegan(): Promise<number | null>;
 }
 
 export interface DeviceIntegrity {
@@ -35,6 +39,22 @@ export interface RecordIntegrity {
   readonly formerIds: readonly string[];
   /** Devices that readings name, and that are not known. */
   readonly strayDevices: number;
+}
+
+/** What people say about what devices said. */
+export interface AuditWrites {
+  /**
+   * A person says that a gap record is wrong, and why. It is kept with that reason, and neither explains nor accuses any more. Saying it
+   * again replaces the reason. @throws StoreError NOT_FOUND
+   */
+  dismissGap(place: GapPlace, reason: string, nowMs: number): Promise<StoredGap>;
+}
+
+/** A gap record's own number. */
+export interface GapPlace {
+  readonly deviceUid: string;
+  readonly epoch: string;
+  readonly seq: number;
 }
 
 export interface RejectedQuery {
@@ -75,4 +95,30 @@ export interface EpochNumbers {
   readonly toMs: number | null;
   /** What gap records say about this epoch, wherever they stood. */
   readonly gaps: readonly StoredGap[];
+  /** Of each range of `readings`, the times of its lowest and its highest number. */
+  readonly readingTimes?: readonly TimeRange[];
+  /** Whether the time of the lowest reading came from a clock that was never synchronised. */
+  readonly isLowestUnsynced?: boolean;
+  /** When this server first heard of the epoch; null: it took no note of it then. */
+  readonly heardMs?: number | null;
 }
+
+export type TimeRange = readonly [fromMs: number, toMs: number];
+
+/** From `fromMs` (included) to `toMs` (not). */
+export interface TimeStretch {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Leaves out what is not by time: gap records and rejected numbers. */
+  readonly readingsOnly?: boolean;
+}
+
+/** All of it is one look at the record. */
+export interface NumbersPart extends DeviceNumbers {
+  /** How many readings each day (UTC) of the device's whole record holds, the oldest first: tells whether a part has changed. */
+  readonly days: readonly DayCount[];
+  /** Of the readings without numbers: from the oldest to the newest; null where there are none. */
+  readonly unnumberedTimes: TimeRange | null;
+}
+
+export type DayCount = readonly [dayMs: number, readings: number];

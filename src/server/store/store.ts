@@ -1,4 +1,4 @@
-import type { AuditStore } from './audit-store.ts';
+import type { AuditStore, AuditWrites } from './audit-store.ts';
 import type { CatalogueStore } from './catalogue-store.ts';
 import type { IngestStore } from './ingest-store.ts';
 import type { QuarantineStore } from './quarantine-store.ts';
@@ -10,7 +10,14 @@ import type { TokenStore } from './token-store.ts';
  * number of callers at once; no call blocks the event loop for longer than handing over its arguments. Several processes may
  * have the same store open (the commands beside the service).
  */
-export interface Store extends IngestStore, CatalogueStore, ReadingStore, AuditStore, QuarantineStore, TokenStore {
+export interface Store
+  extends IngestStore,
+    CatalogueStore,
+    ReadingStore,
+    AuditStore,
+    AuditWrites,
+    QuarantineStore,
+    TokenStore {
   /** Which record this is. */
   readonly record: RecordIdentity;
   /** Asks the store itself; resolves also when it is ill, within `limitMs`. */

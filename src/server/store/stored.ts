@@ -90,6 +90,13 @@ export interface StoredGap {
   readonly epoch: string;
   readonly seq: number;
   readonly tsMs: number;
+  /** A person said that this record is wrong: it is kept, and neither explains nor accuses any more. */
+  readonly dismissal?: GapDismissal | null;
+}
+
+export interface GapDismissal {
+  readonly reason: string;
+  readonly atMs: number;
 }
 
 /** Why a message, or an item of one, is not among the readings. Codes are for ever: retired, never given another meaning. */

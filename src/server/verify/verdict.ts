@@ -1,9 +1,18 @@
 import type { GapReason } from '../../contract/reading.ts';
 import { countOfRanges, normaliseRanges, type SeqRange } from '../../contract/seq-ranges.ts';
-import type { DeviceNumbers, EpochNumbers } from '../store/audit-store.ts';
+import type { DeviceNumbers, EpochNumbers, TimeRange } from '../store/audit-store.ts';
 import type { Device } from '../store/stored.ts';
+import { type BeginningFacts, lastBefore } from './beginning.ts';
 import { explain } from './explain.ts';
-import { complement, lowest } from './seq-sets.ts';
+import { cutToItsTime, type DoubtedGap, doubtOf, withoutLeaps } from './gap-doubts.ts';
+import { complement } from './seq-sets.ts';
+import { withWaiting } from './waiting.ts';
+
+/**
+ * `whole`: every number came, or a record says why not. `faulty`: numbers are missing without a word, or doubled. `unknown`: no fault
+ * was found, and something cannot be judged: readings without numbers, what was given before the record began, what may still come.
+ */
+export type Outcome = 'whole' | 'unknown' | 'faulty';
 
 /** What the numbers in the store prove about the record of a device. */
 export interface DeviceVerdict {
@@ -15,6 +24,7 @@ export interface DeviceVerdict {
   readonly buffered: { readonly count: number; readonly toldMs: number | null } | null;
   /** Whether no number is missing without explanation and none is doubled. */
   readonly isWhole: boolean;
+  readonly outcome: Outcome;
 }
 
 export interface EpochVerdict {
@@ -24,70 +34,99 @@ export interface EpochVerdict {
   /** Times of the oldest and newest reading. */
   readonly fromMs: number | null;
   readonly toMs: number | null;
-  /** How many numbers came as readings, gap records, or could not be stored as readings. */
+  /** How many numbers came as readings, gap records, or could not be stored as readings, or wait in quarantine. */
   readonly readings: number;
   readonly gapRecords: number;
   readonly rejected: readonly SeqRange[];
+  readonly quarantined: readonly SeqRange[];
   /** One number, several times: two devices under one name, or a journal that was copied. */
   readonly doubled: readonly SeqRange[];
   /** Every number of 1..last that did not come. It is the sum of what follows. */
   readonly missing: number;
   readonly explained: Readonly<Partial<Record<GapReason, number>>>;
-  /** Numbers that were given before this server first heard of the device. */
+  /** Numbers that were given before this record began. */
   readonly beforeRecord: readonly SeqRange[];
   /** So many of the newest that are missing may still lie on the device. */
   readonly waiting: number;
   readonly holes: readonly Hole[];
+  /** Gap records that cannot be true: kept, and without any weight here. */
+  readonly doubted: readonly DoubtedGap[];
+  /** Numbers that came and lie too far above the others to be believed; not part of 1..last. */
+  readonly leaps: readonly SeqRange[];
 }
 
 /** Missing without a word. `count` is less than the ranges hold where gap records speak of some, without saying which. */
 export interface Hole {
   readonly missing: readonly SeqRange[];
   readonly count: number;
+  /** Times of the nearest readings below and above; absent where there is none. */
+  readonly afterMs?: number;
+  readonly beforeMs?: number;
 }
 
 export interface VerdictOptions {
   /** Numbers before the first one that came are holes, too. */
   readonly strict: boolean;
+  /** When the record began; absent: when it first heard of the device. */
+  readonly recordBeganMs?: number | null;
 }
-
-/** The first readings come this much after the device was registered, at most. */
-const FIRST_CONTACT_MS = 600_000;
-const MS_PER_SECOND = 1000;
 
 /**
  * Judges the record of one device. Pure.
  *
- * What is missing is explained, in this order: by gap records; as still on the device, where its status says that entries wait
- * (the newest of what is missing, since a backlog is delivered oldest first, with the gap records at its end); as given before
- * this server knew the device (the lowest numbers of an epoch, unless its first reading was measured when the device had long been
- * known). The rest are holes.
+ * What is missing is explained, in this order: by gap records that can be true; as still on the device, while there is a reason to
+ * believe it; as given before this record began (the lowest numbers of an epoch). The rest are holes.
  */
 export function verdictOf(device: Device, numbers: DeviceNumbers, options: VerdictOptions): DeviceVerdict {
-  const buffered = bufferedOn(device);
-  const first = firstHeard(numbers.epochs);
-  const judged = numbers.epochs.map(judge);
-  const waited = withWaiting(judged, mayCome(device, judged), device.status?.journal?.epoch);
+  const heard = numbers.epochs.flatMap(({ heardMs }) => (typeof heardMs === 'number' ? [heardMs] : []));
+  const facts: BeginningFacts = {
+    recordBeganMs: options.recordBeganMs === undefined ? device.createdMs : options.recordBeganMs,
+    deviceHeardMs: Math.min(device.createdMs, ...heard),
+  };
+  const waited = withWaiting(numbers.epochs.map(judge), device);
   const epochs = waited.map((verdict, index) => {
     const epoch = numbers.epochs[index];
-    const isLate = epoch === undefined || !(epoch === first || beganBefore(epoch, device));
-    return options.strict || isLate ? verdict : withBeginning(verdict, epoch);
+    return options.strict || epoch === undefined ? verdict : withBeginning(verdict, lastBefore(epoch, device, facts));
   });
+  const { status, statusMs } = device;
+  const count = status?.journal?.buffered;
+  const isWhole = epochs.every(({ holes, doubled }) => holes.length === 0 && doubled.length === 0);
   return {
     deviceUid: device.uid,
     epochs,
     unnumbered: numbers.unnumbered,
-    buffered,
-    isWhole: epochs.every(({ holes, doubled }) => holes.length === 0 && doubled.length === 0),
+    buffered: count === undefined ? null : { count, toldMs: statusMs },
+    isWhole,
+    outcome: !isWhole ? 'faulty' : isKnown(epochs, numbers.unnumbered) ? 'whole' : 'unknown',
   };
 }
 
+/** Whether nothing was left open. */
+function isKnown(epochs: readonly EpochVerdict[], unnumbered: number): boolean {
+  return (
+    unnumbered === 0 &&
+    epochs.every(({ beforeRecord, waiting, leaps }) => beforeRecord.length + waiting + leaps.length === 0)
+  );
+}
+
 function judge(numbers: EpochNumbers): EpochVerdict {
-  const { epoch, readings, gapRecords, rejected, quarantined, doubled, gaps, fromMs, toMs } = numbers;
-  const came = normaliseRanges([...readings, ...gapRecords, ...rejected, ...quarantined]);
-  const last = gaps.reduce((highest, { toSeq }) => Math.max(highest, toSeq ?? 0), came.at(-1)?.[1] ?? 0);
+  const { epoch, readings, gapRecords, rejected, quarantined = [], doubled, fromMs, toMs } = numbers;
+  const { came, leaps } = withoutLeaps(normaliseRanges([...readings, ...gapRecords, ...rejected, ...quarantined]));
+  const highest = came.at(-1)?.[1] ?? 0;
+  const doubted: DoubtedGap[] = [];
+  const gaps = numbers.gaps.flatMap((gap) => {
+    const doubt = doubtOf(gap, highest, gapRecords);
+    if (doubt === undefined) return [cutToItsTime(gap, gapRecords)];
+    doubted.push({ gap, doubt });
+    return [];
+  });
+  const last = gaps.reduce((most, { toSeq }) => Math.max(most, toSeq ?? 0), highest);
   const missing = complement(came, last);
   const { explained, unexplained, short } = explain(missing, gaps);
+  const holes = [
+    ...unexplained.map((range) => ({ missing: [range], count: range[1] - range[0] + 1 })),
+    ...short.map((stretch) => ({ missing: stretch.missing, count: stretch.unexplained })),
+  ].sort((a, b) => (a.missing[0]?.[0] ?? 0) - (b.missing[0]?.[0] ?? 0));
   return {
     epoch,
     last,
@@ -96,78 +135,58 @@ function judge(numbers: EpochNumbers): EpochVerdict {
     readings: countOfRanges(readings),
     gapRecords: countOfRanges(gapRecords),
     rejected,
+    quarantined,
     doubled,
     missing: countOfRanges(missing),
     explained,
     beforeRecord: [],
     waiting: 0,
-    holes: [
-      ...unexplained.map((range): Hole => ({ missing: [range], count: range[1] - range[0] + 1 })),
-      ...short.map((stretch): Hole => ({ missing: stretch.missing, count: stretch.unexplained })),
-    ].sort((a, b) => (a.missing[0]?.[0] ?? 0) - (b.missing[0]?.[0] ?? 0)),
+    holes: holes.map((hole): Hole => ({ ...hole, ...timesAround(numbers, hole.missing) })),
+    doubted,
+    leaps,
   };
 }
 
-/** Takes the lowest numbers out of the holes: they were given before this server knew the device. */
-function withBeginning(verdict: EpochVerdict, { readings, gapRecords, rejected }: EpochNumbers): EpochVerdict {
-  const firstCame = Math.min(...[readings, gapRecords, rejected].map((ranges) => ranges[0]?.[0] ?? Infinity));
-  const isBefore = ({ missing, count }: Hole): boolean =>
-    (missing.at(-1)?.[1] ?? Infinity) < firstCame && countOfRanges(missing) === count;
-  return {
-    ...verdict,
-    beforeRecord: verdict.holes.filter(isBefore).flatMap(({ missing }) => missing),
-    holes: verdict.holes.filter((hole) => !isBefore(hole)),
-  };
+/** When the readings next to missing numbers were taken. */
+function timesAround(
+  { readings, readingTimes }: EpochNumbers,
+  missing: readonly SeqRange[],
+): Pick<Hole, 'afterMs' | 'beforeMs'> {
+  if (readingTimes === undefined) return {};
+  const [first, last] = [missing[0]?.[0] ?? 1, missing.at(-1)?.[1] ?? 1];
+  const below = firstAbove(readings, first) - 1;
+  const afterMs: TimeRange[1] | undefined = readingTimes[below]?.[1];
+  const beforeMs = readingTimes[firstAbove(readings, last)]?.[0];
+  return { ...(afterMs !== undefined && { afterMs }), ...(beforeMs !== undefined && { beforeMs }) };
 }
 
-/** Takes what may still lie on the device out of the holes: the newest numbers, of the epoch in use first. */
-function withWaiting(
-  epochs: readonly EpochVerdict[],
-  count: number,
-  inUse: string | undefined,
-): readonly EpochVerdict[] {
-  let left = count;
-  const newestFirst = [...epochs].reverse().sort((a, b) => Number(b.epoch === inUse) - Number(a.epoch === inUse));
-  const changed = new Map<string, EpochVerdict>();
-  for (const epoch of newestFirst) {
-    const holes: Hole[] = [];
-    let waiting = 0;
-    for (const hole of [...epoch.holes].reverse()) {
-      const taken = Math.min(left, hole.count);
-      left -= taken;
-      waiting += taken;
-      if (taken < hole.count) holes.unshift(smaller(hole, hole.count - taken));
-    }
-    changed.set(epoch.epoch, { ...epoch, waiting, holes });
+/** Index of the first range that begins above a number. */
+function firstAbove(ranges: readonly SeqRange[], seq: number): number {
+  let [low, high] = [0, ranges.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ranges[middle]?.[0] ?? Number.POSITIVE_INFINITY) <= seq) low = middle + 1;
+    else high = middle;
   }
-  return epochs.map((epoch) => changed.get(epoch.epoch) ?? epoch);
+  return low;
 }
 
-function smaller({ missing, count: before }: Hole, count: number): Hole {
-  const isExact = countOfRanges(missing) === before;
-  return { missing: isExact ? lowest(missing, count) : missing, count };
-}
-
-/** How many missing numbers may come yet: what waits on the device, and what it gave up and has not told. */
-function mayCome({ status }: Device, epochs: readonly EpochVerdict[]): number {
-  const { buffered = 0, dropped = 0 } = status?.journal ?? {};
-  if (buffered === 0) return 0;
-  const told = epochs.flatMap(({ explained }) => Object.values(explained)).reduce((sum, count) => sum + count, 0);
-  return buffered + Math.max(0, dropped - told);
-}
-
-function bufferedOn({ status, statusMs }: Device): DeviceVerdict['buffered'] {
-  const count = status?.journal?.buffered;
-  return count === undefined ? null : { count, toldMs: statusMs };
-}
-
-/** The epoch with the oldest reading: nobody can know whether this server should have got what came before it. */
-function firstHeard(epochs: readonly EpochNumbers[]): EpochNumbers | undefined {
-  const withReadings = epochs.filter(({ fromMs }) => fromMs !== null);
-  return [...withReadings].sort((a, b) => (a.fromMs ?? 0) - (b.fromMs ?? 0))[0];
-}
-
-function beganBefore({ fromMs }: EpochNumbers, { createdMs, status }: Device): boolean {
-  const patienceMs = Math.max(FIRST_CONTACT_MS, 2 * (status?.interval_s ?? 0) * MS_PER_SECOND);
-  return fromMs === null || fromMs <= createdMs + patienceMs;
+/** Takes the numbers up to `last` out of the holes: they were given before this record began. */
+function withBeginning(verdict: EpochVerdict, last: number): EpochVerdict {
+  if (last === 0) return verdict;
+  const before: SeqRange[] = [];
+  const holes = verdict.holes.flatMap((hole): readonly Hole[] => {
+    const [range] = hole.missing;
+    if (range === undefined || range[0] > last) return [hole];
+    // Which ones of a thinned stretch are missing without a word nobody knows.
+    if (countOfRanges(hole.missing) !== hole.count) return [hole];
+    before.push(
+      ...hole.missing.flatMap(([from, to]): readonly SeqRange[] => (from > last ? [] : [[from, Math.min(to, last)]])),
+    );
+    const rest = hole.missing.flatMap(([from, to]): readonly SeqRange[] =>
+      to <= last ? [] : [[Math.max(from, last + 1), to]],
+    );
+    return rest.length === 0 ? [] : [{ ...hole, missing: rest, count: countOfRanges(rest) }];
+  });
+  return { ...verdict, beforeRecord: before, holes };
 }

@@ -106,7 +106,11 @@ describe.skipIf(missing !== undefined)(
       expect(install('--uninstall', '--purge', '--yes').status).toBe(0);
       expect(machine.system.sh('dpkg-query -W; apt-mark showauto')).toBe(packages);
       const places = '/opt /etc /var/lib /run /usr/local /usr/share/keyrings';
-      expect(machine.system.sh(`find ${places} -xdev -iname '*techtemp*' -not -name '*.lock' -not -path '/run/fake-systemd/*' || :`)).toBe('');
+      expect(
+        machine.system.sh(
+          `find ${places} -xdev -iname '*techtemp*' -not -name '*.lock' -not -path '/run/fake-systemd/*' || :`,
+        ),
+      ).toBe('');
     });
 
     function install(...args: readonly string[]): RunResult {

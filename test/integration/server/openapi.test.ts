@@ -170,6 +170,19 @@ const CALLS: readonly Call[] = [
     [{ device: 'full', reason: 'it lay in the sun' }, 200],
     [{ all: true, reason: 'nothing is left' }, 404],
   ]),
+  ...asked('/api/v1/verdict', [
+    ['', 200],
+    ['?device=full', 200],
+    [`?${FROM}&to=2026-06-15T12:00:00Z`, 200],
+    ['?device=nobody', 404],
+    ['?devise=full', 400],
+    ['?from=yesterday', 400],
+  ]),
+  ...all('POST /api/v1/gaps/dismissals', '/api/v1/gaps/dismissals', [
+    [{ device_id: 'full', epoch: 'k3v9x2', seq: 32, reason: 'forged' }, 200],
+    [{ device_id: 'full', epoch: 'e1', seq: 999, reason: 'forged' }, 404],
+    [{ device_id: 'full', epoch: 'e1', seq: 999 }, 400],
+  ]),
   ...asked('/api/v1/export', [
     ['', 200],
     ['?format=jsonl&device=full', 200],

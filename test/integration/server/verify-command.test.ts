@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { countOfRanges, rangesOf, type SeqRange } from '../../../src/contract/seq-ranges.ts';
+import { runDismissGap } from '../../../src/server/commands/gaps.ts';
 import { runVerify } from '../../../src/server/commands/verify.ts';
 import { recordedIo } from '../../support/command-io.ts';
 import { MODEL_START_MS, modelTsMs, recordModels } from '../../support/record-model.ts';
@@ -34,6 +35,7 @@ async function verify(changes: Partial<Parameters<typeof runVerify>[0]> = {}): P
 
 interface Report {
   readonly is_whole: boolean;
+  readonly outcome: string;
   readonly devices: readonly {
     readonly device_id: string;
     readonly unnumbered: number;
@@ -103,6 +105,34 @@ describe('techtemp-server verify', () => {
     expect((await verify()).stdout).toContain('499 from before this record');
     expect((await verify()).exitCode).toBe(0);
     expect((await verify({ strict: true })).exitCode).toBe(1);
+    expect(await report()).toMatchObject({ is_whole: false, outcome: 'unknown' });
+  });
+
+  it('B1: calls a lost beginning a hole when the epoch began after the record', async () => {
+    await bench.commit([
+      itemsMessage(readingsOf('other', [1], START_MS), { deviceUid: 'other', receivedMs: START_MS }),
+    ]);
+    await bench.commit([itemsMessage(readingsOf('k3v9x2', numbers(471, 600), START_MS))]);
+    const { exitCode, stdout } = await verify();
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('470 numbers missing without explanation');
+  });
+
+  it('B3: lists a gap record that cannot be true, and gaps dismiss sets it aside with a reason', async () => {
+    const gap = { ofEpoch: 'k3v9x2', from: 1, to: 281_474_976_710_655, count: 5, reason: 'dropped' } as const;
+    const record = { gap, tsMs: START_MS, epoch: 'k3v9x2', seq: 11 };
+    await bench.commit([itemsMessage([...readingsOf('k3v9x2', numbers(1, 10), START_MS), record])]);
+    const before = await verify();
+    expect(before.exitCode).toBe(0);
+    expect(before.stdout).toContain('gap record k3v9x2/11 about 1 to 281474976710655 is not believed');
+    expect(before.stdout).toContain('1 gap record not believed');
+    const recorded = recordedIo();
+    const options = { ...bench.options, device: TEST_DEVICE, epoch: 'k3v9x2', seq: 11, reason: 'sent by a test' };
+    expect(await runDismissGap(options, recorded.io)).toBe(0);
+    expect(recorded.stdout()).toContain('is dismissed. It is kept with your reason.');
+    expect((await verify()).stdout).toContain('is dismissed: sent by a test');
+    expect(await runDismissGap({ ...options, seq: 12 }, recordedIo().io)).toBe(1);
+    expect(await runDismissGap({ ...options, reason: ' ' }, recordedIo().io)).toBe(1);
   });
 
   it('waits for what the device says that it still holds', async () => {
@@ -139,6 +169,8 @@ describe('techtemp-server verify', () => {
 
   it('names exactly the numbers of which nobody said a word, whatever else happened', async () => {
     let device = 0;
+    // The record began long before the devices: what they gave at first had to come, too.
+    await bench.commit([itemsMessage(readingsOf('k3v9x2', [1], START_MS), { receivedMs: START_MS - 86_400_000 })]);
     const property = fc.asyncProperty(recordModels('k3v9x2'), async (model) => {
       device += 1;
       const deviceUid = `device-${device}`;
@@ -161,14 +193,13 @@ describe('techtemp-server verify', () => {
         statusMessage({ state: 'online', journal }, receivedMs, deviceUid),
       ]);
       const [epoch] = (await report({ device: deviceUid })).devices[0]!.epochs;
-      const isBefore = ([from]: SeqRange): boolean => from < model.firstCame;
       const exact = epoch!.holes.filter(({ ranges, count }) => countOfRanges(ranges) === count);
       const vague = epoch!.holes.filter(({ ranges, count }) => countOfRanges(ranges) !== count);
       expect(rangesOf(exact.flatMap(({ ranges }) => ranges.flatMap(([from, to]) => numbers(from, to))))).toEqual(
-        model.silent.filter((range) => !isBefore(range)),
+        model.silent,
       );
       expect(vague.map(({ count }) => count)).toEqual(model.silentInThinned.map(({ count }) => count));
-      expect(epoch!.before_record).toEqual(model.silent.filter(isBefore));
+      expect(epoch!.before_record).toEqual([]);
       expect(epoch!.waiting).toBe(model.buffered);
       expect(countOfRanges(epoch!.rejected)).toBe(model.rejected.length);
     });

@@ -9,6 +9,7 @@ import type { RejectedMessage } from '../../http/schemas/rejected.ts';
 import type { Room as WireRoom, RoomChange as WireRoomChange } from '../../http/schemas/rooms.ts';
 import type { Series as WireSeries } from '../../http/schemas/series.ts';
 import type { ServerInfo } from '../../http/schemas/server.ts';
+import type { Verdict } from '../../http/schemas/verdict.ts';
 import type { SourceKey } from '../history/address.ts';
 import type { TimeRange } from '../history/range.ts';
 import type { Resolution } from '../history/resolution.ts';
@@ -37,6 +38,8 @@ export interface Api {
     signal: AbortSignal,
   ): Promise<Readonly<Record<string, readonly Bucket[]>>>;
   series(question: SeriesQuestion, signal: AbortSignal): Promise<Series>;
+  /** Whether readings are missing; without a range: in all of the record. */
+  verdict(range: TimeRange | undefined, signal: AbortSignal): Promise<Verdict>;
   readonly gaps: AskPage<Gap>;
   readonly rejected: AskPage<RejectedMessage>;
   quarantine(signal: AbortSignal): Promise<Quarantine>;
@@ -153,6 +156,10 @@ export function createApi(client: ApiClient): Api {
         }
       }
       return found;
+    },
+    async verdict(range, signal) {
+      const query = range && { from: new Date(range.fromMs).toISOString(), to: new Date(range.toMs).toISOString() };
+      return (await client.json<Data<Verdict>>('verdict', { ...(query && { query }), signal })).data;
     },
     async gaps(question, signal) {
       const { items, next } = await page<WireGap>('gaps', question, signal);

@@ -1,8 +1,9 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { DAY_MS } from '../time/zone.ts';
+import { DAY_MS, MINUTE_MS } from '../time/zone.ts';
 import { usePage, useWatched } from '../view/context.ts';
 import { LoadProblem } from '../view/load-problem.tsx';
+import { VerdictWord } from '../view/verdict-word.tsx';
 import { type HistoryAddress, readHistoryAddress, writeHistoryAddress } from './address.ts';
 import type { ChartContent } from './chart-content.ts';
 import { ChartFigure } from './chart-figure.tsx';
@@ -10,7 +11,7 @@ import { ExportBar } from './export-bar.tsx';
 import { GapList } from './gap-list.tsx';
 import { plotData } from './plot-data.ts';
 import { isDerived, LEAST_SPAN, UNITS } from './quantity.ts';
-import { pan, rangeOf } from './range.ts';
+import { pan, rangeOf, type TimeRange } from './range.ts';
 import { BUCKET_MS, resolutionFor } from './resolution.ts';
 import { SourcePicker } from './source-picker.tsx';
 import { chosenSources, sourcesOf } from './sources.ts';
@@ -61,6 +62,11 @@ export function HistoryPage(): JSX.Element {
   }, [loaded, chosen, quantity]);
   const shown = useMemo(() => content && { ...content, range }, [content, range]);
 
+  // A chart that follows the time moves on every second; the question is put by the minute.
+  const settled = useMemo(
+    () => wholeMinutes(range),
+    [Math.floor(range.fromMs / MINUTE_MS), Math.ceil(range.toMs / MINUTE_MS)],
+  );
   const canvas = useRef<HTMLCanvasElement>(undefined);
   const [isTable, setTable] = useState(false);
   const notes = useNotes(loaded?.series.bucket ?? resolution, quantity);
@@ -113,6 +119,7 @@ export function HistoryPage(): JSX.Element {
       {isTable && shown !== undefined && <ValueTable content={shown} quantity={quantity} />}
       <section class="card">
         <h2>{t('missing')}</h2>
+        <VerdictWord range={settled} nameOf={nameOf} />
         {gaps.length === 0 ? <p class="subtitle">{t('nothingMissing')}</p> : <GapList gaps={gaps} nameOf={nameOf} />}
         {loaded?.series.sources.some(({ hasMoreGaps }) => hasMoreGaps) === true && (
           <p class="subtitle">{t('moreGaps')}</p>
@@ -132,6 +139,10 @@ function useNotes(bucket: 'raw' | keyof typeof BUCKET_MS, quantity: HistoryAddre
     ...(bucket !== 'raw' && isDerived(quantity) ? [t('resolutionOfMeans')] : []),
     own === zone.name ? t('zoneSame', { zone: zone.name }) : t('zoneOfHouse', { zone: zone.name, own }),
   ];
+}
+
+function wholeMinutes({ fromMs, toMs }: TimeRange): TimeRange {
+  return { fromMs: Math.floor(fromMs / MINUTE_MS) * MINUTE_MS, toMs: Math.ceil(toMs / MINUTE_MS) * MINUTE_MS };
 }
 
 function touches(

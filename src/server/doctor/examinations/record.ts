@@ -6,7 +6,8 @@ import { countOfRanges } from '../../../contract/seq-ranges.ts';
 import { contactOf, intervalOf } from '../../contact.ts';
 import type { Store } from '../../store/store.ts';
 import type { Device } from '../../store/stored.ts';
-import { type DeviceVerdict, verdictOf } from '../../verify/verdict.ts';
+import type { DoubtedGap } from '../../verify/gap-doubts.ts';
+import { type DeviceVerdict, type EpochVerdict, verdictOf } from '../../verify/verdict.ts';
 import { report } from '../finding.ts';
 
 const DAY_MS = 86_400_000;
@@ -27,10 +28,11 @@ export function recordExamination(withRecord: WithRecord, clock: Pick<Clock, 'no
       await withRecord(async (store) => {
         const findings: Finding[] = [];
         const devices = await store.devices({ withRemoved: true });
+        const judging = { strict: false, recordBeganMs: await store.recordBegan() };
         let readings = 0;
         for (const device of devices) {
           signal.throwIfAborted();
-          const verdict = verdictOf(device, await store.numbers(device.uid), { strict: false });
+          const verdict = verdictOf(device, await store.numbers(device.uid), judging);
           readings += verdict.epochs.reduce((sum, epoch) => sum + epoch.readings, verdict.unnumbered);
           findings.push(...faultsOf(verdict));
         }
@@ -55,13 +57,24 @@ export function devicesExamination(withRecord: WithRecord, clock: Pick<Clock, 'n
   };
 }
 
-function faultsOf({ deviceUid: device, epochs }: DeviceVerdict): readonly Finding[] {
+/** What is wrong, and what cannot be known: only where there is neither is the record whole. */
+function faultsOf({ deviceUid: device, epochs, unnumbered }: DeviceVerdict): readonly Finding[] {
   const holes = epochs.flatMap((epoch) => epoch.holes);
   const count = holes.reduce((sum, hole) => sum + hole.count, 0);
-  const doubled = epochs.reduce((sum, epoch) => sum + countOfRanges(epoch.doubled), 0);
+  const total = (count: (epoch: EpochVerdict) => number): number =>
+    epochs.reduce((sum, epoch) => sum + count(epoch), 0);
+  const doubled = total((epoch) => countOfRanges(epoch.doubled));
+  const before = total((epoch) => countOfRanges(epoch.beforeRecord));
+  const waiting = total((epoch) => epoch.waiting);
+  const isOpen = ({ doubt }: DoubtedGap): boolean => doubt !== 'dismissed';
+  const doubted = total((epoch) => epoch.doubted.filter(isOpen).length + countOfRanges(epoch.leaps));
   return [
     ...(count > 0 ? [report('record.hole', { device, count, holes: holes.length })] : []),
     ...(doubled > 0 ? [report('record.doubled', { device, count: doubled })] : []),
+    ...(unnumbered > 0 ? [report('record.unnumbered', { device, count: unnumbered })] : []),
+    ...(before > 0 ? [report('record.before', { device, count: before })] : []),
+    ...(waiting > 0 ? [report('record.waiting', { device, count: waiting })] : []),
+    ...(doubted > 0 ? [report('record.doubted', { device, count: doubted })] : []),
   ];
 }
 

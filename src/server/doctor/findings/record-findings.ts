@@ -17,6 +17,29 @@ export const RECORD_FINDINGS = {
       '$ sudo techtemp-server verify --device {device}',
     ],
   },
+  'record.unnumbered': {
+    verdict: 'warn',
+    found: '{count} reading(s) of {device} carry no numbers: whether any is missing cannot be known',
+    cause: 'an older agent sends them; a broker or a network that loses some of them leaves no trace',
+    remedy: ['install the present agent on the device; its readings are numbered from then on'],
+  },
+  'record.before': {
+    verdict: 'ok',
+    found: '{count} number(s) of {device} are from before this record began: it cannot know what became of them',
+  },
+  'record.waiting': {
+    verdict: 'ok',
+    found: '{count} number(s) of {device} are missing and may still wait on the device, as it says',
+  },
+  'record.doubted': {
+    verdict: 'warn',
+    found: '{count} gap record(s) or number(s) of {device} cannot be true and are not believed',
+    cause: 'another program speaks under the name of the device, or the device has a fault',
+    remedy: [
+      '$ sudo techtemp-server verify --device {device}',
+      'a gap record is set aside with: $ sudo techtemp-server gaps dismiss',
+    ],
+  },
   'record.rejected': {
     verdict: 'warn',
     found: '{count} message(s) of the last day could not be stored; the newest: {reason} on {topic}',

@@ -9,7 +9,7 @@ import { errors, Page } from '../schemas/common.ts';
 import { DeviceReading, DeviceReadingsQuery } from '../schemas/device-readings.ts';
 import { DeviceParams } from '../schemas/devices.ts';
 import { parseRange, type TimeRange } from '../time-range.ts';
-import { isoTime, parseTime } from '../times.ts';
+import { isoTime, parseTime, withZone } from '../times.ts';
 import { checkedTimeZone } from '../zones.ts';
 
 /** 9999-12-31, the last day of ISO 8601: without `to` there is no end, as in the older API. A device may be ahead of this clock. */
@@ -38,7 +38,7 @@ export const addDeviceReadingsRoutes: RouteFile = (app, { store, house }) => {
         tags: ['readings'],
         summary: 'Readings of one device, newest first',
         description:
-          'As in the older API, with `next` where there is more. With `bucket` the hours or days that have readings, in local time; the ' +
+          'As in the older API, with `next` where there is more; a time without a zone is UTC here. With `bucket` the hours or days that have readings, in local time; the ' +
           'older API cut them at UTC.',
         params: DeviceParams,
         querystring: DeviceReadingsQuery,
@@ -47,8 +47,11 @@ export const addDeviceReadingsRoutes: RouteFile = (app, { store, house }) => {
     },
     async (request, reply) => {
       const { uid } = request.params;
-      const { limit, bucket, tz, after, ...query } = request.query;
-      const range = parseRange(query, END_OF_TIME_MS);
+      const { limit, bucket, tz, after, from, to } = request.query;
+      const range = parseRange(
+        { ...(from !== undefined && { from: withZone(from) }), ...(to !== undefined && { to: withZone(to) }) },
+        END_OF_TIME_MS,
+      );
       const timeZone = checkedTimeZone(tz, house.current.timeZone);
       if ((await store.device(uid)) === undefined) throw deviceNotFound(uid);
       const question = { uid, range, limit, after };

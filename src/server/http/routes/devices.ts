@@ -20,7 +20,7 @@ import {
   NewDevice,
   Placement,
 } from '../schemas/devices.ts';
-import { parseTime } from '../times.ts';
+import { parseTime, withZone } from '../times.ts';
 
 const tags = ['devices'];
 
@@ -204,7 +204,7 @@ export const addDeviceRoutes: RouteFile = (app, { store, feed, clock }) => {
 function newDevice({ device_uid, room_name, room_uid, label, model }: NewDevice, path: string) {
   const room = roomChoice(room_name, room_uid);
   if (room === undefined) throw invalidField(`${path}room_name`, 'is missing (or room_uid, for a room that exists)');
-  return { uid: device_uid, room, ...(label !== undefined && { label }), ...(model !== undefined && { model }) };
+  return { uid: device_uid, room, ...(hasLabel(label) && { label }), ...(model !== undefined && { model }) };
 }
 
 function deviceChange({ label, room_name, room_uid, moved_at, state }: DeviceChange) {
@@ -214,11 +214,16 @@ function deviceChange({ label, room_name, room_uid, moved_at, state }: DeviceCha
     throw invalidField('moved_at', 'needs room_name or room_uid: where it was moved to');
   }
   return {
-    ...(label !== undefined && { label }),
+    ...(label !== undefined && { label: hasLabel(label) ? label : null }),
     ...(room !== undefined && { room }),
-    ...(moved_at !== undefined && { movedAtMs: parseTime('moved_at', moved_at) }),
+    ...(moved_at !== undefined && { movedAtMs: parseTime('moved_at', withZone(moved_at)) }),
     ...(state !== undefined && { state }),
   };
+}
+
+/** The older API took an empty label, and null, for none. */
+function hasLabel(label: string | null | undefined): label is string {
+  return label !== undefined && label !== null && label.trim() !== '';
 }
 
 function roomChoice(name: string | undefined, uid: string | undefined): RoomChoice | undefined {

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { exportFileName, exportReadings } from '../../export/export-readings.ts';
+import { ApiError } from '../api-error.ts';
 import type { RouteFile } from '../app.ts';
 import { createOpenAnswers } from '../open-answers.ts';
 import { errors } from '../schemas/common.ts';
@@ -13,9 +14,17 @@ const CONTENT_TYPES = { csv: 'text/csv; charset=utf-8; header=present', jsonl: '
 /** Text that waits for a slow reader, at most; pages of the store come on top, one at a time. */
 const BUFFERED_BYTES = 64 * 1024;
 
+/** Each holds a page of the store and reads the next as soon as it is taken; more at once would only make all of them slow. */
+export const MAX_EXPORTS = 8;
+const RETRY_AFTER_S = 30;
+/** Whoever takes nothing for this long has gone, or holds a place that others wait for. */
+export const STUCK_MS = 60_000;
+const LOOK_EVERY_MS = 10_000;
+
 /** Readings as a file. */
 export const addExportRoutes: RouteFile = (app, { store, clock }) => {
   const exports = createOpenAnswers(app.closing);
+  let underWay = 0;
 
   app.get(
     '/export',
@@ -38,12 +47,33 @@ export const addExportRoutes: RouteFile = (app, { store, clock }) => {
     async ({ query }, reply) => {
       const range = parseRange(query, clock.nowMs());
       const asked = { scope: await scopeOf(store, query), ...range };
-      const file = Readable.from(exportReadings(store, asked, query.format), {
-        objectMode: false,
-        highWaterMark: BUFFERED_BYTES,
-      });
+      if (underWay >= MAX_EXPORTS) {
+        throw new ApiError(503, 'TOO_MANY_EXPORTS', `${MAX_EXPORTS} files are being written already; try again later`, {
+          headers: { 'retry-after': String(RETRY_AFTER_S) },
+        });
+      }
+      let takenMs = clock.monotonicMs();
+      const file = Readable.from(
+        noting(exportReadings(store, asked, query.format), () => (takenMs = clock.monotonicMs())),
+        {
+          objectMode: false,
+          highWaterMark: BUFFERED_BYTES,
+        },
+      );
+      underWay += 1;
+      const end = new AbortController();
       const forget = exports.add(() => file.destroy(new Error('the server closes')));
-      file.once('close', forget);
+      file.once('close', () => {
+        underWay -= 1;
+        end.abort();
+        forget();
+      });
+      const watch = async (): Promise<void> => {
+        while (clock.monotonicMs() - takenMs < STUCK_MS) await clock.sleep(LOOK_EVERY_MS, end.signal);
+        file.destroy(new Error('nobody takes the file'));
+      };
+      // Ends with the file, which is told so by the signal.
+      watch().catch(() => undefined);
       return reply
         .type(CONTENT_TYPES[query.format])
         .header('content-disposition', `attachment; filename="${exportFileName(asked, query.format)}"`)
@@ -52,3 +82,11 @@ export const addExportRoutes: RouteFile = (app, { store, clock }) => {
     },
   );
 };
+
+/** The same pieces; told whenever the next one is asked for. */
+async function* noting<T>(pieces: AsyncIterable<T>, onAsked: () => void): AsyncGenerator<T, void> {
+  for await (const piece of pieces) {
+    yield piece;
+    onAsked();
+  }
+}

@@ -9,6 +9,7 @@ import type { RouteFile } from '../app.ts';
 import type { HttpParts } from '../http-parts.ts';
 import { Health, Readiness } from '../schemas/server.ts';
 import { rightsOf } from '../security/access.ts';
+import { verdictAnswer } from '../verdict-answer.ts';
 
 /** Whoever asks gives up after some seconds; the answer must come before. */
 const HEALTH_LIMIT_MS = 2_000;
@@ -70,7 +71,7 @@ export const addHealthRoutes: RouteFile = (app, parts) => {
       };
       const full = readiness(ingest(), health, minFreeBytes, parts.clock.nowMs(), waits);
       reply.header('cache-control', 'no-store');
-      const answer = (await mayRead(request, parts)) ? full : terse(full);
+      const answer = (await mayRead(request, parts)) ? { ...full, ...recordPart(parts) } : terse(full);
       return reply.code(full.status === 'ready' ? 200 : 503).send(answer);
     },
   );
@@ -82,6 +83,13 @@ export interface Waits {
   readonly summary: QuarantineSummary | undefined;
   readonly max: number;
   readonly clock: ClockState;
+}
+
+/** The verdict about the record as it stands; nothing is asked for it. */
+function recordPart({ verdicts, clock }: HttpParts): Pick<Readiness, 'record'> {
+  if (verdicts === undefined) return {};
+  const { outcome, missing, age_s } = verdictAnswer(verdicts.current(), {}, clock.nowMs());
+  return { record: { outcome, missing, age_s } };
 }
 
 /** What each part says; pure. */

@@ -6,7 +6,7 @@ import { errors } from '../schemas/common.ts';
 const HEALTH_LIMIT_MS = 2_000;
 
 /** Figures for Prometheus. Told also while the store is ill: what it does not say then is left out. */
-export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics, times }) => {
+export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics, times, verdicts, clock }) => {
   app.get(
     '/metrics',
     {
@@ -23,6 +23,7 @@ export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics,
         store.devices({ withRemoved: true }).catch(() => undefined),
         store.quarantineSummary().catch(() => undefined),
       ]);
+      const verdict = verdicts?.current();
       const text = await metrics.exposition({
         ingest: ingest(),
         storeHealth,
@@ -30,6 +31,7 @@ export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics,
         quarantine,
         clockState: times.clockState(),
         watchers: feed.watchers,
+        record: verdict && { ...verdict.sum, ageMs: Math.max(0, clock.nowMs() - verdict.checkedMs) },
       });
       return reply.type(metrics.contentType).send(text);
     },

@@ -82,7 +82,10 @@ export const ErrorBody = Type.Object(
     details: Type.Optional(Type.Array(ErrorDetail)),
     reference: Type.Optional(Type.String({ description: "Of an internal error: finds it in the server's log" })),
   },
-  { description: 'An error', examples: [{ error: 'there is no device "aht20-xyz"', code: 'DEVICE_NOT_FOUND' }] },
+  {
+    description: 'An error',
+    examples: [{ error: 'Device not found: there is no device "aht20-xyz"', code: 'DEVICE_NOT_FOUND' }],
+  },
 );
 export type ErrorBody = Static<typeof ErrorBody>;
 

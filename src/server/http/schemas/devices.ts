@@ -1,15 +1,16 @@
 import { type Static, Type } from 'typebox';
 import { IsoTime, Nullable, OneOf, TimeParameter, Uid } from './common.ts';
+import { Query } from './query.ts';
 
 const Text = (maxLength: number, description: string, example: string) =>
   Type.String({ maxLength, description, examples: [example] });
 
 /** What a device is called; not blank. */
-const Label = Type.String({
-  minLength: 1,
+/** Null, and as in the older API a blank text: none. */
+const LabelOrNone = Type.Unsafe<string | null>({
+  type: ['string', 'null'],
   maxLength: 100,
-  pattern: '\\S',
-  description: '1 to 100 characters, not all blank',
+  description: '1 to 100 characters; null or blank: none',
   examples: ['Window'],
 });
 
@@ -98,7 +99,7 @@ export const DeviceParams = Type.Object({
   uid: Type.String({ description: 'Uid of the device', examples: ['aht20-a1b2c3'] }),
 });
 
-export const DeviceListQuery = Type.Object({
+export const DeviceListQuery = Query({
   removed: Type.Optional(Type.Boolean({ description: 'Also those that were taken out of service' })),
 });
 
@@ -107,7 +108,7 @@ export const NewDevice = Type.Object(
     device_uid: Uid,
     room_name: Type.Optional(RoomNameField),
     room_uid: Type.Optional(Uid),
-    label: Type.Optional(Label),
+    label: Type.Optional(LabelOrNone),
     model: Type.Optional(Type.String({ minLength: 1, maxLength: 50, examples: ['AHT20'] })),
   },
   {
@@ -128,7 +129,7 @@ export const DeviceBatch = Type.Object(
 
 export const DeviceChange = Type.Object(
   {
-    label: Type.Optional(Nullable(Label)),
+    label: Type.Optional(LabelOrNone),
     room_name: Type.Optional(Nullable(RoomNameField)),
     room_uid: Type.Optional(Uid),
     moved_at: Type.Optional(TimeParameter),
@@ -143,7 +144,7 @@ export const DeviceChange = Type.Object(
 );
 export type DeviceChange = Static<typeof DeviceChange>;
 
-export const DeviceRemoval = Type.Object({
+export const DeviceRemoval = Query({
   readings: Type.Optional(
     OneOf(['keep', 'delete'], {
       default: 'keep',

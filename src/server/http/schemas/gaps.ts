@@ -18,6 +18,12 @@ export const Gap = Type.Object({
     { epoch: Type.String(), seq: Type.Integer(), ts: IsoTime },
     { description: "The record's own number, and when the device noticed" },
   ),
+  dismissal: Type.Optional(
+    Type.Object(
+      { reason: Type.String(), at: IsoTime },
+      { description: 'Somebody said that this record is wrong; it explains nothing any more' },
+    ),
+  ),
 });
 export type Gap = Static<typeof Gap>;
 

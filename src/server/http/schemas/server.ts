@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Nullable, OneOf } from './common.ts';
+import { RecordSummary } from './verdict.ts';
 
 export const ServerInfo = Type.Object({
   product: Type.Literal('TechTemp'),
@@ -69,5 +70,6 @@ export const Readiness = Type.Object({
     }),
     disk: Type.Object({ ...part, free_bytes: Type.Optional(Nullable(Type.Integer())) }),
   }),
+  record: Type.Optional(RecordSummary),
 });
 export type Readiness = Static<typeof Readiness>;

@@ -18,6 +18,13 @@ const MAX_CONNECTIONS = 256;
 const MAX_CONNECTIONS_OF_ADDRESS = 64;
 /** The body limit can change while the server runs; this is what Fastify never reads beyond. */
 export const HARD_BODY_LIMIT_BYTES = 16 * 1024 * 1024;
+/** Of these, for those who ask whether the server lives while all places are busy. */
+const RESERVED_CONNECTIONS = 16;
+/** Of these, for those that are looked at before somebody makes room for them, or not. */
+const ARRIVING_CONNECTIONS = 16;
+const PLACES = MAX_CONNECTIONS - RESERVED_CONNECTIONS - ARRIVING_CONNECTIONS;
+/** An answer of which nothing is taken for this long is given up, with its connection. Event streams say something more often. */
+const NO_PROGRESS_MS = 60_000;
 const MINUTE_MS = 60_000;
 /** Addresses the rate limit remembers. */
 const REMEMBERED_ADDRESSES = 2_000;
@@ -33,6 +40,7 @@ export const CONNECTION_LIMITS = {
 
 export const SERVER_LIMITS: FastifyServerOptions = {
   requestTimeout: REQUEST_TIMEOUT_MS,
+  connectionTimeout: NO_PROGRESS_MS,
   bodyLimit: HARD_BODY_LIMIT_BYTES,
   routerOptions: { maxParamLength: 100 },
 };
@@ -44,36 +52,90 @@ export interface Connections {
   endAll(): void;
 }
 
-/** Too many connections are closed at once, without a word: words cost what is to be saved. */
+/** A connection as it is told apart: the same for the TCP socket and for the TLS on it. */
+interface Peer {
+  readonly socket: Socket;
+  /** Let in beyond the limit: for health and readiness alone. */
+  readonly isReserve: boolean;
+  /** Requests that are not answered yet. */
+  underWay: number;
+}
+
+/**
+ * Too many connections of one address are closed at once, without a word: words cost what is to be saved. When all places are taken, a
+ * connection on which nothing is under way makes room for a new one, the oldest first; where all are busy, the new one gets a place in
+ * reserve, where only health and readiness are answered: however many watch or download, whoever asks whether the server lives is told.
+ */
 export function limitConnections(app: App): Connections {
   const { server } = app;
-  const open = new Set<Socket>();
+  const open = new Map<string, Peer>();
   const ofAddress = new Map<string, number>();
   server.maxConnections = MAX_CONNECTIONS;
+
+  const makeRoom = (isReserve: boolean): boolean => {
+    for (const [key, peer] of open) {
+      if (peer.underWay > 0 || peer.isReserve !== isReserve) continue;
+      open.delete(key);
+      peer.socket.destroy();
+      return true;
+    }
+    return false;
+  };
+  const admit = (): 'place' | 'reserve' | 'none' => {
+    const reserved = [...open.values()].filter((peer) => peer.isReserve).length;
+    if (open.size - reserved < PLACES || makeRoom(false)) return 'place';
+    return reserved < RESERVED_CONNECTIONS || makeRoom(true) ? 'reserve' : 'none';
+  };
+
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? '';
     const count = (ofAddress.get(address) ?? 0) + 1;
-    if (count > MAX_CONNECTIONS_OF_ADDRESS && !isLoopbackHost(address)) {
+    const place = count > MAX_CONNECTIONS_OF_ADDRESS && !isLoopbackHost(address) ? 'none' : admit();
+    if (place === 'none') {
       socket.destroy();
       return;
     }
-    open.add(socket);
+    const key = keyOf(socket);
+    const peer: Peer = { socket, isReserve: place === 'reserve', underWay: 0 };
+    open.set(key, peer);
     ofAddress.set(address, count);
     socket.once('close', () => {
-      open.delete(socket);
+      if (open.get(key) === peer) open.delete(key);
       const left = (ofAddress.get(address) ?? 1) - 1;
-      if (left === 0) ofAddress.delete(address);
+      if (left <= 0) ofAddress.delete(address);
       else ofAddress.set(address, left);
     });
   });
+  server.on('request', (request, response) => {
+    const peer = open.get(keyOf(request.socket));
+    if (peer === undefined) return;
+    peer.underWay += 1;
+    response.once('close', () => {
+      peer.underWay -= 1;
+    });
+  });
+  app.addHook('onRequest', (request, _reply, done) => {
+    const isReserve = open.get(keyOf(request.raw.socket))?.isReserve === true;
+    done(isReserve && !NEVER_REFUSED.has(request.routeOptions.url ?? '') ? tooManyConnections() : undefined);
+  });
   return {
     endSilent() {
-      for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+      for (const { socket } of open.values()) if (socket.bytesRead === 0) socket.destroy();
     },
     endAll() {
-      for (const socket of open) socket.destroy();
+      for (const { socket } of open.values()) socket.destroy();
     },
   };
+}
+
+function keyOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? ''}`;
+}
+
+function tooManyConnections(): ApiError {
+  const headers = { connection: 'close', 'retry-after': '5' };
+  const message = `${PLACES} connections are busy already; try again later`;
+  return new ApiError(503, 'TOO_MANY_CONNECTIONS', message, { headers });
 }
 
 /** So many requests a minute of one address, unknown paths and wrong tokens included; health and readiness are never refused. */

@@ -146,6 +146,9 @@ function storeOf(
     judgeQuarantine: (step) => writer.call('judgeQuarantine', step),
     releaseQuarantine: (step) => writer.call('releaseQuarantine', step),
     dropQuarantine: (drop) => writer.call('dropQuarantine', drop),
+    numbersPart: (deviceUid, stretch) => reader.call('numbersPart', deviceUid, stretch),
+    recordBegan: () => reader.call('recordBegan'),
+    dismissGap: (place, reason, nowMs) => writer.call('dismissGap', place, reason, nowMs),
     addToken: (token) => writer.call('addToken', token),
     tokens: () => reader.call('tokens'),
     async tokenByHash(hash, nowMs) {

@@ -27,6 +27,7 @@ export interface WorkerCallerOptions<R extends Role> {
 
 interface Waiting {
   readonly method: string;
+  readonly args: readonly unknown[];
   readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
 }
@@ -44,6 +45,10 @@ interface Running {
 const RESTART: BackOff = { minMs: 100, maxMs: 10_000 };
 /** Of the memory for objects that do not live long, the default is 48 MiB a thread: what is asked here needs a fraction of that. */
 const YOUNG_MIB = 12;
+/** Given to the thread at once; the rest waits here, where what is urgent can pass it. Two, so that the thread is never idle between. */
+const AT_ONCE = 2;
+/** Short questions on which life depends: whether the store works, and who may ask. */
+const URGENT: ReadonlySet<string> = new Set(['facts', 'probe', 'tokenByHash']);
 /** Callers ask little at once; more than this is a flood, and its memory would be ours. */
 const MAX_WAITING = 1_000;
 
@@ -56,6 +61,10 @@ export async function openWorkerCaller<R extends Role>(
 ): Promise<Caller<R> & { readonly migrated?: Migrated; readonly record?: RecordFacts }> {
   const { role, clock, log } = options;
   const waiting = new Map<number, Waiting>();
+  /** Of those that wait, the ones that the thread has not been given. */
+  const urgent: number[] = [];
+  const ordinary: number[] = [];
+  let given = 0;
   const closing = new AbortController();
   let lastId = 0;
   let running: Running | undefined;
@@ -64,16 +73,30 @@ export async function openWorkerCaller<R extends Role>(
   let again = options;
   const isClosed = (): boolean => closing.signal.aborted;
 
+  const giveNext = (atOnce = AT_ONCE): void => {
+    while (running !== undefined && given < atOnce) {
+      const id = urgent.shift() ?? ordinary.shift();
+      const call = id === undefined ? undefined : waiting.get(id);
+      if (id === undefined || call === undefined) return;
+      given += 1;
+      say(running, { kind: 'call', id, method: call.method, args: sentArgsOf(call.method, call.args) });
+    }
+  };
   const answered = (message: FromWorker): void => {
     if (message.kind !== 'result' && message.kind !== 'error') return;
     const call = waiting.get(message.id);
     waiting.delete(message.id);
+    given -= 1;
+    giveNext();
     if (message.kind === 'result') call?.resolve(receivedResultOf(call.method, message.result) as never);
     else call?.reject(receivedErrorOf(message.error));
   };
   const rejectWaiting = (reason: string): void => {
     const calls = [...waiting.values()];
     waiting.clear();
+    urgent.length = 0;
+    ordinary.length = 0;
+    given = 0;
     for (const { reject } of calls) reject(unavailable(role, reason));
   };
 
@@ -124,14 +147,16 @@ export async function openWorkerCaller<R extends Role>(
           );
         } else {
           lastId += 1;
-          waiting.set(lastId, { method, resolve, reject });
-          say(running, { kind: 'call', id: lastId, method, args: sentArgsOf(method, args) });
+          waiting.set(lastId, { method, args, resolve, reject });
+          (URGENT.has(method) ? urgent : ordinary).push(lastId);
+          giveNext();
         }
       }),
     async close() {
       if (!isClosed()) {
         closing.abort();
-        // Behind the calls that it has been given: it carries them out first.
+        // Behind all calls that wait: it carries them out first.
+        giveNext(Number.POSITIVE_INFINITY);
         if (running !== undefined) say(running, { kind: 'close' });
       }
       await kept;

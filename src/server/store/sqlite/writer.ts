@@ -1,3 +1,4 @@
+import type { AuditWrites } from '../audit-store.ts';
 import type { CatalogueStore } from '../catalogue-store.ts';
 import type { IngestStore } from '../ingest-store.ts';
 import { createDeviceRows } from './catalogue/device-rows.ts';
@@ -10,6 +11,7 @@ import { translated } from './errors.ts';
 import { createTokenWriter } from './read/token-writer.ts';
 import type { Sync, TokenWriter } from './sync.ts';
 import { createCommit } from './write/commit.ts';
+import { createGapDismissal } from './write/gap-dismissal.ts';
 import { createItemKeeper } from './write/items.ts';
 import { createKnownDevices, type KnownDevices } from './write/known-devices.ts';
 import { createNewestKeeper } from './write/newest.ts';
@@ -28,7 +30,7 @@ type CatalogueWrites = Pick<
 >;
 
 /** Everything that changes the record. */
-export type SqliteWriter = Sync<IngestStore & CatalogueWrites> & TokenWriter & QuarantineWrites;
+export type SqliteWriter = Sync<IngestStore & CatalogueWrites & AuditWrites> & TokenWriter & QuarantineWrites;
 
 /** The writing end on a connection that is migrated and prepared. Each call is one transaction. @throws StoreError */
 export function createSqliteWriter(db: Database): SqliteWriter {
@@ -58,6 +60,7 @@ export function createSqliteWriter(db: Database): SqliteWriter {
     addRoom: alone(roomWrites.addRoom),
     updateRoom: alone(roomWrites.updateRoom),
     removeRoom: alone(roomWrites.removeRoom),
+    dismissGap: alone(createGapDismissal(db)),
     addToken: (token) => translated(db.name, () => tokens.addToken(token)),
     revokeToken: (id, nowMs) => translated(db.name, () => tokens.revokeToken(id, nowMs)),
     noteTokenUse: (id, usedMs) => translated(db.name, () => tokens.noteTokenUse(id, usedMs)),

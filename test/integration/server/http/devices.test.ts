@@ -78,7 +78,7 @@ describe('devices, as the older API has them', () => {
       const { status, body: answer } = await rig.ask(method, '/api/v1/devices/nobody', { body });
       expect(status).toBe(404);
       expect(answer).toEqual({
-        error: 'there is no device "nobody"; GET /api/v1/devices lists them',
+        error: 'Device not found: there is no device "nobody"; GET /api/v1/devices lists them',
         code: 'DEVICE_NOT_FOUND',
       });
     }
@@ -100,7 +100,7 @@ describe('devices, as the older API has them', () => {
     [{ device_uid: 'a', room_name: '' }, 'room_name'],
     [{ device_uid: 'a', room_name: '   ' }, 'room_name'],
     [{ device_uid: 'a', room_name: 7 }, 'room_name'],
-    [{ device_uid: 'a', room_name: 'Office', label: '' }, 'label'],
+    [{ device_uid: 'a', room_name: 'Office', label: 'x'.repeat(101) }, 'label'],
     [{ device_uid: 'a', room_name: 'Office', colour: 'red' }, 'colour'],
     [[], 'body'],
   ])('answer 400 to %j and name %s', async (body, field) => {

@@ -214,7 +214,150 @@ describe('the verdict about a record', () => {
 
   it('says that readings without numbers are beyond proof', () => {
     const verdict = verdictOf(device(), { epochs: [], unnumbered: 52 }, { strict: false });
-    expect(verdict).toMatchObject({ unnumbered: 52, isWhole: true, epochs: [] });
+    expect(verdict).toMatchObject({ unnumbered: 52, isWhole: true, outcome: 'unknown', epochs: [] });
+  });
+
+  describe('B1: a lost beginning', () => {
+    const DAY_MS = 86_400_000;
+    const every30s = { interval_s: 30 };
+    /** The record began long ago, with other devices. */
+    const old = { strict: false, recordBeganMs: MODEL_START_MS - 30 * DAY_MS };
+    const lateBy = (seq: number): Partial<EpochNumbers> => ({
+      readings: [[seq, seq + 100]],
+      fromMs: modelTsMs(seq),
+      toMs: modelTsMs(seq + 100),
+    });
+    const verdictFor = (numbers: Partial<EpochNumbers>, options: object, changes: Partial<Device> = {}) =>
+      verdictOf(device(every30s, changes), { epochs: [epoch(numbers)], unnumbered: 0 }, { ...old, ...options });
+
+    it('is a hole where the epoch began after the record, also of a device that is new to it', () => {
+      const verdict = verdictFor(lateBy(471), {}, { createdMs: modelTsMs(471) });
+      expect(holesOf(verdict)).toEqual([[1, 470]]);
+      expect(verdict).toMatchObject({ isWhole: false, outcome: 'faulty' });
+    });
+
+    it('is from before this record where that began later, and the verdict is not that all is there', () => {
+      const verdict = verdictFor(lateBy(471), { recordBeganMs: modelTsMs(470) + 1 });
+      expect(holesOf(verdict)).toEqual([]);
+      expect(verdict).toMatchObject({ isWhole: true, outcome: 'unknown', epochs: [{ beforeRecord: [[1, 470]] }] });
+    });
+
+    it('is divided where the record began in the middle of it', () => {
+      const verdict = verdictFor(lateBy(471), { recordBeganMs: modelTsMs(200) });
+      expect(verdict.epochs[0]?.beforeRecord).toEqual([[1, 202]]);
+      expect(holesOf(verdict)).toEqual([[203, 470]]);
+    });
+
+    it('is not explained by the wrong time of a clock that was never synchronised', () => {
+      const ancient = { ...lateBy(471), fromMs: 0, toMs: 3000, readingTimes: [[0, 3000]] as const };
+      const unsynced = { ...ancient, isLowestUnsynced: true, heardMs: modelTsMs(471) };
+      expect(holesOf(verdictFor(unsynced, {}))).toEqual([[1, 470]]);
+      // Heard of a week after the device, and claims to be older than that.
+      const stepped = { ...ancient, heardMs: modelTsMs(471) + 7 * DAY_MS };
+      expect(holesOf(verdictFor(stepped, {}, { createdMs: MODEL_START_MS }))).toEqual([[1, 470]]);
+    });
+
+    it('is a hole where nobody knows when the record began', () => {
+      expect(holesOf(verdictFor(lateBy(3), { recordBeganMs: null }))).toEqual([[1, 2]]);
+    });
+  });
+
+  describe('B2: what may still lie on the device', () => {
+    const readings: SeqRange[] = [
+      [1, 3],
+      [7, 9],
+    ];
+    const numbers = { epochs: [epoch({ readings })], unnumbered: 0 };
+    const HOUR_MS = 3_600_000;
+    const judged = (status: Partial<DeviceStatus>, changes: Partial<Device> = {}) =>
+      verdictOf(device(status, changes), numbers, { strict: false });
+    const holding = (oldest: object | undefined, buffered = 3): Partial<DeviceStatus> => ({
+      journal: { epoch: 'k3v9x2', state: 'ok', buffered, dropped: 0, ...(oldest && { oldest }) } as never,
+    });
+
+    it('is lost when the device says that nothing waits', () => {
+      expect(judged(waits(0))).toMatchObject({ outcome: 'faulty' });
+      expect(judged(waits(0, 1000))).toMatchObject({ outcome: 'faulty' });
+    });
+
+    it('is lost when it lies below the oldest that waits', () => {
+      expect(judged(holding({ epoch: 'k3v9x2', seq: 10 }))).toMatchObject({ outcome: 'faulty' });
+      const some = judged(holding({ epoch: 'k3v9x2', seq: 6 }));
+      expect(some).toMatchObject({ outcome: 'faulty', epochs: [{ waiting: 1, holes: [{ missing: [[4, 5]] }] }] });
+      expect(judged(holding({ epoch: 'k3v9x2', seq: 4 }))).toMatchObject({
+        outcome: 'unknown',
+        epochs: [{ waiting: 3 }],
+      });
+    });
+
+    it('is lost when the word is old and the device has been heard since', () => {
+      expect(judged(waits(3), { lastSeenMs: LATER_MS + HOUR_MS })).toMatchObject({ outcome: 'unknown' });
+      expect(judged(waits(3), { lastSeenMs: LATER_MS + HOUR_MS + 1 })).toMatchObject({ outcome: 'faulty' });
+    });
+  });
+
+  describe('B3: a gap record that cannot be true', () => {
+    const readings: SeqRange[] = [
+      [1, 10],
+      [12, 20],
+    ];
+    const MAX = 2 ** 48 - 1;
+    it.each([
+      [
+        'far beyond what was heard of, counting few',
+        { fromSeq: 1, toSeq: MAX, count: 5, epoch: 'other' },
+        'never-heard-of',
+      ],
+      ['far beyond what was heard of, as a whole', { fromSeq: 1, toSeq: MAX, epoch: 'other' }, 'never-heard-of'],
+      ['that begins far beyond', { fromSeq: MAX, toSeq: null, epoch: 'other' }, 'never-heard-of'],
+      ['thinned far beyond', { fromSeq: 1, toSeq: 1_000_000, count: 5, epoch: 'other' }, 'never-heard-of'],
+      ['of numbers that were given after it', { fromSeq: 1, toSeq: 21, count: 5, seq: 21 }, 'not-given-yet'],
+      [
+        'with a count that its stretch does not hold',
+        { fromSeq: 11, toSeq: 11, count: 500, epoch: 'other' },
+        'counts-too-many',
+      ],
+      [
+        'that a person dismissed',
+        { fromSeq: 11, toSeq: 11, count: 1, epoch: 'other', dismissal: { reason: 'forged', atMs: 1 } },
+        'dismissed',
+      ],
+    ] as const)('explains nothing and makes no hole: %s', (_, changes, doubt) => {
+      const verdict = judge({
+        readings,
+        gapRecords: [[21, 21]],
+        gaps: [gap({ seq: 21, reason: 'thinned', ...changes })],
+      });
+      expect(holesOf(verdict)).toEqual([[11, 11]]);
+      expect(verdict.epochs[0]).toMatchObject({ last: 21, missing: 1, explained: {}, doubted: [{ doubt }] });
+    });
+
+    it('speaks of nothing that was given after it, where it names no end', () => {
+      const open = gap({ fromSeq: 1, toSeq: null, seq: 12, reason: 'damaged' });
+      const verdict = judge({
+        readings: [
+          [1, 10],
+          [14, 20],
+        ],
+        gapRecords: [[12, 12]],
+        gaps: [open],
+      });
+      expect(holesOf(verdict)).toEqual([[13, 13]]);
+    });
+
+    it('is no reason for holes either where it is a reading with a number far above the others', () => {
+      const verdict = judge({
+        readings: [
+          [1, 20],
+          [MAX, MAX],
+        ],
+      });
+      expect(verdict).toMatchObject({ outcome: 'unknown', epochs: [{ last: 20, missing: 0, leaps: [[MAX, MAX]] }] });
+    });
+  });
+
+  it('counts numbers in quarantine as numbers that came', () => {
+    expect(judge({ readings: [[1, 5]], quarantined: [[6, 9]] })).toMatchObject({ outcome: 'whole' });
   });
 
   it('stays quick where thinning left a range for every reading', () => {
@@ -229,7 +372,9 @@ describe('the verdict about a record', () => {
   it('names exactly the numbers of which nobody said a word, whatever else happened', () => {
     fc.assert(
       fc.property(recordModels('k3v9x2'), fc.boolean(), (model, strict) => {
-        const verdict = verdictOf(device(waits(model.buffered)), numbersOf(model), { strict });
+        // The record began when the first number that came was given.
+        const options = { strict, recordBeganMs: modelTsMs(model.firstCame) };
+        const verdict = verdictOf(device({ ...waits(model.buffered), interval_s: 30 }), numbersOf(model), options);
         expectVerdict(verdict, model, strict);
       }),
       { seed: 20_261_121, numRuns: 2000 },

@@ -1,12 +1,14 @@
 import type { Database } from 'better-sqlite3';
-import type { AuditStore, DeviceNumbers, EpochNumbers } from '../../audit-store.ts';
+import type { AuditStore, DayCount, EpochNumbers, NumbersPart, TimeRange, TimeStretch } from '../../audit-store.ts';
 import type { StoredGap } from '../../stored.ts';
 import type { Sync } from '../sync.ts';
-import { GAP_COLUMNS } from './gaps.ts';
+import { GAP_COLUMNS, type GapRow, toGap } from './gaps.ts';
 import { createGrowingRanges, type GrowingRanges } from './growing-ranges.ts';
+import { FLAG_UNSYNCED } from './reading-flags.ts';
 
 interface EpochTally {
   readonly epoch: string;
+  readonly heardMs: number | null;
   readonly readings: GrowingRanges;
   readonly doubled: GrowingRanges;
   readonly gapRecords: GrowingRanges;
@@ -15,22 +17,31 @@ interface EpochTally {
   readonly gaps: StoredGap[];
   fromMs: number | null;
   toMs: number | null;
+  lowestSeq: number;
+  isLowestUnsynced: boolean;
 }
 
 type NumberRow = readonly [epochId: number, seq: number];
+type ReadingRow = readonly [...NumberRow, tsMs: number, flags: number];
+
+const DAY_MS = 86_400_000;
+const ALL_TIME: TimeStretch = { fromMs: Number.MIN_SAFE_INTEGER, toMs: Number.MAX_SAFE_INTEGER };
 
 /**
  * Goes along a device's readings in order of time, in which numbers come nearly in order, and keeps ranges only: memory grows with
  * the holes, not with the readings.
  */
-export function createNumbers(db: Database): Sync<AuditStore>['numbers'] {
+export function createNumbers(db: Database): Pick<Sync<AuditStore>, 'numbers' | 'numbersPart' | 'recordBegan'> {
   const device = db.prepare<[string], number>('SELECT id FROM devices WHERE uid = ?').pluck();
   const epochs = db
-    .prepare<[number], readonly [number, string]>('SELECT id, epoch FROM epochs WHERE device_id = ?')
+    .prepare<[number], readonly [number, string, number | null]>(
+      'SELECT id, epoch, heard_ms FROM epochs WHERE device_id = ?',
+    )
     .raw();
   const readings = db
-    .prepare<[number], readonly [...NumberRow, tsMs: number]>(
-      'SELECT epoch_id, seq, ts_ms FROM readings WHERE device_id = ? ORDER BY ts_ms, epoch_id, seq',
+    .prepare<[number, number, number], ReadingRow>(
+      `SELECT epoch_id, seq, ts_ms, flags FROM readings WHERE device_id = ? AND ts_ms >= ? AND ts_ms < ?
+       ORDER BY ts_ms, epoch_id, seq`,
     )
     .raw();
   const gapRecords = db
@@ -48,17 +59,35 @@ export function createNumbers(db: Database): Sync<AuditStore>['numbers'] {
       'SELECT epoch_id, seq FROM quarantine WHERE device_id = ? AND epoch_id <> 0 ORDER BY epoch_id, seq',
     )
     .raw();
-  const gaps = db.prepare<[number], StoredGap>(`SELECT ${GAP_COLUMNS} WHERE g.device_id = ? ORDER BY g.ts_ms, g.id`);
+  const gaps = db.prepare<[number], GapRow>(`SELECT ${GAP_COLUMNS} WHERE g.device_id = ? ORDER BY g.ts_ms, g.id`);
+  const days = db
+    .prepare<[number], DayCount>(
+      `SELECT hour_ms / ${DAY_MS} * ${DAY_MS}, sum(count) FROM rollups_hourly WHERE device_id = ? GROUP BY 1 ORDER BY 1`,
+    )
+    .raw();
+  const hasIdentity =
+    db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'record'").get() !== undefined;
+  // A record that is older than its identity, or was put into a new file, began when it first heard of a device.
+  const began = db
+    .prepare<[], number | null>(
+      `SELECT min(ms) FROM (SELECT min(created_ms) AS ms FROM devices ${hasIdentity ? 'UNION ALL SELECT created_ms FROM record' : ''})`,
+    )
+    .pluck();
 
-  return (deviceUid): DeviceNumbers => {
-    const deviceId = device.get(deviceUid);
-    if (deviceId === undefined) return { epochs: [], unnumbered: 0 };
-    const tallies = new Map(epochs.all(deviceId).map(([id, epoch]) => [id, tallyOf(epoch)]));
+  const tell = (deviceId: number, { fromMs, toMs, readingsOnly = false }: TimeStretch): Omit<NumbersPart, 'days'> => {
+    const tallies = new Map(epochs.all(deviceId).map(([id, epoch, heardMs]) => [id, tallyOf(epoch, heardMs)]));
     let unnumbered = 0;
-    for (const [epochId, seq, tsMs] of readings.iterate(deviceId)) {
+    let unnumberedTimes: TimeRange | null = null;
+    for (const [epochId, seq, tsMs, flags] of readings.iterate(deviceId, fromMs, toMs)) {
       const tally = tallies.get(epochId);
-      if (tally === undefined) unnumbered += 1;
-      else note(tally, seq, tsMs);
+      if (tally === undefined) {
+        unnumbered += 1;
+        unnumberedTimes = [unnumberedTimes?.[0] ?? tsMs, tsMs];
+      } else note(tally, seq, tsMs, flags);
+    }
+    if (readingsOnly) {
+      const touched = [...tallies.values()].filter(({ readings: { ranges } }) => ranges.length > 0);
+      return { epochs: touched.map(result), unnumbered, unnumberedTimes };
     }
     for (const [epochId, seq] of gapRecords.iterate(deviceId)) tallies.get(epochId)?.gapRecords.add(seq);
     for (const [epochId, from, to] of rejected.iterate(deviceId)) {
@@ -66,12 +95,27 @@ export function createNumbers(db: Database): Sync<AuditStore>['numbers'] {
     }
     for (const [epochId, seq] of quarantined.iterate(deviceId)) tallies.get(epochId)?.quarantined.add(seq);
     const byName = new Map(Array.from(tallies.values(), (tally) => [tally.epoch, tally]));
-    for (const gap of gaps.iterate(deviceId)) tallyNamed(byName, gap.ofEpoch).gaps.push(gap);
-    return { epochs: [...byName.values()].sort(oldestFirst).map(result), unnumbered };
+    for (const gap of gaps.iterate(deviceId)) tallyNamed(byName, gap.ofEpoch).gaps.push(toGap(gap));
+    return { epochs: [...byName.values()].sort(oldestFirst).map(result), unnumbered, unnumberedTimes };
+  };
+
+  return {
+    numbers(deviceUid) {
+      const deviceId = device.get(deviceUid);
+      if (deviceId === undefined) return { epochs: [], unnumbered: 0 };
+      const { epochs: told, unnumbered } = tell(deviceId, ALL_TIME);
+      return { epochs: told, unnumbered };
+    },
+    numbersPart(deviceUid, stretch) {
+      const deviceId = device.get(deviceUid);
+      if (deviceId === undefined) return { epochs: [], unnumbered: 0, unnumberedTimes: null, days: [] };
+      return { ...tell(deviceId, stretch), days: days.all(deviceId) };
+    },
+    recordBegan: () => began.get() ?? null,
   };
 }
 
-function tallyOf(epoch: string): EpochTally {
+function tallyOf(epoch: string, heardMs: number | null): EpochTally {
   const empty = {
     readings: createGrowingRanges(),
     doubled: createGrowingRanges(),
@@ -79,18 +123,30 @@ function tallyOf(epoch: string): EpochTally {
     rejected: createGrowingRanges(),
     quarantined: createGrowingRanges(),
   };
-  return { epoch, ...empty, gaps: [], fromMs: null, toMs: null };
+  return {
+    epoch,
+    heardMs,
+    ...empty,
+    gaps: [],
+    fromMs: null,
+    toMs: null,
+    lowestSeq: Number.POSITIVE_INFINITY,
+    isLowestUnsynced: false,
+  };
 }
 
-function note(tally: EpochTally, seq: number, tsMs: number): void {
-  if (!tally.readings.add(seq)) tally.doubled.add(seq);
+function note(tally: EpochTally, seq: number, tsMs: number, flags: number): void {
+  if (!tally.readings.add(seq, tsMs)) tally.doubled.add(seq);
   tally.fromMs ??= tsMs;
   tally.toMs = tsMs;
+  if (seq > tally.lowestSeq) return;
+  tally.lowestSeq = seq;
+  tally.isLowestUnsynced = (flags & FLAG_UNSYNCED) !== 0;
 }
 
 /** Of an epoch that is lost altogether, only its gap records know. */
 function tallyNamed(byName: Map<string, EpochTally>, epoch: string): EpochTally {
-  const tally = byName.get(epoch) ?? tallyOf(epoch);
+  const tally = byName.get(epoch) ?? tallyOf(epoch, null);
   byName.set(epoch, tally);
   return tally;
 }
@@ -103,13 +159,20 @@ function begin(tally: EpochTally): number {
   return tally.fromMs ?? tally.gaps[0]?.fromTsMs ?? tally.gaps[0]?.tsMs ?? Number.MAX_SAFE_INTEGER;
 }
 
-function result({ readings, doubled, gapRecords, rejected, quarantined, ...rest }: EpochTally): EpochNumbers {
+function result(tally: EpochTally): EpochNumbers {
+  const { epoch, readings, doubled, gapRecords, rejected, quarantined, gaps, fromMs, toMs } = tally;
   return {
-    ...rest,
+    epoch,
     readings: readings.ranges,
-    doubled: doubled.ranges,
     gapRecords: gapRecords.ranges,
     rejected: rejected.ranges,
     quarantined: quarantined.ranges,
+    doubled: doubled.ranges,
+    fromMs,
+    toMs,
+    gaps,
+    readingTimes: readings.times,
+    isLowestUnsynced: tally.isLowestUnsynced,
+    heardMs: tally.heardMs,
   };
 }

@@ -25,6 +25,7 @@ export function createSqliteReader(db: Database): SqliteReader {
   };
   const { integrity, recordIntegrity } = createIntegrity(db);
   const quarantine = createQuarantineReads(db);
+  const { numbers, numbersPart, recordBegan } = createNumbers(db);
   return {
     integrity: snapshot(integrity),
     recordIntegrity: snapshot(recordIntegrity),
@@ -35,9 +36,11 @@ export function createSqliteReader(db: Database): SqliteReader {
     extent: snapshot(createExtent(db, scopes)),
     rejected: createRejectedPages(db),
     gaps: createGapPages(db),
-    numbers: snapshot(createNumbers(db)),
     ...quarantine,
     quarantineSummary: snapshot(quarantine.quarantineSummary),
+    numbers: snapshot(numbers),
+    numbersPart: snapshot(numbersPart),
+    recordBegan,
     ...createTokenReader(db),
   };
 }

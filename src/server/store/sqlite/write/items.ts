@@ -109,7 +109,7 @@ export function createItemKeeper(
   const keepReading = (arrival: ItemArrival, reading: Reading, outcome: Outcome): void => {
     const { message, device, isLive, isLate } = arrival;
     const { temperatureCelsius, humidityPercent, tsMs, epoch } = reading;
-    const epochId = epoch === undefined ? NO_EPOCH_ID : known.epochId(device, epoch);
+    const epochId = epoch === undefined ? NO_EPOCH_ID : known.epochId(device, epoch, message.receivedMs);
     const seq = epoch === undefined ? NO_SEQ : numberOf(reading);
     const flags =
       (reading.clock === 'unsynced' ? FLAG_UNSYNCED : 0) | (reading.trigger === 'command' ? FLAG_ON_DEMAND : 0);
@@ -145,7 +145,7 @@ export function createItemKeeper(
   const keepGap = (arrival: ItemArrival, record: GapRecord, outcome: Outcome): void => {
     const { message, device } = arrival;
     const { gap, tsMs, epoch, seq } = record;
-    const epochId = known.epochId(device, epoch);
+    const epochId = known.epochId(device, epoch, message.receivedMs);
     const row: GapRow = {
       ofEpoch: gap.ofEpoch,
       fromSeq: gap.from,
@@ -213,7 +213,8 @@ export function createItemKeeper(
     }
     reject(message, bad, outcome);
     if (epoch === undefined || seq === undefined) return;
-    if (ranges.add(device.id, known.epochId(device, epoch), seq, reason, message.receivedMs)) receipt();
+    if (ranges.add(device.id, known.epochId(device, epoch, message.receivedMs), seq, reason, message.receivedMs))
+      receipt();
   };
 
   const keepItems: KeepItems = (message, batch, outcome, step) => {

@@ -35,7 +35,8 @@ export interface NewestReading {
 
 export interface KnownDevices {
   find(uid: string): KnownDevice | undefined;
-  epochId(device: KnownDevice, epoch: string): number;
+  /** Makes it known where it is not; `heardMs`: when it was heard of, for that case. */
+  epochId(device: KnownDevice, epoch: string, heardMs?: number): number;
   hasHome(uid: string): boolean;
   /** The home's id; made where it is missing. */
   homeId(uid: string): number;
@@ -69,7 +70,9 @@ export function createKnownDevices(db: Database): KnownDevices {
       LEFT JOIN placements p ON p.device_id = d.id AND p.to_ms IS NULL LEFT JOIN rooms r ON r.id = p.room_id
     WHERE d.uid = ?`);
   const selectEpoch = db.prepare<[number, string]>('SELECT id FROM epochs WHERE device_id = ? AND epoch = ?').pluck();
-  const insertEpoch = db.prepare<[number, string]>('INSERT INTO epochs (device_id, epoch) VALUES (?, ?)');
+  const insertEpoch = db.prepare<[number, string, number | null]>(
+    'INSERT INTO epochs (device_id, epoch, heard_ms) VALUES (?, ?, ?)',
+  );
   const selectHome = db.prepare<[string]>('SELECT id FROM homes WHERE uid = ?').pluck();
   const insertHome = db.prepare<[string]>('INSERT INTO homes (uid) VALUES (?)');
 
@@ -88,10 +91,11 @@ export function createKnownDevices(db: Database): KnownDevices {
       devices.set(uid, device);
       return device;
     },
-    epochId(device, epoch) {
+    epochId(device, epoch, heardMs) {
       const known = device.epochIds.get(epoch);
       if (known !== undefined) return known;
-      const id = (selectEpoch.get(device.id, epoch) ?? insertEpoch.run(device.id, epoch).lastInsertRowid) as number;
+      const id = (selectEpoch.get(device.id, epoch) ??
+        insertEpoch.run(device.id, epoch, heardMs ?? null).lastInsertRowid) as number;
       if (device.epochIds.size >= MAX_EPOCHS_OF_A_DEVICE) device.epochIds.clear();
       device.epochIds.set(epoch, id);
       return id;

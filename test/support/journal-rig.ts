@@ -17,7 +17,8 @@ export const BOOT_B = '22222222-2222-4222-8222-222222222222';
 const START_MS = Date.UTC(2026, 0, 1);
 
 /** The lock of a test that has no other agent. */
-export const noLock: LockDirectory = () => Promise.resolve(() => Promise.resolve());
+export const noLock: LockDirectory = () =>
+  Promise.resolve({ holds: () => Promise.resolve(true), release: () => Promise.resolve() });
 
 /** A reading whose values tell which one it is. */
 export function testReading(index: number, changes: Partial<NewReading> = {}): NewReading {

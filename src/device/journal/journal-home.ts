@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { LockDirectory } from './directory-lock.ts';
+import type { DirectoryLock, LockDirectory } from './directory-lock.ts';
 import { createEpoch, type EpochBeginning, listEpochs, removeEpoch, removeLeftovers } from './epoch-directories.ts';
 import type { EpochPlace } from './epoch-scan.ts';
 import type { FileJournal, FileJournalOptions } from './file-journal.ts';
@@ -21,6 +21,8 @@ export interface JournalHome {
   readonly path: string;
   /** By device, oldest first. */
   journals(): readonly FileJournal[];
+  /** Why its lock keeps only some others out, for people. */
+  readonly lockWeakness: string | undefined;
   /** Epochs that a later version of this program wrote; they are left alone. */
   readonly newer: readonly EpochPlace[];
   /** The device's newest epoch if numbers can be given in it, else a new one. @throws JournalError */
@@ -39,19 +41,19 @@ export interface JournalHome {
 /** @throws JournalError JOURNAL_LOCKED when another agent has it, else when the disk does not let us look into it */
 export async function openJournalHome(parts: JournalHomeParts, path: string): Promise<JournalHome> {
   const { fs } = parts;
-  const unlock = await enter(parts, path);
+  const lock = await enter(parts, path);
   try {
     // A disk that can only be read keeps its leftovers, and can still be drained.
     await removeLeftovers(fs, path).catch(() => undefined);
     const { journals, newer } = await openEpochs(fs, await listEpochs(fs, path), parts.journal);
-    return createHome(parts, path, [...journals], newer, unlock);
+    return createHome(parts, path, [...journals], newer, lock);
   } catch (error) {
-    await unlock();
+    await lock.release();
     throw toJournalError(error, 'opening', path);
   }
 }
 
-async function enter({ fs, lock }: JournalHomeParts, path: string): Promise<() => Promise<void>> {
+async function enter({ fs, lock }: JournalHomeParts, path: string): Promise<DirectoryLock> {
   try {
     await fs.makeDirectory(path);
     return await lock(path);
@@ -65,11 +67,12 @@ function createHome(
   path: string,
   journals: FileJournal[],
   newer: readonly EpochPlace[],
-  unlock: () => Promise<void>,
+  lock: DirectoryLock,
 ): JournalHome {
   const home: JournalHome = {
     path,
     newer,
+    lockWeakness: lock.weakness,
     journals: () => journals,
     activate: async (deviceUid, createEpochName) => {
       const newest = journals.filter((journal) => journal.deviceUid === deviceUid).at(-1);
@@ -97,7 +100,7 @@ function createHome(
     setEarlierPaths: (paths) => writeEarlierPaths(fs, path, paths),
     close: async () => {
       for (const journal of journals) await journal.close();
-      await unlock();
+      await lock.release();
     },
   };
   return home;

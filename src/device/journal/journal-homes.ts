@@ -33,6 +33,7 @@ export class JournalHomes {
       const message = 'readings that a later version of this program left are kept for it';
       this.#onEvent({ level: 'warn', message, path: directory });
     }
+    if (home.lockWeakness !== undefined) this.#onEvent({ level: 'warn', message: home.lockWeakness, path });
     const earlier = await this.#openEarlier(await home.earlierPaths(), path);
     await this.#rearrange([...earlier, ...this.#homes, home]);
     return home;

@@ -294,6 +294,7 @@ function oneFile(content: Buffer): JournalFs {
   const file: JournalFile = {
     read: (buffer, position) => Promise.resolve(content.copy(buffer, 0, position)),
     size: () => Promise.resolve(content.length),
+    identity: unexpected,
     close: () => Promise.resolve(),
     write: unexpected,
     dataSync: unexpected,
@@ -301,6 +302,7 @@ function oneFile(content: Buffer): JournalFs {
   };
   return {
     open: () => Promise.resolve(file),
+    identify: unexpected,
     list: unexpected,
     makeDirectory: unexpected,
     syncDirectory: unexpected,

@@ -166,10 +166,12 @@ async function lockByName(directory: string, code: string): Promise<DirectoryLoc
     `${directory}: this file system takes no socket (${code}), so a second agent in another container is not kept out; ` +
     'see to it that only one agent uses this folder';
   const server = createServer((connection) => connection.destroy());
-  const outcome = process.platform === 'linux' ? await tryListen(server, await abstractName(directory)) : code;
+  const name = await abstractName(directory);
+  const outcome = process.platform === 'linux' ? await tryListen(server, name) : code;
   if (outcome === 'EADDRINUSE') throw taken(directory);
   server.unref();
-  return { weakness, holds: () => Promise.resolve(true), release: () => close(server) };
+  const holds = async (): Promise<boolean> => (await abstractName(directory).catch(() => '')) === name;
+  return { weakness, holds, release: () => close(server) };
 }
 
 function taken(directory: string): JournalError {

@@ -8,6 +8,7 @@ import type { EpochPlace, EpochScan } from './epoch-scan.ts';
 import type { GapEntry, Journal, JournalEntry, JournalStats, NewReading, ReadingEntry, Settlement } from './journal.ts';
 import { JournalError } from './journal.ts';
 import type { JournalFs } from './journal-fs.ts';
+import { MissingSegments } from './missing-segments.ts';
 import { type EntrySource, readEntries } from './read-entries.ts';
 import { encodeGap, encodeReading, encodeSettlement, type StoredSettlement } from './record.ts';
 import { planDrop, planThinning, type Removal, shrink } from './removal.ts';
@@ -65,6 +66,10 @@ export class FileJournal implements Journal {
   #recalledTo: number;
   /** The last segment may be appended to: it is whole, or was added in this run. */
   #tailIsSound: boolean;
+  /** Its files are not, or not certainly, at their path. */
+  #isAway = false;
+  readonly #missing: MissingSegments;
+  #hasLostFiles = false;
   #closed = false;
 
   constructor(options: FileJournalOptions) {
@@ -79,6 +84,7 @@ export class FileJournal implements Journal {
     );
     this.#settlements = [...scan.settlements];
     this.#source = { files: this.#files, place: scan.place, settlements: this.#settlements };
+    this.#missing = new MissingSegments(this.#source);
     this.#lastSeq = scan.lastSeq;
     this.#losses = losses;
     this.#recalledTo = scan.note?.recalledTo ?? 0;
@@ -95,7 +101,7 @@ export class FileJournal implements Journal {
 
   /** Whether numbers can still be given here. */
   get givesNumbers(): boolean {
-    return this.#options.scan.uncertain === undefined && !this.#closed;
+    return this.#options.scan.uncertain === undefined && !this.#hasLostFiles && !this.#closed;
   }
 
   append(reading: NewReading): Promise<ReadingEntry> {
@@ -283,6 +289,45 @@ export class FileJournal implements Journal {
     });
   }
 
+  /** Whether all its files are where the next start will look for them. @throws JournalError */
+  isInPlace(): Promise<boolean> {
+    return this.#mutex.runExclusive(async () => (await this.#files.missing()).length === 0);
+  }
+
+  /** Something under its path is gone: until `findMissing` its files are left alone, and read as far as they are open. */
+  leave(): void {
+    this.#isAway = true;
+  }
+
+  /**
+   * Looks which files are missing, and reads what can still be read of them; what cannot is a loss. After that it gives no
+   * more numbers if any was missing: where the old files come back, none was given twice. @throws JournalError
+   */
+  findMissing(): Promise<void> {
+    return this.#mutex.runExclusive(async () => {
+      if (this.#closed) return;
+      this.#noteLost(await this.#missing.find());
+      this.#isAway = this.#missing.any;
+      this.#hasLostFiles ||= this.#missing.any;
+    });
+  }
+
+  get hasToPutBack(): boolean {
+    return this.#missing.any && !this.#closed;
+  }
+
+  /** Writes again what `findMissing` could read; gap records tell of the rest. @throws JournalError */
+  putBack(): Promise<void> {
+    return this.#mutex.runExclusive(async () => {
+      if (!this.hasToPutBack) return;
+      await this.#missing.putBack();
+      // Shows that nothing was given behind it.
+      await this.#addSegment();
+      await this.#note('durable');
+      this.#isAway = false;
+    });
+  }
+
   /** Notes on disk that all has been released, so that removing the files in any order leaves nothing unexplained. */
   async closeForRemoval(): Promise<void> {
     await this.#mutex.runExclusive(async () => {
@@ -327,7 +372,8 @@ export class FileJournal implements Journal {
 
   async #addSegment(): Promise<void> {
     const slots = this.#options.slotsPerSegment();
-    await this.#files.addSegment(slots, this.#lastSeq + 1, !this.givesNumbers, this.#releasedTo());
+    const isRetired = this.#options.scan.uncertain !== undefined;
+    await this.#files.addSegment(slots, this.#lastSeq + 1, isRetired, this.#releasedTo());
     this.#tailIsSound = true;
   }
 
@@ -352,6 +398,7 @@ export class FileJournal implements Journal {
 
   /** Removes segments from the old end whose entries are all released, and cuts others down; notes releases now and then. */
   async #tidy(): Promise<void> {
+    if (this.#isAway) return;
     await this.#tolerate(async () => {
       const removable = removableSegments(this.#files.segments, (segment) => this.#isHeld(segment));
       if (removable.length > 0) await this.#note('durable');

@@ -34,6 +34,13 @@ export interface JournalHome {
   earlierPaths(): Promise<readonly string[]>;
   /** @throws JournalError */
   setEarlierPaths(paths: readonly string[]): Promise<void>;
+  /** Whether the lock and all files are where the next start will look for them. @throws JournalError */
+  isInPlace(): Promise<boolean>;
+  /**
+   * Something under the path is gone: makes the folder again and locks it, looks what is missing and what is there instead.
+   * @throws JournalError
+   */
+  comeBack(): Promise<void>;
   /** Closes all journals and lets others in. */
   close(): Promise<void>;
 }
@@ -46,7 +53,7 @@ export async function openJournalHome(parts: JournalHomeParts, path: string): Pr
     // A disk that can only be read keeps its leftovers, and can still be drained.
     await removeLeftovers(fs, path).catch(() => undefined);
     const { journals, newer } = await openEpochs(fs, await listEpochs(fs, path), parts.journal);
-    return createHome(parts, path, [...journals], newer, lock);
+    return createHome(parts, path, [...journals], [...newer], lock);
   } catch (error) {
     await lock.release();
     throw toJournalError(error, 'opening', path);
@@ -63,16 +70,20 @@ async function enter({ fs, lock }: JournalHomeParts, path: string): Promise<Dire
 }
 
 function createHome(
-  { fs, journal: journalOptions }: JournalHomeParts,
+  parts: JournalHomeParts,
   path: string,
   journals: FileJournal[],
-  newer: readonly EpochPlace[],
+  newer: EpochPlace[],
   lock: DirectoryLock,
 ): JournalHome {
+  const { fs, journal: journalOptions } = parts;
+  let held = lock;
   const home: JournalHome = {
     path,
     newer,
-    lockWeakness: lock.weakness,
+    get lockWeakness() {
+      return held.weakness;
+    },
     journals: () => journals,
     activate: async (deviceUid, createEpochName) => {
       const newest = journals.filter((journal) => journal.deviceUid === deviceUid).at(-1);
@@ -100,10 +111,41 @@ function createHome(
     setEarlierPaths: (paths) => writeEarlierPaths(fs, path, paths),
     close: async () => {
       for (const journal of journals) await journal.close();
-      await lock.release();
+      await held.release();
+    },
+    isInPlace: async () => {
+      for (const journal of journals) if (!(await journal.isInPlace())) return false;
+      return await held.holds();
+    },
+    comeBack: async () => {
+      if (!(await held.holds())) {
+        const next = await enter(parts, path);
+        await held.release();
+        held = next;
+      }
+      for (const journal of journals) await journal.findMissing();
+      await openUnknown();
     },
   };
   return home;
+
+  /** Another disk may have been mounted over the path, with readings of its own. */
+  async function openUnknown(): Promise<void> {
+    try {
+      const known = [...journals.map(({ place }) => place), ...newer].map(({ directory }) => directory);
+      const places = (await listEpochs(fs, path)).filter(
+        (place) =>
+          !known.includes(place.directory) &&
+          !journals.some(({ deviceUid, epoch }) => deviceUid === place.deviceUid && epoch === place.epoch),
+      );
+      const opened = await openEpochs(fs, places, journalOptions);
+      journals.push(...opened.journals);
+      journals.sort((a, b) => (a.deviceUid === b.deviceUid ? a.place.generation - b.place.generation : 0));
+      newer.push(...opened.newer);
+    } catch (error) {
+      throw toJournalError(error, 'opening', path);
+    }
+  }
 
   function newestGeneration(deviceUid: string): number {
     const places = [...journals.map(({ place }) => place), ...newer].filter((place) => place.deviceUid === deviceUid);

@@ -60,6 +60,28 @@ export class JournalHomes {
     return dropped;
   }
 
+  /** Whether all files and locks are where the next start will look for them. @throws JournalError */
+  async areInPlace(): Promise<boolean> {
+    for (const home of this.#homes) if (!(await home.isInPlace())) return false;
+    return true;
+  }
+
+  /** Something is gone: the files are left alone until `comeBack`. */
+  leave(): void {
+    for (const journal of this.journals()) journal.leave();
+  }
+
+  /** Makes folders and locks again, and looks what is missing in them. @throws JournalError */
+  async comeBack(): Promise<void> {
+    for (const home of this.#homes) await home.comeBack();
+    await this.#rearrange(this.#homes);
+  }
+
+  /** Writes again what could be read of files that are missing. @throws JournalError */
+  async putBack(): Promise<void> {
+    for (const journal of this.journals()) if (journal.hasToPutBack) await journal.putBack();
+  }
+
   async close(): Promise<void> {
     for (const home of this.#homes) await home.close();
     this.#homes = [];

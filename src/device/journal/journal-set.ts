@@ -17,7 +17,7 @@ import type {
 } from './journal.ts';
 import { JournalError } from './journal.ts';
 import type { OnJournalEvent } from './journal-event.ts';
-import { createNodeJournalFs, type JournalFs } from './journal-fs.ts';
+import { createNodeJournalFs, goneError, type JournalFs } from './journal-fs.ts';
 import { JournalHomes } from './journal-homes.ts';
 import { JournalLimits, slotsPerSegment } from './journal-limits.ts';
 import { StandIns } from './stand-ins.ts';
@@ -25,6 +25,8 @@ import { StandIns } from './stand-ins.ts';
 /** A disk that refused is tried again with the next reading after this long, doubling up to the limit. */
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
+/** How often all files are looked for, not only the one that is written to. */
+const LOOK_EVERY_MS = 60_000;
 const EPOCH_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const EPOCH_LENGTH = 8;
 
@@ -70,6 +72,9 @@ class DiskJournalSet implements JournalSet {
   #active: FileJournal | undefined;
   #activePath = '';
   #fault: JournalError | undefined;
+  /** Files or the lock are not where they were; what is there now has not been looked into yet. */
+  #isAway = false;
+  #lookAtMs = 0;
   #retryAtMs = 0;
   #retryInMs = RETRY_MIN_MS;
   #lastComplaint = '';
@@ -178,7 +183,8 @@ class DiskJournalSet implements JournalSet {
 
   close(): Promise<void> {
     return this.#mutex.runExclusive(async () => {
-      await this.#bringStandInsToDisk();
+      if (this.#isAway) await this.#onDisk(() => Promise.resolve()).catch((error: unknown) => this.#complain(error));
+      await this.#bringToDisk();
       const lost = this.#standIns.onlyInMemory();
       if (lost > 0) {
         const message = `${lost} readings were only in memory and are lost; the disk would not take them`;
@@ -203,8 +209,10 @@ class DiskJournalSet implements JournalSet {
   async #appendToDisk(reading: NewReading): Promise<Placed<ReadingEntry> | undefined> {
     if (this.#fault !== undefined && this.#options.clock.monotonicMs() < this.#retryAtMs) return undefined;
     try {
+      await this.#lookAround();
       const placed = await this.#onDisk(async (journal) => ({ journal, entry: await journal.append(reading) }));
       await this.#endFault();
+      await this.#putBack();
       await this.#clearAway(placed.journal);
       return placed;
     } catch (error) {
@@ -216,6 +224,7 @@ class DiskJournalSet implements JournalSet {
 
   /** Opens what the settings name, sees that there is room, tells of losses, then does the work. @throws JournalError */
   async #onDisk<T>(work: (journal: FileJournal) => Promise<T>): Promise<T> {
+    if (this.#isAway) await this.#comeBack();
     const journal = await this.#activate();
     try {
       return await this.#withRoom(journal, work);
@@ -238,6 +247,20 @@ class DiskJournalSet implements JournalSet {
     await this.#tellLosses(journal);
     await this.#limits.keep(journal, this.#activePath);
     return await work(journal);
+  }
+
+  /** Now and then, at an append: a file that nobody writes to can be gone, too. @throws JournalError JOURNAL_GONE */
+  async #lookAround(): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#isAway || nowMs < this.#lookAtMs) return;
+    this.#lookAtMs = nowMs + LOOK_EVERY_MS;
+    if (!(await this.#homes.areInPlace())) throw goneError(this.#path());
+  }
+
+  async #comeBack(): Promise<void> {
+    await this.#homes.comeBack();
+    this.#isAway = false;
+    this.#active = undefined;
   }
 
   async #activate(): Promise<FileJournal> {
@@ -302,6 +325,10 @@ class DiskJournalSet implements JournalSet {
     }
     this.#retryInMs = this.#fault === undefined ? RETRY_MIN_MS : Math.min(this.#retryInMs * 2, RETRY_MAX_MS);
     this.#fault = error;
+    if (error.code === 'JOURNAL_GONE') {
+      this.#isAway = true;
+      this.#homes.leave();
+    }
     this.#retryAtMs = this.#options.clock.monotonicMs() + this.#retryInMs;
   }
 
@@ -310,13 +337,22 @@ class DiskJournalSet implements JournalSet {
     this.#fault = undefined;
     this.#lastComplaint = '';
     this.#options.onEvent({ level: 'info', message: 'readings go to disk again', path: this.#path() });
-    await this.#bringStandInsToDisk();
+    await this.#bringToDisk();
   }
 
-  async #bringStandInsToDisk(): Promise<void> {
+  async #bringToDisk(): Promise<void> {
+    await this.#putBack();
     if (this.#standIns.onlyInMemory() === 0) return;
     try {
       await this.#standIns.bringToDisk(await this.#homes.enter(this.#path()));
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  async #putBack(): Promise<void> {
+    try {
+      await this.#homes.putBack();
     } catch (error) {
       this.#complain(error);
     }

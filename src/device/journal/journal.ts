@@ -102,6 +102,8 @@ export type JournalErrorCode =
   | 'JOURNAL_NO_SPACE'
   | 'JOURNAL_READ_ONLY'
   | 'JOURNAL_IO'
+  /** The files are not at their path any more: removed, moved, replaced, cut short, or hidden below a mount. */
+  | 'JOURNAL_GONE'
   | 'JOURNAL_CLOSED'
   | 'JOURNAL_LOCKED';
 

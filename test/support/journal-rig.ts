@@ -73,6 +73,7 @@ export async function openTestSet(fs: JournalFs, options: SetRigOptions = {}): P
     onEvent: (event) => void events.push(event),
     fs,
     lock: options.lock ?? noLock,
+    ...(options.registerPath !== undefined && { registerPath: options.registerPath }),
     ...(options.createEpochName !== undefined && { createEpochName: options.createEpochName }),
   });
   return { set, clock, events, settings, device };
@@ -82,6 +83,7 @@ export interface SetRigOptions {
   readonly section?: Partial<JournalSection>;
   readonly clock?: FakeClock;
   readonly lock?: LockDirectory;
+  readonly registerPath?: string;
   readonly createEpochName?: () => string;
 }
 

@@ -233,6 +233,11 @@ export class FileJournal implements Journal {
     if (loss.to !== undefined && loss.count === loss.to - loss.from + 1) this.#forget(loss.from, loss.to);
   }
 
+  /** Everything up to this number has been released or is told by a gap record. */
+  releasedTo(): number {
+    return this.#releasedTo();
+  }
+
   /** Oldest first. */
   segments(): readonly Segment[] {
     return this.#files.segments;

@@ -1,5 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rmdir, stat, statfs, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { JournalError } from './journal.ts';
 
 /** What the journal asks of a file system; tests put one in its place that fails, counts and forgets unsynced writes. */
@@ -62,6 +63,36 @@ export function createNodeJournalFs(): JournalFs {
       return bavail * bsize;
     },
   };
+}
+
+/** @throws what the file system says */
+export async function readText(fs: JournalFs, path: string): Promise<string> {
+  const file = await fs.open(path, 'read');
+  try {
+    const content = Buffer.alloc(await file.size());
+    await file.read(content, 0);
+    return content.toString('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/** Either the old content is there or the new one; durable when it resolves. @throws JournalError */
+export async function writeText(fs: JournalFs, path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    const file = await fs.open(temporary, 'create');
+    try {
+      await file.write(Buffer.from(text, 'utf8'), 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await fs.rename(temporary, path);
+    await fs.syncDirectory(dirname(path));
+  } catch (error) {
+    throw toJournalError(error, 'writing', path);
+  }
 }
 
 /** Whether an error says that the file or directory is not there. */

@@ -4,7 +4,7 @@ import { createEpoch, type EpochBeginning, listEpochs, removeEpoch, removeLeftov
 import type { EpochPlace } from './epoch-scan.ts';
 import type { FileJournal, FileJournalOptions } from './file-journal.ts';
 import { JournalError } from './journal.ts';
-import { type JournalFs, toJournalError } from './journal-fs.ts';
+import { type JournalFs, readText, toJournalError, writeText } from './journal-fs.ts';
 import { openEpochs } from './open-epochs.ts';
 
 /** Other paths that still hold readings, one a line: so that they are not forgotten when the path is changed. */
@@ -154,41 +154,19 @@ function createHome(
 }
 
 async function readEarlierPaths(fs: JournalFs, path: string): Promise<readonly string[]> {
-  try {
-    const file = await fs.open(join(path, EARLIER_PATHS_FILE), 'read');
-    try {
-      const content = Buffer.alloc(await file.size());
-      await file.read(content, 0);
-      return content
-        .toString('utf8')
-        .split('\n')
-        .filter((line) => line !== '');
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return [];
-  }
+  const text = await readText(fs, join(path, EARLIER_PATHS_FILE)).catch(() => '');
+  return text.split('\n').filter((line) => line !== '');
 }
 
 async function writeEarlierPaths(fs: JournalFs, path: string, paths: readonly string[]): Promise<void> {
   const name = join(path, EARLIER_PATHS_FILE);
-  const temporary = `${name}.tmp`;
+  if (paths.length > 0) {
+    await writeText(fs, name, paths.map((line) => `${line}\n`).join(''));
+    return;
+  }
   try {
-    if (paths.length === 0) {
-      await fs.remove(name);
-      return;
-    }
-    const file = await fs.open(temporary, 'create');
-    try {
-      await file.write(Buffer.from(paths.map((line) => `${line}\n`).join(''), 'utf8'), 0);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await fs.rename(temporary, name);
-    await fs.syncDirectory(path);
+    await fs.remove(name);
   } catch (error) {
-    throw toJournalError(error, 'writing', name);
+    throw toJournalError(error, 'removing', name);
   }
 }

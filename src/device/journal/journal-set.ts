@@ -2,8 +2,10 @@ import { randomInt } from 'node:crypto';
 import { Mutex } from 'async-mutex';
 import type { Clock } from '../../common/clock.ts';
 import type { Live } from '../../common/live.ts';
+import type { Gap } from '../../contract/reading.ts';
 import type { DeviceSection, JournalSection } from '../config/device-config.ts';
 import { type LockDirectory, lockDirectory } from './directory-lock.ts';
+import { EpochRegister, gapOfMissing, type RegisteredEpoch } from './epoch-register.ts';
 import type { FileJournal } from './file-journal.ts';
 import type {
   Journal,
@@ -38,6 +40,8 @@ export interface JournalSetOptions {
   readonly clock: Clock;
   /** Faults, their ends, losses, limits reached: state changes, for the log. Must not throw. */
   readonly onEvent: OnJournalEvent;
+  /** A file outside the journal's path that remembers its epochs. Absent: what is removed while the agent is stopped goes unnoticed. */
+  readonly registerPath?: string;
   readonly fs?: JournalFs;
   readonly lock?: LockDirectory;
   /** Names a new epoch, 1 to 9 of `[A-Za-z0-9_]`, never the same twice. */
@@ -67,6 +71,8 @@ class DiskJournalSet implements JournalSet {
   readonly #homes: JournalHomes;
   readonly #standIns: StandIns;
   readonly #limits: JournalLimits;
+  readonly #register: EpochRegister | undefined;
+  #recalls = 0;
   readonly #mutex = new Mutex();
   /** The journal on disk that is written to unless there is a fault; its path and device are those of the settings. */
   #active: FileJournal | undefined;
@@ -87,6 +93,9 @@ class DiskJournalSet implements JournalSet {
     this.#options = options;
     this.#createEpochName = options.createEpochName ?? createEpochName;
     this.#fs = options.fs ?? createNodeJournalFs();
+    const { registerPath } = options;
+    this.#register =
+      registerPath === undefined ? undefined : new EpochRegister(this.#fs, registerPath, options.clock.monotonicMs);
     this.#standIns = new StandIns(() => options.settings.current, options.clock.nowMs);
     const journal = {
       slotsPerSegment: () => slotsPerSegment(options.settings.current.maxReadings),
@@ -105,6 +114,7 @@ class DiskJournalSet implements JournalSet {
   }
 
   async open(): Promise<void> {
+    await this.#register?.open();
     try {
       await this.#onDisk(() => Promise.resolve());
     } catch (error) {
@@ -151,6 +161,8 @@ class DiskJournalSet implements JournalSet {
           this.#complain(error);
         }
       }
+      this.#recalls += 1;
+      await this.#noteEpochs('open');
       return { count, durable };
     });
   }
@@ -190,6 +202,7 @@ class DiskJournalSet implements JournalSet {
         const message = `${lost} readings were only in memory and are lost; the disk would not take them`;
         this.#options.onEvent({ level: 'error', message });
       }
+      await this.#noteEpochs('closed');
       await this.#homes.close();
     });
   }
@@ -202,7 +215,9 @@ class DiskJournalSet implements JournalSet {
 
   async #appendToMemory(reading: NewReading): Promise<Placed<ReadingEntry>> {
     const journal = this.#written();
-    return { journal, entry: await journal.append(reading) };
+    const entry = await journal.append(reading);
+    await this.#noteEpochs('open');
+    return { journal, entry };
   }
 
   /** Undefined while the disk refuses. */
@@ -245,7 +260,9 @@ class DiskJournalSet implements JournalSet {
 
   async #withRoom<T>(journal: FileJournal, work: (journal: FileJournal) => Promise<T>): Promise<T> {
     await this.#tellLosses(journal);
+    await this.#tellMissing(journal);
     await this.#limits.keep(journal, this.#activePath);
+    await this.#noteEpochs('open');
     return await work(journal);
   }
 
@@ -267,14 +284,14 @@ class DiskJournalSet implements JournalSet {
     const path = this.#path();
     const { deviceUid } = this.#options.device.current;
     if (this.#active?.deviceUid === deviceUid && this.#activePath === path) return this.#active;
-    const home = await this.#homes.enter(path);
+    const home = await this.#homes.enter(path, this.#register?.paths() ?? []);
     this.#active = await home.activate(deviceUid, this.#createEpochName);
     this.#activePath = path;
     return this.#active;
   }
 
   async #beginEpoch(): Promise<FileJournal> {
-    const home = await this.#homes.enter(this.#path());
+    const home = await this.#homes.enter(this.#path(), []);
     const { deviceUid } = this.#options.device.current;
     return await home.begin({ deviceUid, epoch: this.#createEpochName(), entries: [], lastSeq: 0 });
   }
@@ -291,10 +308,72 @@ class DiskJournalSet implements JournalSet {
     }
   }
 
+  /** Epochs of an earlier run that are not there any more: removed while nobody looked. @throws JournalError */
+  async #tellMissing(journal: FileJournal): Promise<void> {
+    for (const missing of this.#register?.missing(
+      () => this.#epochs('open'),
+      (path) => this.#homes.isOpen(path),
+    ) ?? []) {
+      const gap = gapOfMissing(missing);
+      if (gap !== undefined && !this.#isTold(gap)) {
+        await journal.tellGap(gap, this.#options.clock.nowMs(), 0);
+        const numbers = gap.to === undefined ? `from ${gap.from} on` : `${gap.from} to ${gap.to}`;
+        const where = missing.place === 'memory' ? 'were in memory when the agent was ended' : 'are not there any more';
+        const message = `readings ${numbers} of epoch ${gap.ofEpoch} ${where}; a gap record says so`;
+        this.#options.onEvent({ level: 'error', message, path: missing.path });
+      }
+      this.#register?.settled(missing);
+    }
+  }
+
+  /** By a start that ended before the register knew. */
+  #isTold({ ofEpoch, from }: Gap): boolean {
+    const gaps = this.#homes.journals().flatMap((journal) => journal.segments().flatMap((segment) => segment.gaps));
+    return gaps.some(({ gap }) => gap.ofEpoch === ofEpoch && gap.from === from);
+  }
+
+  /** @returns whether the register has them, without `leaving` */
+  async #noteEpochs(state: 'open' | 'closed', leaving?: FileJournal): Promise<boolean> {
+    if (this.#register === undefined) return true;
+    const staying = this.#homes.journals().filter((journal) => journal !== leaving);
+    const files = staying.map((journal) => [journal.epoch, ...journal.segments().map(({ index }) => index)].join(':'));
+    const inMemory = this.#standIns.withoutCopy().map(({ epoch }) => epoch);
+    const change = [state, this.#active?.epoch, this.#recalls, ...files, 'memory', ...inMemory].join(' ');
+    try {
+      return await this.#register.note(change, () =>
+        this.#epochs(state).filter(({ epoch }) => epoch !== leaving?.epoch),
+      );
+    } catch (error) {
+      this.#complain(error);
+      return false;
+    }
+  }
+
+  #epochs(state: 'open' | 'closed'): readonly RegisteredEpoch[] {
+    const inFiles = this.#homes.placed().map(({ path, journal }): RegisteredEpoch => {
+      const { deviceUid, epoch } = journal;
+      const { lastSeq, unreleased } = journal.stats();
+      const isOver = state === 'closed' || journal !== this.#active;
+      const end = { ...(isOver && { lastSeq }), ...(state === 'closed' && { unreleased }) };
+      return { deviceUid, epoch, path, place: 'disk', releasedTo: journal.releasedTo(), ...end };
+    });
+    const ofLaterVersion = this.#homes.newer().map(({ deviceUid, epoch }): RegisteredEpoch => {
+      return { deviceUid, epoch, path: this.#path(), place: 'disk', releasedTo: 0 };
+    });
+    const inMemory = this.#standIns.withoutCopy().map((journal): RegisteredEpoch => {
+      const { deviceUid, epoch } = journal;
+      const { lastSeq, unreleased } = journal.stats();
+      const end = state === 'closed' ? { lastSeq, unreleased } : {};
+      return { deviceUid, epoch, path: this.#path(), place: 'memory', releasedTo: 0, ...end };
+    });
+    return [...inFiles, ...ofLaterVersion, ...inMemory];
+  }
+
   async #clearAway(written: Journal): Promise<void> {
     this.#droppedBefore += this.#standIns.forgetEmpty(written);
     this.#droppedBefore += await this.#homes.removeEmpty(
       (journal) => journal === this.#active || this.#standIns.isCopy(journal),
+      (journal) => this.#noteEpochs('open', journal),
     );
   }
 
@@ -344,7 +423,7 @@ class DiskJournalSet implements JournalSet {
     await this.#putBack();
     if (this.#standIns.onlyInMemory() === 0) return;
     try {
-      await this.#standIns.bringToDisk(await this.#homes.enter(this.#path()));
+      await this.#standIns.bringToDisk(await this.#homes.enter(this.#path(), []));
     } catch (error) {
       this.#complain(error);
     }

@@ -30,6 +30,11 @@ export class StandIns {
     return this.#standIns.map(({ memory }) => memory);
   }
 
+  /** Those that are nowhere but in memory. */
+  withoutCopy(): readonly MemoryJournal[] {
+    return this.#standIns.filter(({ copy }) => copy === undefined).map(({ memory }) => memory);
+  }
+
   /** Whether the journal on disk is a copy of one in memory, which is read and counted in its stead. */
   isCopy(journal: FileJournal): boolean {
     return this.#standIns.some(({ copy }) => copy === journal);
@@ -86,9 +91,7 @@ export class StandIns {
 
   /** Entries that are nowhere but in memory. */
   onlyInMemory(): number {
-    return this.#standIns
-      .filter(({ copy }) => copy === undefined)
-      .reduce((sum, { memory }) => sum + memory.stats().unreleased, 0);
+    return this.withoutCopy().reduce((sum, memory) => sum + memory.stats().unreleased, 0);
   }
 }
 

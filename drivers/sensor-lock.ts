@@ -28,7 +28,9 @@ export interface SensorLock {
 /**
  * The lock is a listening socket with a name in Linux's abstract namespace (`man 7 unix`): no file, no permission, and the
  * kernel frees it when its owner dies. Taking it costs 0.2 ms. Where there are no such names (other systems, a sandbox), or no
- * device file, it locks nothing: the measurement validates itself, a lock only spares it a retry.
+ * device file, it locks nothing: the measurement validates itself, a lock only spares it a retry. For the same reason it need
+ * not hold where it can't: containers with networks of their own have names of their own (and no folder that they surely
+ * share), and a stranger who takes the name costs half a second once.
  */
 export function createSensorLock(options: SensorLockOptions): SensorLock {
   const { busNumber, address, delay, monotonicMs, devicePath = `/dev/i2c-${busNumber}` } = options;
@@ -66,11 +68,15 @@ export function createSensorLock(options: SensorLockOptions): SensorLock {
   };
 }
 
-/** Named after the device file itself, so that whoever sees the same file, by whatever path, means the same lock. */
+/**
+ * Named after the device itself: by its number, which is the same in every container and by every path; a plain file that
+ * stands for a bus by its inode.
+ */
 function lockName(devicePath: string, address: number): string | undefined {
   try {
-    const { dev, ino } = statSync(devicePath);
-    return `\0techtemp-i2c-${dev}-${ino}-${address.toString(16)}`;
+    const status = statSync(devicePath);
+    const device = status.isCharacterDevice() ? `device-${status.rdev}` : `${status.dev}-${status.ino}`;
+    return `\0techtemp-i2c-${device}-${address.toString(16)}`;
   } catch {
     // Opening the bus says what is wrong with it.
     return undefined;

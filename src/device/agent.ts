@@ -11,6 +11,7 @@ import type { ProbeTimeSync } from '../common/time-sync.ts';
 import { createProgressBoard } from '../common/watchdog.ts';
 import { ClockKeeper } from './clock-keeper.ts';
 import type { DeviceConfig, LoggingSection } from './config/device-config.ts';
+import { JOURNAL_REGISTER_FILE } from './journal/epoch-register.ts';
 import type { Placed, ReadingEntry } from './journal/journal.ts';
 import { openJournalSet } from './journal/journal-set.ts';
 import { createOpenLink } from './mqtt/link.ts';
@@ -63,6 +64,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     settings: config.section('journal'),
     device: config.section('device'),
     defaultPath: join(stateDirectory(env), 'journal'),
+    registerPath: join(stateDirectory(env), JOURNAL_REGISTER_FILE),
     clock,
     onEvent: ({ level, message, ...fields }) => log[level](fields, message),
   });

@@ -121,6 +121,7 @@ describe('techtemp-device check on the journal', () => {
       settings: testLive(journalSection({ maxReadings: 1_000 })),
       device: testLive({ deviceUid: 'aht20-0a1b2c' }),
       defaultPath: join(folder, 'journal'),
+      registerPath: join(folder, 'journal-epochs.json'),
       clock: new FakeClock({ bootId: BOOT_A }),
       onEvent: () => undefined,
     });
@@ -155,6 +156,21 @@ describe('techtemp-device check on the journal', () => {
     expect(await ids('journal')).toEqual(['journal.ok', 'journal.backlog', 'journal.dropped']);
     await set.close();
     expect(await ids('journal')).toEqual(['journal.ok', 'journal.backlog', 'journal.dropped', 'journal.pending']);
+  });
+
+  // A6
+  it('tells that a journal is gone, beside an agent that keeps its readings in memory and after it', async () => {
+    const set = await journal(() => Promise.resolve());
+    rmSync(join(folder, 'journal'), { recursive: true });
+    writeFileSync(join(folder, 'journal'), '');
+    expect(await ids('journal')).not.toContain('journal.empty');
+    await set.append(testReading(1));
+    const { findings, code } = await check('journal');
+    expect(findings.map(({ id }) => id)).toEqual(['journal.missing', 'journal.in-memory']);
+    expect(code).toBe(1);
+    rmSync(join(folder, 'journal'));
+    await set.close();
+    expect(await ids('journal')).toEqual(['journal.ok']);
   });
 
   it('tells of damage', async () => {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -94,6 +94,24 @@ describe.skipIf(process.platform !== 'linux')('the lock of a sensor', () => {
       stop.abort(new Error('stopped'));
       await refused;
       await createLock(clock, `${devicePath}-none`).runExclusive(() => Promise.resolve(), never);
+    }, never);
+  });
+
+  // A9: a container has a device file of its own for the same device.
+  it('is the same for two device files of one device', async ({ skip }) => {
+    const clock = new FakeClock();
+    const [one, another] = [`${newDevice()}-one`, `${newDevice()}-another`];
+    for (const path of [one, another]) {
+      // Any device will do, as nothing is read from it: a number that no driver has.
+      if (spawnSync('mknod', [path, 'c', '89', '253']).status !== 0) return skip('needs root to make a device file');
+    }
+    const stop = new AbortController();
+    await createLock(clock, one).runExclusive(async () => {
+      const waiting = createLock(clock, another).runExclusive(() => Promise.resolve(), stop.signal);
+      const refused = expect(waiting).rejects.toThrow('stopped');
+      await clock.advance(100);
+      stop.abort(new Error('stopped'));
+      await refused;
     }, never);
   });
 

@@ -18,6 +18,7 @@ export interface CrashFs extends JournalFs {
   files(): string[];
   content(path: string): Buffer;
   setContent(path: string, content: Buffer): void;
+  /** For good; also a directory with all that is in it. */
   deleteFile(path: string): void;
   setFreeBytes(bytes: number): void;
 }
@@ -29,6 +30,7 @@ export interface Operation {
     | 'write'
     | 'sync'
     | 'list'
+    | 'identify'
     | 'makeDirectory'
     | 'syncDirectory'
     | 'rename'
@@ -82,6 +84,8 @@ export function errnoError(code: string, path: string): NodeJS.ErrnoException {
 export function createCrashFs(root: DirectoryNode = newDirectory()): CrashFs {
   const counts: Counts = { operations: 0, bytesWritten: 0, blocksSynced: 0, syncs: 0, directorySyncs: 0 };
   let freeBytes = Infinity;
+  const ids = new WeakMap<TreeNode, string>();
+  let lastId = 0;
 
   const step = async (operation: Operation): Promise<void> => {
     counts.operations += 1;
@@ -108,6 +112,15 @@ export function createCrashFs(root: DirectoryNode = newDirectory()): CrashFs {
       }
       if (node === undefined) throw errnoError('ENOENT', path);
       return file(node, path);
+    },
+    identify: async (path) => {
+      await step({ kind: 'identify', path });
+      try {
+        const node = lookup(path);
+        return { id: idOf(node), size: node.kind === 'file' ? node.data.length : 0 };
+      } catch {
+        return undefined;
+      }
     },
     list: async (path) => {
       await step({ kind: 'list', path });
@@ -227,9 +240,18 @@ export function createCrashFs(root: DirectoryNode = newDirectory()): CrashFs {
       },
       dataSync: sync,
       sync,
+      identity: () => Promise.resolve({ id: idOf(node), size: node.data.length }),
       size: () => Promise.resolve(node.data.length),
       close: () => Promise.resolve(),
     };
+  }
+
+  function idOf(node: TreeNode): string {
+    const known = ids.get(node);
+    if (known !== undefined) return known;
+    lastId += 1;
+    ids.set(node, String(lastId));
+    return String(lastId);
   }
 
   function lookup(path: string): TreeNode {

@@ -17,7 +17,8 @@ export const BOOT_B = '22222222-2222-4222-8222-222222222222';
 const START_MS = Date.UTC(2026, 0, 1);
 
 /** The lock of a test that has no other agent. */
-export const noLock: LockDirectory = () => Promise.resolve(() => Promise.resolve());
+export const noLock: LockDirectory = () =>
+  Promise.resolve({ holds: () => Promise.resolve(true), release: () => Promise.resolve() });
 
 /** A reading whose values tell which one it is. */
 export function testReading(index: number, changes: Partial<NewReading> = {}): NewReading {
@@ -72,6 +73,7 @@ export async function openTestSet(fs: JournalFs, options: SetRigOptions = {}): P
     onEvent: (event) => void events.push(event),
     fs,
     lock: options.lock ?? noLock,
+    ...(options.registerPath !== undefined && { registerPath: options.registerPath }),
     ...(options.createEpochName !== undefined && { createEpochName: options.createEpochName }),
   });
   return { set, clock, events, settings, device };
@@ -81,6 +83,7 @@ export interface SetRigOptions {
   readonly section?: Partial<JournalSection>;
   readonly clock?: FakeClock;
   readonly lock?: LockDirectory;
+  readonly registerPath?: string;
   readonly createEpochName?: () => string;
 }
 

@@ -24,7 +24,13 @@ import { synchronisationFinding } from '../doctor/examinations/synchronisation.t
 import { report } from '../doctor/finding.ts';
 import { type JournalLook, lastWriteMs, lookAtJournals } from '../doctor/journal-look.ts';
 import { createOpenLink } from '../mqtt/link.ts';
-import { type ConfigOptions, journalFolder, SERVICE_STATE_DIRECTORY, serviceEnvironment } from './command-config.ts';
+import {
+  type ConfigOptions,
+  journalFolder,
+  journalRegister,
+  SERVICE_STATE_DIRECTORY,
+  serviceEnvironment,
+} from './command-config.ts';
 import type { CommandIo } from './command-io.ts';
 
 const UNIT = 'techtemp-device.service';
@@ -66,7 +72,7 @@ export async function planExaminations(setting: CheckSetting): Promise<CheckPlan
   const look = once<JournalLook>(() =>
     outcome.state === 'unusable'
       ? Promise.resolve({ state: 'forbidden' })
-      : lookAtJournals(journalFolder(outcome.loaded, options, io)),
+      : lookAtJournals(journalFolder(outcome.loaded, options, io), journalRegister(options, io)),
   );
   const settings = outcome.state === 'unusable' ? undefined : outcome.loaded.config.clock;
   const examinations = [

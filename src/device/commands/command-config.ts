@@ -5,6 +5,7 @@ import { stateDirectory } from '../../common/state-directory.ts';
 import { isId } from '../../contract/ids.ts';
 import { deriveDeviceUid, readNetworkInterfaces } from '../config/device-uid.ts';
 import { type LoadedDeviceConfig, loadDeviceConfig } from '../config/open-config.ts';
+import { JOURNAL_REGISTER_FILE } from '../journal/epoch-register.ts';
 import type { CommandIo } from './command-io.ts';
 
 export type { ConfigOptions } from '../../common/config-options.ts';
@@ -43,6 +44,11 @@ export async function loadConfigOrDefaults(
 export function journalFolder({ config }: LoadedDeviceConfig, options: ConfigOptions, io: CommandIo): string {
   const { path } = config.journal;
   return path === '' ? join(stateDirectory(serviceEnvironment(options, io)), 'journal') : path;
+}
+
+/** Where the agent notes which epochs there are, outside the journal's folder. */
+export function journalRegister(options: ConfigOptions, io: CommandIo): string {
+  return join(stateDirectory(serviceEnvironment(options, io)), JOURNAL_REGISTER_FILE);
 }
 
 async function load(options: ConfigOptions, io: CommandIo, path: string | undefined): Promise<LoadedDeviceConfig> {

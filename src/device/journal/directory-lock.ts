@@ -1,81 +1,245 @@
-import { createHash } from 'node:crypto';
-import { stat, unlink } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { type FileHandle, link, open, readdir, stat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JournalError } from './journal.ts';
 
-/** Keeps other agents out of a directory until the returned function is called. @throws JournalError JOURNAL_LOCKED */
-export type LockDirectory = (directory: string) => Promise<() => Promise<void>>;
+/** `agent-000007.lock`: the newest number counts; `agent-….new`: one that is being made. */
+const LOCK_NAME = /^agent-(\d{6})\.lock$/;
+const NEW_NAME = /^agent-[0-9a-f]{16}\.new$/;
+const NUMBER_DIGITS = 6;
+/** Each attempt that fails means that another one has just won or gone. */
+const MAX_ATTEMPTS = 100;
+/** unix(7): a socket's path has 108 bytes; some systems have 104. */
+const MAX_SOCKET_PATH_BYTES = 103;
+
+export interface DirectoryLock {
+  /** Why it keeps only some others out, for people; absent where it keeps out all. */
+  readonly weakness?: string;
+  /** Whether it is still where others look for it: files in a directory can be removed, and directories replaced. */
+  holds(): Promise<boolean>;
+  release(): Promise<void>;
+}
+
+/** Keeps other agents out of a directory until it is released. @throws JournalError JOURNAL_LOCKED */
+export type LockDirectory = (directory: string) => Promise<DirectoryLock>;
 
 /**
- * Locks by listening on a socket that is named after the directory's inode, so that any path to it finds the same lock. On
- * Linux the name is abstract (unix(7)): the kernel takes it back when the process ends, however it ends, and there is no file
- * to be left behind. Where no socket can be had at all the directory stays unlocked: a lock is not worth a reading.
+ * Locks by listening on a socket that lies in the directory itself. It is found by everybody who sees the directory, from any
+ * container and by any path, and it can be made only by those who may write there. The kernel ends it with the process, however
+ * that ends: the file stays, and connecting to it is refused.
+ *
+ * Locks are numbered, and the newest number counts. A new one is made under another name, listens, and then gets the next number
+ * by a hard link, which only one can get. The newest file is never removed, so a number that was passed cannot come to count again.
+ *
+ * Where the file system has no sockets (vfat, exfat) an abstract socket named after the directory's inode stands in; it is
+ * seen in the same network namespace only, and `weakness` says so. A lock is not worth a reading.
  */
 export const lockDirectory: LockDirectory = async (directory) => {
-  const name = await lockName(directory);
-  const server = createServer((connection) => connection.destroy());
-  const outcome = await listen(server, name);
-  if (outcome === 'taken') {
-    throw new JournalError(
-      'JOURNAL_LOCKED',
-      `${directory} is in use by another agent; stop that one, or give each its own [journal] path`,
-    );
+  const folder = await Folder.open(directory);
+  try {
+    const outcome = await claim(folder);
+    if (outcome === 'taken') throw taken(directory);
+    if ('number' in outcome) return await heldLock(folder, outcome);
+    const weak = await lockByName(directory, outcome.code);
+    await folder.close();
+    return weak;
+  } catch (error) {
+    await folder.close();
+    throw error;
   }
-  // The lock ends with the process; it is no reason for the process to go on.
-  server.unref();
-  return () => (outcome === 'locked' ? close(server) : Promise.resolve());
 };
 
 /** Whether an agent holds the lock at this moment. Takes nothing, so that an agent that starts just now is not kept out. */
 export async function isDirectoryLocked(directory: string): Promise<boolean> {
-  return await isAlive(await lockName(directory));
+  const folder = await Folder.open(directory);
+  try {
+    const newest = await newestNumber(folder);
+    if (newest > 0) return (await look(folder.entry(lockName(newest)))) === 'alive';
+  } finally {
+    await folder.close();
+  }
+  return process.platform === 'linux' && (await look(await abstractName(directory))) === 'alive';
 }
 
-async function lockName(directory: string): Promise<string> {
+/** A directory by its handle: entries are found however long its path is, and also while it is moved. */
+class Folder {
+  readonly #handle: FileHandle | undefined;
+  readonly path: string;
+  readonly #base: string;
+
+  private constructor(path: string, handle: FileHandle | undefined) {
+    this.path = path;
+    this.#handle = handle;
+    this.#base = handle === undefined ? path : `/proc/self/fd/${handle.fd}`;
+  }
+
+  static async open(path: string): Promise<Folder> {
+    return new Folder(path, existsSync('/proc/self/fd') ? await open(path, 'r') : undefined);
+  }
+
+  entry(name: string): string {
+    return join(this.#base, name);
+  }
+
+  async names(): Promise<readonly string[]> {
+    return await readdir(this.#base);
+  }
+
+  async close(): Promise<void> {
+    await this.#handle?.close();
+  }
+}
+
+interface Claimed {
+  readonly server: Server;
+  readonly number: number;
+}
+
+/** `code`: what the file system said to a socket. */
+type Outcome = Claimed | 'taken' | { readonly code: string };
+
+async function claim(folder: Folder): Promise<Outcome> {
+  const server = createServer((connection) => connection.destroy());
+  const own = folder.entry(`agent-${randomBytes(8).toString('hex')}.new`);
+  let outcome: Outcome | undefined;
+  try {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS && outcome === undefined; attempt += 1) {
+      outcome = await claimOnce(folder, server, own);
+    }
+  } finally {
+    await unlink(own).catch(() => undefined);
+    if (typeof outcome !== 'object' || !('number' in outcome)) await close(server);
+  }
+  return outcome ?? 'taken';
+}
+
+/** Undefined: somebody was faster and may be gone again; another look decides. */
+async function claimOnce(folder: Folder, server: Server, own: string): Promise<Outcome | undefined> {
+  try {
+    const newest = await newestNumber(folder);
+    const before = newest === 0 ? 'stale' : await look(folder.entry(lockName(newest)));
+    if (before === 'alive') return 'taken';
+    if (before === 'gone') return undefined;
+    if (!server.listening) {
+      const code = await tryListen(server, own);
+      if (code !== undefined) return { code };
+    }
+    const number = newest + 1;
+    await link(own, folder.entry(lockName(number)));
+    if ((await newestNumber(folder)) === number) {
+      await removeOlder(folder, number);
+      return { server, number };
+    }
+    // The number had been passed already, and its file removed.
+    await unlink(folder.entry(lockName(number)));
+    return undefined;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST') return undefined;
+    // Only one that has just got the lock clears away what others are making.
+    return code === 'ENOENT' && server.listening ? 'taken' : { code };
+  }
+}
+
+async function heldLock(folder: Folder, { server, number }: Claimed): Promise<DirectoryLock> {
+  // The lock ends with the process; it is no reason for the process to go on.
+  server.unref();
+  const name = lockName(number);
+  const { dev, ino } = await stat(folder.entry(name), { bigint: true });
+  return {
+    holds: async () => {
+      const there = await stat(join(folder.path, name), { bigint: true }).catch(() => undefined);
+      return there?.dev === dev && there.ino === ino;
+    },
+    release: async () => {
+      await close(server);
+      await folder.close();
+    },
+  };
+}
+
+/** The lock of a file system that has no sockets. */
+async function lockByName(directory: string, code: string): Promise<DirectoryLock> {
+  const weakness =
+    `${directory}: this file system takes no socket (${code}), so a second agent in another container is not kept out; ` +
+    'see to it that only one agent uses this folder';
+  const server = createServer((connection) => connection.destroy());
+  const name = await abstractName(directory);
+  const outcome = process.platform === 'linux' ? await tryListen(server, name) : code;
+  if (outcome === 'EADDRINUSE') throw taken(directory);
+  server.unref();
+  const holds = async (): Promise<boolean> => (await abstractName(directory).catch(() => '')) === name;
+  return { weakness, holds, release: () => close(server) };
+}
+
+function taken(directory: string): JournalError {
+  const message = `${directory} is in use by another agent; stop that one, or give each its own [journal] path`;
+  return new JournalError('JOURNAL_LOCKED', message);
+}
+
+async function abstractName(directory: string): Promise<string> {
   const { dev, ino } = await stat(directory, { bigint: true });
-  return socketName(`techtemp-journal-${dev}-${ino}`);
+  return `\0techtemp-journal-${dev}-${ino}`;
 }
 
-function socketName(name: string): string {
-  if (process.platform === 'linux') return `\0${name}`;
-  if (process.platform === 'win32') return `\\\\.\\pipe\\${name}`;
-  // Socket paths are short on other systems (104 bytes on macOS).
-  return join(tmpdir(), `${createHash('sha256').update(name).digest('hex').slice(0, 24)}.sock`);
+function lockName(number: number): string {
+  return `agent-${String(number).padStart(NUMBER_DIGITS, '0')}.lock`;
 }
 
-async function listen(server: Server, name: string): Promise<'locked' | 'taken' | 'unlockable'> {
-  const code = await tryListen(server, name);
-  if (code === undefined) return 'locked';
-  if (code !== 'EADDRINUSE') return 'unlockable';
-  if (process.platform === 'linux' || (await isAlive(name))) return 'taken';
-  // A socket file that nobody listens on was left by a process that was killed.
-  await unlink(name).catch(() => undefined);
-  return (await tryListen(server, name)) === undefined ? 'locked' : 'taken';
+async function newestNumber(folder: Folder): Promise<number> {
+  return Math.max(0, ...(await folder.names()).map(lockNumber));
+}
+
+function lockNumber(name: string): number {
+  return Number(LOCK_NAME.exec(name)?.[1] ?? 0);
+}
+
+/** What lower numbers and interrupted starts left. */
+async function removeOlder(folder: Folder, number: number): Promise<void> {
+  for (const name of await folder.names()) {
+    const isOlder = lockNumber(name) > 0 && lockNumber(name) < number;
+    const isLeft = NEW_NAME.test(name) && (await look(folder.entry(name))) === 'stale';
+    if (isOlder || isLeft) await unlink(folder.entry(name)).catch(() => undefined);
+  }
+}
+
+/** `stale`: there is a file and nobody listens. What cannot be asked counts as alive. */
+function look(path: string): Promise<'alive' | 'stale' | 'gone'> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('error', (error) => {
+      const code = codeOf(error);
+      if (code === 'ENOENT') resolve('gone');
+      else resolve(code === 'ECONNREFUSED' ? 'stale' : 'alive');
+    });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve('alive');
+    });
+  });
 }
 
 /** @returns the error's code, or undefined when the server listens */
-function tryListen(server: Server, name: string): Promise<string | undefined> {
+function tryListen(server: Server, path: string): Promise<string | undefined> {
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) return Promise.resolve('ENAMETOOLONG');
   return new Promise((resolve) => {
-    const failed = (error: NodeJS.ErrnoException): void => resolve(error.code ?? 'UNKNOWN');
+    const failed = (error: Error): void => resolve(codeOf(error));
     server.once('error', failed);
-    server.listen(name, () => {
-      server.off('error', failed);
-      resolve(undefined);
-    });
+    // Whoever may enter the directory may ask.
+    server.listen(
+      { path, exclusive: true, ...(!path.startsWith('\0') && { readableAll: true, writableAll: true }) },
+      () => {
+        server.off('error', failed);
+        resolve(undefined);
+      },
+    );
   });
 }
 
-function isAlive(name: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(name);
-    socket.once('error', () => resolve(false));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN';
 }
 
 function close(server: Server): Promise<void> {

@@ -120,7 +120,7 @@ async function listDirectory(fs: JournalFs, directory: string): Promise<readonly
   try {
     return await fs.list(directory);
   } catch (error) {
-    if (isMissing(error) || (error instanceof Error && 'code' in error && error.code === 'ENOTDIR')) return [];
+    if (isMissing(error)) return [];
     throw toJournalError(error, 'looking into', directory);
   }
 }

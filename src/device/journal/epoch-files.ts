@@ -1,6 +1,6 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type EpochPlace, NOTE_FILE } from './epoch-scan.ts';
-import { type JournalFile, type JournalFs, toJournalError } from './journal-fs.ts';
+import { goneError, isMissing, type JournalFile, type JournalFs, toJournalError } from './journal-fs.ts';
 import { encodeEnd, resealRecord, SLOT_BYTES, sealRecord, segmentSeed } from './record.ts';
 import { encodeNote, NOTE_FILE_BYTES, NOTE_SLOT_OFFSETS, type ReleaseNote } from './release-note.ts';
 import { type Segment, SLOTS_PER_BLOCK, segmentFileName, slotOffset } from './segment.ts';
@@ -25,6 +25,8 @@ export class EpochFiles {
   readonly #fs: JournalFs;
   readonly #place: EpochPlace;
   #tailFile: JournalFile | undefined;
+  /** Which file that is. */
+  #tailId: string | undefined;
   #readFile: { readonly path: string; readonly file: JournalFile } | undefined;
   #noteCounter: number;
 
@@ -44,8 +46,8 @@ export class EpochFiles {
   }
 
   /**
-   * Puts records behind the last one, in one write, and syncs them. Where that fails nothing counts as written, and the
-   * place is cleared as far as the disk lets it. @throws JournalError
+   * Puts records behind the last one, in one write, syncs them, and sees that the file is still the one at its path. Where that
+   * fails nothing counts as written, and the place is cleared as far as the disk lets it. @throws JournalError
    */
   async append(records: readonly Buffer[], releasedTo: number): Promise<void> {
     const { tail } = this;
@@ -56,12 +58,15 @@ export class EpochFiles {
     const sealed = records.map((record, at) => sealRecord(record, seed, tail.usedSlots + at, releasedTo));
     const position = slotOffset(tail.usedSlots);
     try {
-      this.#tailFile ??= await this.#fs.open(tail.path, 'write');
-      await this.#tailFile.write(Buffer.concat(sealed), position);
-      await this.#tailFile.dataSync();
+      const file = await this.#openTail(tail);
+      await file.write(Buffer.concat(sealed), position);
+      await file.dataSync();
+      // A file that is not at its path any more takes everything, and the next start will not find it.
+      if (!(await this.#isInPlace(tail))) throw goneError(tail.path);
     } catch (error) {
-      await this.#clear(position, records.length * SLOT_BYTES);
-      throw toJournalError(error, 'writing', tail.path);
+      const reason = toJournalError(error, 'writing', tail.path);
+      await this.#clear(position, records.length * SLOT_BYTES, reason.code === 'JOURNAL_GONE');
+      throw reason;
     }
     for (let at = 0; at < records.length; at += 1) {
       if (tail.usedSlots % SLOTS_PER_BLOCK === 0) tail.seqBeforeBlock.push(tail.lastSeq);
@@ -84,6 +89,24 @@ export class EpochFiles {
     this.segments.push(newSegment(path, header));
   }
 
+  /** Segments that are not, or not whole, where the next start will look for them. @throws JournalError */
+  async missing(): Promise<readonly Segment[]> {
+    const missing: Segment[] = [];
+    await attempt('looking for', this.#place.directory, async () => {
+      for (const segment of this.segments) if (!(await this.#isInPlace(segment))) missing.push(segment);
+    });
+    return missing;
+  }
+
+  /** Makes the directory of the epoch again. @throws JournalError */
+  async makeDirectory(): Promise<void> {
+    const { directory } = this.#place;
+    await attempt('creating', directory, async () => {
+      await this.#fs.makeDirectory(directory);
+      for (const above of [dirname(directory), dirname(dirname(directory))]) await this.#fs.syncDirectory(above);
+    });
+  }
+
   /** The records of consecutive slots, as far as the file has them. @throws what the file system says */
   async readSlots(segment: Segment, fromSlot: number, count: number): Promise<readonly Buffer[]> {
     const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(count, segment.usedSlots - fromSlot)) * SLOT_BYTES);
@@ -97,6 +120,7 @@ export class EpochFiles {
   /** Writes a segment anew with fewer records; either the old file is there or the new one. @throws JournalError */
   async replace(segment: Segment, content: SegmentContent): Promise<Segment> {
     await this.#closeReader();
+    if (segment === this.tail) await this.#closeTail();
     await writeSegment(this.#fs, segment.path, content);
     const replaced = newSegment(segment.path, content.header, content.records.length);
     this.segments[this.segments.indexOf(segment)] = replaced;
@@ -107,7 +131,11 @@ export class EpochFiles {
   async removeSegment(segment: Segment): Promise<void> {
     if (segment === this.tail) await this.#closeTail();
     await this.#closeReader();
-    await attempt('removing', segment.path, () => this.#fs.remove(segment.path));
+    await attempt('removing', segment.path, () =>
+      this.#fs.remove(segment.path).catch((error: unknown) => {
+        if (!isMissing(error)) throw error;
+      }),
+    );
     this.segments.splice(this.segments.indexOf(segment), 1);
   }
 
@@ -161,19 +189,42 @@ export class EpochFiles {
   async #closeTail(): Promise<void> {
     const file = this.#tailFile;
     this.#tailFile = undefined;
+    this.#tailId = undefined;
     await file?.close();
+  }
+
+  async #openTail(tail: Segment): Promise<JournalFile> {
+    if (this.#tailFile !== undefined) return this.#tailFile;
+    const file = await this.#fs.open(tail.path, 'write');
+    const { id, size } = await file.identity();
+    if (size !== tail.bytes) {
+      await file.close();
+      throw goneError(tail.path);
+    }
+    this.#tailFile = file;
+    this.#tailId = id;
+    return file;
+  }
+
+  /** By one look: whether the file at its path is the one that is written to, and as long as it was. */
+  async #isInPlace(segment: Segment): Promise<boolean> {
+    const there = await this.#fs.identify(segment.path);
+    const id = segment === this.tail ? this.#tailId : undefined;
+    return there !== undefined && there.size === segment.bytes && (id === undefined || there.id === id);
   }
 
   /**
    * A record whose write or sync failed may be on disk all the same; the reading in it will get another number elsewhere,
    * so it must not come to light after a restart.
    */
-  async #clear(position: number, length: number): Promise<void> {
+  async #clear(position: number, length: number, isGone: boolean): Promise<void> {
     try {
       await this.#tailFile?.write(Buffer.alloc(length), position);
     } catch {
       // The next append to this slot overwrites it.
     }
+    // What is in a file that is gone can be read as long as it is open.
+    if (isGone) return;
     try {
       await this.#closeTail();
     } catch {
@@ -232,6 +283,7 @@ function newSegment(path: string, header: SegmentHeader, usedSlots = 0): Segment
     bytes: HEADER_BYTES + header.slots * SLOT_BYTES,
     level: header.level,
     unreleased: new SeqSet(header.firstSeq, header.slots),
+    givenUp: new SeqSet(header.firstSeq, header.slots),
     pending: new Map(),
     gaps: [],
     settlements: [],

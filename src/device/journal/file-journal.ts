@@ -8,6 +8,7 @@ import type { EpochPlace, EpochScan } from './epoch-scan.ts';
 import type { GapEntry, Journal, JournalEntry, JournalStats, NewReading, ReadingEntry, Settlement } from './journal.ts';
 import { JournalError } from './journal.ts';
 import type { JournalFs } from './journal-fs.ts';
+import { MissingSegments } from './missing-segments.ts';
 import { type EntrySource, readEntries } from './read-entries.ts';
 import { encodeGap, encodeReading, encodeSettlement, type StoredSettlement } from './record.ts';
 import { planDrop, planThinning, type Removal, shrink } from './removal.ts';
@@ -16,11 +17,13 @@ import {
   countPending,
   forget,
   markReleased,
+  recall,
   releasedRangesOf,
   type Segment,
   slotOffset,
 } from './segment.ts';
 import { releasedTo, removableSegments, shrinkableSegments } from './segment-list.ts';
+import { isNumbered, readRecords } from './stored-records.ts';
 
 /** Numbers released between two notes that nobody waits for: 4 KiB for a thousand readings, whenever the system writes it. */
 const RELEASES_PER_NOTE = 1024;
@@ -59,8 +62,14 @@ export class FileJournal implements Journal {
   #dropped = 0;
   #releasesToNote = 0;
   #noteIsStale = false;
+  /** The low-water marks in the records up to this number do not count any more. */
+  #recalledTo: number;
   /** The last segment may be appended to: it is whole, or was added in this run. */
   #tailIsSound: boolean;
+  /** Its files are not, or not certainly, at their path. */
+  #isAway = false;
+  readonly #missing: MissingSegments;
+  #hasLostFiles = false;
   #closed = false;
 
   constructor(options: FileJournalOptions) {
@@ -75,8 +84,10 @@ export class FileJournal implements Journal {
     );
     this.#settlements = [...scan.settlements];
     this.#source = { files: this.#files, place: scan.place, settlements: this.#settlements };
+    this.#missing = new MissingSegments(this.#source);
     this.#lastSeq = scan.lastSeq;
     this.#losses = losses;
+    this.#recalledTo = scan.note?.recalledTo ?? 0;
     this.#tailIsSound = scan.uncertain === undefined;
   }
 
@@ -90,7 +101,7 @@ export class FileJournal implements Journal {
 
   /** Whether numbers can still be given here. */
   get givesNumbers(): boolean {
-    return this.#options.scan.uncertain === undefined && !this.#closed;
+    return this.#options.scan.uncertain === undefined && !this.#hasLostFiles && !this.#closed;
   }
 
   append(reading: NewReading): Promise<ReadingEntry> {
@@ -168,6 +179,24 @@ export class FileJournal implements Journal {
     this.#noteIsStale ||= this.#releasesToNote > 0;
   }
 
+  recall(): Promise<number> {
+    return this.#mutex.runExclusive(async () => {
+      this.#assertOpen();
+      let count = 0;
+      for (const segment of this.#files.segments) {
+        await this.#tolerate(async () => {
+          // As the file says, not as memory remembers: only what is still there can be given again.
+          const records = await readRecords(this.#files, this.place, segment);
+          count += records.filter((record) => isNumbered(record) && recall(segment, record.seq)).length;
+        });
+      }
+      this.#recalledTo = this.#lastSeq;
+      this.#noteIsStale = true;
+      await this.#note('durable');
+      return count;
+    });
+  }
+
   stats(): JournalStats {
     const { segments } = this.#files;
     return {
@@ -202,6 +231,11 @@ export class FileJournal implements Journal {
     this.#losses = this.#losses.filter((other) => other !== loss);
     this.#dropped += loss.count ?? 0;
     if (loss.to !== undefined && loss.count === loss.to - loss.from + 1) this.#forget(loss.from, loss.to);
+  }
+
+  /** Everything up to this number has been released or is told by a gap record. */
+  releasedTo(): number {
+    return this.#releasedTo();
   }
 
   /** Oldest first. */
@@ -260,6 +294,45 @@ export class FileJournal implements Journal {
     });
   }
 
+  /** Whether all its files are where the next start will look for them. @throws JournalError */
+  isInPlace(): Promise<boolean> {
+    return this.#mutex.runExclusive(async () => (await this.#files.missing()).length === 0);
+  }
+
+  /** Something under its path is gone: until `findMissing` its files are left alone, and read as far as they are open. */
+  leave(): void {
+    this.#isAway = true;
+  }
+
+  /**
+   * Looks which files are missing, and reads what can still be read of them; what cannot is a loss. After that it gives no
+   * more numbers if any was missing: where the old files come back, none was given twice. @throws JournalError
+   */
+  findMissing(): Promise<void> {
+    return this.#mutex.runExclusive(async () => {
+      if (this.#closed) return;
+      this.#noteLost(await this.#missing.find());
+      this.#isAway = this.#missing.any;
+      this.#hasLostFiles ||= this.#missing.any;
+    });
+  }
+
+  get hasToPutBack(): boolean {
+    return this.#missing.any && !this.#closed;
+  }
+
+  /** Writes again what `findMissing` could read; gap records tell of the rest. @throws JournalError */
+  putBack(): Promise<void> {
+    return this.#mutex.runExclusive(async () => {
+      if (!this.hasToPutBack) return;
+      await this.#missing.putBack();
+      // Shows that nothing was given behind it.
+      await this.#addSegment();
+      await this.#note('durable');
+      this.#isAway = false;
+    });
+  }
+
   /** Notes on disk that all has been released, so that removing the files in any order leaves nothing unexplained. */
   async closeForRemoval(): Promise<void> {
     await this.#mutex.runExclusive(async () => {
@@ -304,7 +377,8 @@ export class FileJournal implements Journal {
 
   async #addSegment(): Promise<void> {
     const slots = this.#options.slotsPerSegment();
-    await this.#files.addSegment(slots, this.#lastSeq + 1, !this.givesNumbers, this.#releasedTo());
+    const isRetired = this.#options.scan.uncertain !== undefined;
+    await this.#files.addSegment(slots, this.#lastSeq + 1, isRetired, this.#releasedTo());
     this.#tailIsSound = true;
   }
 
@@ -329,6 +403,7 @@ export class FileJournal implements Journal {
 
   /** Removes segments from the old end whose entries are all released, and cuts others down; notes releases now and then. */
   async #tidy(): Promise<void> {
+    if (this.#isAway) return;
     await this.#tolerate(async () => {
       const removable = removableSegments(this.#files.segments, (segment) => this.#isHeld(segment));
       if (removable.length > 0) await this.#note('durable');
@@ -351,7 +426,8 @@ export class FileJournal implements Journal {
     const ranges = segments.flatMap((segment) => releasedRangesOf(segment)).filter(([, to]) => to > upTo);
     const oldest = this.#files.segments[0]?.firstSeq ?? 0;
     const settlements = this.#settlements.filter(({ uptoSeq }) => uptoSeq >= oldest);
-    await this.#files.writeNote({ releasedTo: upTo, ranges, lastSeq: this.#lastSeq, settlements }, durability);
+    const note = { releasedTo: upTo, ranges, lastSeq: this.#lastSeq, settlements, recalledTo: this.#recalledTo };
+    await this.#files.writeNote(note, durability);
     this.#releasesToNote = 0;
     if (durability === 'durable') this.#noteIsStale = false;
   }

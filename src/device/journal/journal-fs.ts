@@ -1,10 +1,14 @@
-import { type FileHandle, mkdir, open, readdir, rename, rmdir, statfs, unlink } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rename, rmdir, stat, statfs, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { JournalError } from './journal.ts';
 
 /** What the journal asks of a file system; tests put one in its place that fails, counts and forgets unsynced writes. */
 export interface JournalFs {
   /** `create` makes an empty file for reading and writing; `write` opens one that is there, `read` for reading only. */
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<JournalFile>;
+  /** Which file is at a path; undefined where none is. */
+  identify(path: string): Promise<FileIdentity | undefined>;
   /** Names of the entries. */
   list(directory: string): Promise<readonly string[]>;
   /** With the directories above it; no error where it is there. */
@@ -18,6 +22,13 @@ export interface JournalFs {
   freeBytes(directory: string): Promise<number>;
 }
 
+/** What tells a file from another one that has its name. */
+export interface FileIdentity {
+  /** Device and inode. */
+  readonly id: string;
+  readonly size: number;
+}
+
 export interface JournalFile {
   /** @returns how many bytes there were, fewer than asked for only at the end of the file */
   read(buffer: Buffer, position: number): Promise<number>;
@@ -26,6 +37,7 @@ export interface JournalFile {
   /** The data, and no more of the file's attributes than it takes to read them. */
   dataSync(): Promise<void>;
   sync(): Promise<void>;
+  identity(): Promise<FileIdentity>;
   size(): Promise<number>;
   close(): Promise<void>;
 }
@@ -37,6 +49,7 @@ const FILE_MODE = 0o640;
 export function createNodeJournalFs(): JournalFs {
   return {
     open: async (path, mode) => createNodeFile(await open(path, FLAGS[mode], FILE_MODE)),
+    identify,
     list: (directory) => readdir(directory),
     makeDirectory: async (directory) => {
       await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
@@ -52,9 +65,47 @@ export function createNodeJournalFs(): JournalFs {
   };
 }
 
+/** @throws what the file system says */
+export async function readText(fs: JournalFs, path: string): Promise<string> {
+  const file = await fs.open(path, 'read');
+  try {
+    const content = Buffer.alloc(await file.size());
+    await file.read(content, 0);
+    return content.toString('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/** Either the old content is there or the new one; durable when it resolves. @throws JournalError */
+export async function writeText(fs: JournalFs, path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    const file = await fs.open(temporary, 'create');
+    try {
+      await file.write(Buffer.from(text, 'utf8'), 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await fs.rename(temporary, path);
+    await fs.syncDirectory(dirname(path));
+  } catch (error) {
+    throw toJournalError(error, 'writing', path);
+  }
+}
+
 /** Whether an error says that the file or directory is not there. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+/** The files of the journal are not where the next start will look for them. */
+export function goneError(path: string, options?: ErrorOptions): JournalError {
+  const message =
+    `${path} is not the file that was written to: it was removed, moved, replaced or cut short, or another disk was mounted ` +
+    'over it; only the agent may change this folder';
+  return new JournalError('JOURNAL_GONE', message, options);
 }
 
 /** Translates what the file system says. */
@@ -75,6 +126,10 @@ export function toJournalError(error: unknown, doing: string, path: string): Jou
         `${doing} ${path}: not writable (${errno}); mount it read-write and give it to the agent's user`,
         options,
       );
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'ESTALE':
+      return goneError(path, options);
     default:
       return new JournalError('JOURNAL_IO', `${doing} ${path}: ${errno}; check the disk or SD card`, options);
   }
@@ -86,9 +141,23 @@ function createNodeFile(handle: FileHandle): JournalFile {
     write: (data, position) => writeFully(handle, data, position),
     dataSync: () => handle.datasync(),
     sync: () => handle.sync(),
+    identity: async () => identityOf(await handle.stat({ bigint: true })),
     size: async () => (await handle.stat()).size,
     close: () => handle.close(),
   };
+}
+
+async function identify(path: string): Promise<FileIdentity | undefined> {
+  try {
+    return identityOf(await stat(path, { bigint: true }));
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function identityOf({ dev, ino, size }: BigIntStats): FileIdentity {
+  return { id: `${dev}:${ino}`, size: Number(size) };
 }
 
 async function readFully(handle: FileHandle, buffer: Buffer, position: number): Promise<number> {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import type { LockDirectory } from './directory-lock.ts';
+import type { DirectoryLock, LockDirectory } from './directory-lock.ts';
 import { createEpoch, type EpochBeginning, listEpochs, removeEpoch, removeLeftovers } from './epoch-directories.ts';
 import type { EpochPlace } from './epoch-scan.ts';
 import type { FileJournal, FileJournalOptions } from './file-journal.ts';
 import { JournalError } from './journal.ts';
-import { type JournalFs, toJournalError } from './journal-fs.ts';
+import { type JournalFs, readText, toJournalError, writeText } from './journal-fs.ts';
 import { openEpochs } from './open-epochs.ts';
 
 /** Other paths that still hold readings, one a line: so that they are not forgotten when the path is changed. */
@@ -21,6 +21,8 @@ export interface JournalHome {
   readonly path: string;
   /** By device, oldest first. */
   journals(): readonly FileJournal[];
+  /** Why its lock keeps only some others out, for people. */
+  readonly lockWeakness: string | undefined;
   /** Epochs that a later version of this program wrote; they are left alone. */
   readonly newer: readonly EpochPlace[];
   /** The device's newest epoch if numbers can be given in it, else a new one. @throws JournalError */
@@ -32,6 +34,13 @@ export interface JournalHome {
   earlierPaths(): Promise<readonly string[]>;
   /** @throws JournalError */
   setEarlierPaths(paths: readonly string[]): Promise<void>;
+  /** Whether the lock and all files are where the next start will look for them. @throws JournalError */
+  isInPlace(): Promise<boolean>;
+  /**
+   * Something under the path is gone: makes the folder again and locks it, looks what is missing and what is there instead.
+   * @throws JournalError
+   */
+  comeBack(): Promise<void>;
   /** Closes all journals and lets others in. */
   close(): Promise<void>;
 }
@@ -39,19 +48,19 @@ export interface JournalHome {
 /** @throws JournalError JOURNAL_LOCKED when another agent has it, else when the disk does not let us look into it */
 export async function openJournalHome(parts: JournalHomeParts, path: string): Promise<JournalHome> {
   const { fs } = parts;
-  const unlock = await enter(parts, path);
+  const lock = await enter(parts, path);
   try {
     // A disk that can only be read keeps its leftovers, and can still be drained.
     await removeLeftovers(fs, path).catch(() => undefined);
     const { journals, newer } = await openEpochs(fs, await listEpochs(fs, path), parts.journal);
-    return createHome(parts, path, [...journals], newer, unlock);
+    return createHome(parts, path, [...journals], [...newer], lock);
   } catch (error) {
-    await unlock();
+    await lock.release();
     throw toJournalError(error, 'opening', path);
   }
 }
 
-async function enter({ fs, lock }: JournalHomeParts, path: string): Promise<() => Promise<void>> {
+async function enter({ fs, lock }: JournalHomeParts, path: string): Promise<DirectoryLock> {
   try {
     await fs.makeDirectory(path);
     return await lock(path);
@@ -61,15 +70,20 @@ async function enter({ fs, lock }: JournalHomeParts, path: string): Promise<() =
 }
 
 function createHome(
-  { fs, journal: journalOptions }: JournalHomeParts,
+  parts: JournalHomeParts,
   path: string,
   journals: FileJournal[],
-  newer: readonly EpochPlace[],
-  unlock: () => Promise<void>,
+  newer: EpochPlace[],
+  lock: DirectoryLock,
 ): JournalHome {
+  const { fs, journal: journalOptions } = parts;
+  let held = lock;
   const home: JournalHome = {
     path,
     newer,
+    get lockWeakness() {
+      return held.weakness;
+    },
     journals: () => journals,
     activate: async (deviceUid, createEpochName) => {
       const newest = journals.filter((journal) => journal.deviceUid === deviceUid).at(-1);
@@ -97,10 +111,41 @@ function createHome(
     setEarlierPaths: (paths) => writeEarlierPaths(fs, path, paths),
     close: async () => {
       for (const journal of journals) await journal.close();
-      await unlock();
+      await held.release();
+    },
+    isInPlace: async () => {
+      for (const journal of journals) if (!(await journal.isInPlace())) return false;
+      return await held.holds();
+    },
+    comeBack: async () => {
+      if (!(await held.holds())) {
+        const next = await enter(parts, path);
+        await held.release();
+        held = next;
+      }
+      for (const journal of journals) await journal.findMissing();
+      await openUnknown();
     },
   };
   return home;
+
+  /** Another disk may have been mounted over the path, with readings of its own. */
+  async function openUnknown(): Promise<void> {
+    try {
+      const known = [...journals.map(({ place }) => place), ...newer].map(({ directory }) => directory);
+      const places = (await listEpochs(fs, path)).filter(
+        (place) =>
+          !known.includes(place.directory) &&
+          !journals.some(({ deviceUid, epoch }) => deviceUid === place.deviceUid && epoch === place.epoch),
+      );
+      const opened = await openEpochs(fs, places, journalOptions);
+      journals.push(...opened.journals);
+      journals.sort((a, b) => (a.deviceUid === b.deviceUid ? a.place.generation - b.place.generation : 0));
+      newer.push(...opened.newer);
+    } catch (error) {
+      throw toJournalError(error, 'opening', path);
+    }
+  }
 
   function newestGeneration(deviceUid: string): number {
     const places = [...journals.map(({ place }) => place), ...newer].filter((place) => place.deviceUid === deviceUid);
@@ -109,41 +154,19 @@ function createHome(
 }
 
 async function readEarlierPaths(fs: JournalFs, path: string): Promise<readonly string[]> {
-  try {
-    const file = await fs.open(join(path, EARLIER_PATHS_FILE), 'read');
-    try {
-      const content = Buffer.alloc(await file.size());
-      await file.read(content, 0);
-      return content
-        .toString('utf8')
-        .split('\n')
-        .filter((line) => line !== '');
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return [];
-  }
+  const text = await readText(fs, join(path, EARLIER_PATHS_FILE)).catch(() => '');
+  return text.split('\n').filter((line) => line !== '');
 }
 
 async function writeEarlierPaths(fs: JournalFs, path: string, paths: readonly string[]): Promise<void> {
   const name = join(path, EARLIER_PATHS_FILE);
-  const temporary = `${name}.tmp`;
+  if (paths.length > 0) {
+    await writeText(fs, name, paths.map((line) => `${line}\n`).join(''));
+    return;
+  }
   try {
-    if (paths.length === 0) {
-      await fs.remove(name);
-      return;
-    }
-    const file = await fs.open(temporary, 'create');
-    try {
-      await file.write(Buffer.from(paths.map((line) => `${line}\n`).join(''), 'utf8'), 0);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await fs.rename(temporary, name);
-    await fs.syncDirectory(path);
+    await fs.remove(name);
   } catch (error) {
-    throw toJournalError(error, 'writing', name);
+    throw toJournalError(error, 'removing', name);
   }
 }

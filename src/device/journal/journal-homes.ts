@@ -1,5 +1,7 @@
+import type { EpochPlace } from './epoch-scan.ts';
 import type { FileJournal } from './file-journal.ts';
 import type { OnJournalEvent } from './journal-event.ts';
+import { goneError } from './journal-fs.ts';
 import { type JournalHome, type JournalHomeParts, openJournalHome } from './journal-home.ts';
 
 /** The journal paths in use: the configured one, and earlier ones until what they hold has been released. */
@@ -21,8 +23,25 @@ export class JournalHomes {
     return this.#homes.flatMap((home) => home.journals());
   }
 
-  /** Makes a path the current one. @throws JournalError when it cannot be opened; then nothing has changed */
-  async enter(path: string): Promise<JournalHome> {
+  /** With the path of each. */
+  placed(): readonly { readonly path: string; readonly journal: FileJournal }[] {
+    return this.#homes.flatMap((home) => home.journals().map((journal) => ({ path: home.path, journal })));
+  }
+
+  /** Epochs of a later version, which are left alone. */
+  newer(): readonly EpochPlace[] {
+    return this.#homes.flatMap((home) => home.newer);
+  }
+
+  isOpen(path: string): boolean {
+    return this.#homes.some((home) => home.path === path);
+  }
+
+  /**
+   * Makes a path the current one. @param earlierPaths more of them than the path itself remembers
+   * @throws JournalError when it cannot be opened; then nothing has changed
+   */
+  async enter(path: string, earlierPaths: readonly string[]): Promise<JournalHome> {
     const known = this.#homes.find((home) => home.path === path);
     if (known !== undefined) {
       if (known !== this.#homes.at(-1)) await this.#rearrange([...this.#homes.filter((home) => home !== known), known]);
@@ -33,22 +52,27 @@ export class JournalHomes {
       const message = 'readings that a later version of this program left are kept for it';
       this.#onEvent({ level: 'warn', message, path: directory });
     }
-    const earlier = await this.#openEarlier(await home.earlierPaths(), path);
+    if (home.lockWeakness !== undefined) this.#onEvent({ level: 'warn', message: home.lockWeakness, path });
+    const earlier = await this.#openEarlier([...new Set([...(await home.earlierPaths()), ...earlierPaths])], path);
     await this.#rearrange([...earlier, ...this.#homes, home]);
     return home;
   }
 
   /**
-   * Removes journals of which everything is released, and leaves paths that hold none any more.
+   * Removes journals of which everything is released, as far as they may go, and leaves paths that hold none any more.
    * @returns how many readings the removed ones had given up on
    */
-  async removeEmpty(isKept: (journal: FileJournal) => boolean): Promise<number> {
+  async removeEmpty(
+    isKept: (journal: FileJournal) => boolean,
+    mayGo: (journal: FileJournal) => Promise<boolean>,
+  ): Promise<number> {
     let dropped = 0;
     for (const home of this.#homes) {
       const empty = home
         .journals()
         .filter((journal) => !isKept(journal) && journal.losses().length === 0 && journal.stats().unreleased === 0);
       for (const journal of empty) {
+        if (!(await mayGo(journal))) continue;
         dropped += journal.stats().dropped;
         await home.remove(journal).catch((err: unknown) => {
           this.#onEvent({ level: 'warn', message: 'released readings could not be removed', err });
@@ -57,6 +81,28 @@ export class JournalHomes {
     }
     await this.#leaveEmpty();
     return dropped;
+  }
+
+  /** Whether all files and locks are where the next start will look for them. @throws JournalError */
+  async areInPlace(): Promise<boolean> {
+    for (const home of this.#homes) if (!(await home.isInPlace())) return false;
+    return true;
+  }
+
+  /** Something is gone: the files are left alone until `comeBack`. */
+  leave(): void {
+    for (const journal of this.journals()) journal.leave();
+  }
+
+  /** Makes folders and locks again, and looks what is missing in them. @throws JournalError */
+  async comeBack(): Promise<void> {
+    for (const home of this.#homes) await home.comeBack();
+    await this.#rearrange(this.#homes);
+  }
+
+  /** Writes again what could be read of files that are missing. @throws JournalError */
+  async putBack(): Promise<void> {
+    for (const journal of this.journals()) if (journal.hasToPutBack) await journal.putBack();
   }
 
   async close(): Promise<void> {
@@ -76,6 +122,8 @@ export class JournalHomes {
     for (const path of paths.filter((earlier) => earlier !== current)) {
       if (this.#homes.some((home) => home.path === path)) continue;
       try {
+        // Another disk that is not there: a folder in its place would only hide it.
+        if ((await this.#parts.fs.identify(path)) === undefined) throw goneError(path);
         opened.push(await openJournalHome(this.#parts, path));
       } catch (err) {
         this.#unopened = [...new Set([...this.#unopened, path])];

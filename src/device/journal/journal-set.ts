@@ -2,13 +2,24 @@ import { randomInt } from 'node:crypto';
 import { Mutex } from 'async-mutex';
 import type { Clock } from '../../common/clock.ts';
 import type { Live } from '../../common/live.ts';
+import type { Gap } from '../../contract/reading.ts';
 import type { DeviceSection, JournalSection } from '../config/device-config.ts';
 import { type LockDirectory, lockDirectory } from './directory-lock.ts';
+import { EpochRegister, gapOfMissing, type RegisteredEpoch } from './epoch-register.ts';
 import type { FileJournal } from './file-journal.ts';
-import type { Journal, JournalSet, JournalSetStats, NewReading, Placed, ReadingEntry, Settlement } from './journal.ts';
+import type {
+  Journal,
+  JournalSet,
+  JournalSetStats,
+  NewReading,
+  Placed,
+  ReadingEntry,
+  Recall,
+  Settlement,
+} from './journal.ts';
 import { JournalError } from './journal.ts';
 import type { OnJournalEvent } from './journal-event.ts';
-import { createNodeJournalFs, type JournalFs } from './journal-fs.ts';
+import { createNodeJournalFs, goneError, type JournalFs } from './journal-fs.ts';
 import { JournalHomes } from './journal-homes.ts';
 import { JournalLimits, slotsPerSegment } from './journal-limits.ts';
 import { StandIns } from './stand-ins.ts';
@@ -16,6 +27,8 @@ import { StandIns } from './stand-ins.ts';
 /** A disk that refused is tried again with the next reading after this long, doubling up to the limit. */
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
+/** How often all files are looked for, not only the one that is written to. */
+const LOOK_EVERY_MS = 60_000;
 const EPOCH_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const EPOCH_LENGTH = 8;
 
@@ -27,6 +40,8 @@ export interface JournalSetOptions {
   readonly clock: Clock;
   /** Faults, their ends, losses, limits reached: state changes, for the log. Must not throw. */
   readonly onEvent: OnJournalEvent;
+  /** A file outside the journal's path that remembers its epochs. Absent: what is removed while the agent is stopped goes unnoticed. */
+  readonly registerPath?: string;
   readonly fs?: JournalFs;
   readonly lock?: LockDirectory;
   /** Names a new epoch, 1 to 9 of `[A-Za-z0-9_]`, never the same twice. */
@@ -56,11 +71,16 @@ class DiskJournalSet implements JournalSet {
   readonly #homes: JournalHomes;
   readonly #standIns: StandIns;
   readonly #limits: JournalLimits;
+  readonly #register: EpochRegister | undefined;
+  #recalls = 0;
   readonly #mutex = new Mutex();
   /** The journal on disk that is written to unless there is a fault; its path and device are those of the settings. */
   #active: FileJournal | undefined;
   #activePath = '';
   #fault: JournalError | undefined;
+  /** Files or the lock are not where they were; what is there now has not been looked into yet. */
+  #isAway = false;
+  #lookAtMs = 0;
   #retryAtMs = 0;
   #retryInMs = RETRY_MIN_MS;
   #lastComplaint = '';
@@ -73,6 +93,9 @@ class DiskJournalSet implements JournalSet {
     this.#options = options;
     this.#createEpochName = options.createEpochName ?? createEpochName;
     this.#fs = options.fs ?? createNodeJournalFs();
+    const { registerPath } = options;
+    this.#register =
+      registerPath === undefined ? undefined : new EpochRegister(this.#fs, registerPath, options.clock.monotonicMs);
     this.#standIns = new StandIns(() => options.settings.current, options.clock.nowMs);
     const journal = {
       slotsPerSegment: () => slotsPerSegment(options.settings.current.maxReadings),
@@ -91,6 +114,7 @@ class DiskJournalSet implements JournalSet {
   }
 
   async open(): Promise<void> {
+    await this.#register?.open();
     try {
       await this.#onDisk(() => Promise.resolve());
     } catch (error) {
@@ -123,6 +147,26 @@ class DiskJournalSet implements JournalSet {
     return [...new Set(this.journals().flatMap((journal) => journal.pendingBootIds()))];
   }
 
+  recall(): Promise<Recall> {
+    return this.#mutex.runExclusive(async () => {
+      // A copy on disk may hold entries that its memory has let go of.
+      this.#droppedBefore += this.#standIns.handOverToCopies();
+      let [count, durable] = [0, true];
+      for (const journal of this.#homes.journals()) {
+        try {
+          count += await journal.recall();
+        } catch (error) {
+          if (!(error instanceof JournalError)) throw error;
+          durable = false;
+          this.#complain(error);
+        }
+      }
+      this.#recalls += 1;
+      await this.#noteEpochs('open');
+      return { count, durable };
+    });
+  }
+
   journals(): readonly Journal[] {
     const active = this.#active;
     const others = this.#homes.journals().filter((journal) => journal !== active && !this.#standIns.isCopy(journal));
@@ -151,12 +195,14 @@ class DiskJournalSet implements JournalSet {
 
   close(): Promise<void> {
     return this.#mutex.runExclusive(async () => {
-      await this.#bringStandInsToDisk();
+      if (this.#isAway) await this.#onDisk(() => Promise.resolve()).catch((error: unknown) => this.#complain(error));
+      await this.#bringToDisk();
       const lost = this.#standIns.onlyInMemory();
       if (lost > 0) {
         const message = `${lost} readings were only in memory and are lost; the disk would not take them`;
         this.#options.onEvent({ level: 'error', message });
       }
+      await this.#noteEpochs('closed');
       await this.#homes.close();
     });
   }
@@ -169,15 +215,19 @@ class DiskJournalSet implements JournalSet {
 
   async #appendToMemory(reading: NewReading): Promise<Placed<ReadingEntry>> {
     const journal = this.#written();
-    return { journal, entry: await journal.append(reading) };
+    const entry = await journal.append(reading);
+    await this.#noteEpochs('open');
+    return { journal, entry };
   }
 
   /** Undefined while the disk refuses. */
   async #appendToDisk(reading: NewReading): Promise<Placed<ReadingEntry> | undefined> {
     if (this.#fault !== undefined && this.#options.clock.monotonicMs() < this.#retryAtMs) return undefined;
     try {
+      await this.#lookAround();
       const placed = await this.#onDisk(async (journal) => ({ journal, entry: await journal.append(reading) }));
       await this.#endFault();
+      await this.#putBack();
       await this.#clearAway(placed.journal);
       return placed;
     } catch (error) {
@@ -189,6 +239,7 @@ class DiskJournalSet implements JournalSet {
 
   /** Opens what the settings name, sees that there is room, tells of losses, then does the work. @throws JournalError */
   async #onDisk<T>(work: (journal: FileJournal) => Promise<T>): Promise<T> {
+    if (this.#isAway) await this.#comeBack();
     const journal = await this.#activate();
     try {
       return await this.#withRoom(journal, work);
@@ -209,22 +260,38 @@ class DiskJournalSet implements JournalSet {
 
   async #withRoom<T>(journal: FileJournal, work: (journal: FileJournal) => Promise<T>): Promise<T> {
     await this.#tellLosses(journal);
+    await this.#tellMissing(journal);
     await this.#limits.keep(journal, this.#activePath);
+    await this.#noteEpochs('open');
     return await work(journal);
+  }
+
+  /** Now and then, at an append: a file that nobody writes to can be gone, too. @throws JournalError JOURNAL_GONE */
+  async #lookAround(): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#isAway || nowMs < this.#lookAtMs) return;
+    this.#lookAtMs = nowMs + LOOK_EVERY_MS;
+    if (!(await this.#homes.areInPlace())) throw goneError(this.#path());
+  }
+
+  async #comeBack(): Promise<void> {
+    await this.#homes.comeBack();
+    this.#isAway = false;
+    this.#active = undefined;
   }
 
   async #activate(): Promise<FileJournal> {
     const path = this.#path();
     const { deviceUid } = this.#options.device.current;
     if (this.#active?.deviceUid === deviceUid && this.#activePath === path) return this.#active;
-    const home = await this.#homes.enter(path);
+    const home = await this.#homes.enter(path, this.#register?.paths() ?? []);
     this.#active = await home.activate(deviceUid, this.#createEpochName);
     this.#activePath = path;
     return this.#active;
   }
 
   async #beginEpoch(): Promise<FileJournal> {
-    const home = await this.#homes.enter(this.#path());
+    const home = await this.#homes.enter(this.#path(), []);
     const { deviceUid } = this.#options.device.current;
     return await home.begin({ deviceUid, epoch: this.#createEpochName(), entries: [], lastSeq: 0 });
   }
@@ -241,10 +308,72 @@ class DiskJournalSet implements JournalSet {
     }
   }
 
+  /** Epochs of an earlier run that are not there any more: removed while nobody looked. @throws JournalError */
+  async #tellMissing(journal: FileJournal): Promise<void> {
+    for (const missing of this.#register?.missing(
+      () => this.#epochs('open'),
+      (path) => this.#homes.isOpen(path),
+    ) ?? []) {
+      const gap = gapOfMissing(missing);
+      if (gap !== undefined && !this.#isTold(gap)) {
+        await journal.tellGap(gap, this.#options.clock.nowMs(), 0);
+        const numbers = gap.to === undefined ? `from ${gap.from} on` : `${gap.from} to ${gap.to}`;
+        const where = missing.place === 'memory' ? 'were in memory when the agent was ended' : 'are not there any more';
+        const message = `readings ${numbers} of epoch ${gap.ofEpoch} ${where}; a gap record says so`;
+        this.#options.onEvent({ level: 'error', message, path: missing.path });
+      }
+      this.#register?.settled(missing);
+    }
+  }
+
+  /** By a start that ended before the register knew. */
+  #isTold({ ofEpoch, from }: Gap): boolean {
+    const gaps = this.#homes.journals().flatMap((journal) => journal.segments().flatMap((segment) => segment.gaps));
+    return gaps.some(({ gap }) => gap.ofEpoch === ofEpoch && gap.from === from);
+  }
+
+  /** @returns whether the register has them, without `leaving` */
+  async #noteEpochs(state: 'open' | 'closed', leaving?: FileJournal): Promise<boolean> {
+    if (this.#register === undefined) return true;
+    const staying = this.#homes.journals().filter((journal) => journal !== leaving);
+    const files = staying.map((journal) => [journal.epoch, ...journal.segments().map(({ index }) => index)].join(':'));
+    const inMemory = this.#standIns.withoutCopy().map(({ epoch }) => epoch);
+    const change = [state, this.#active?.epoch, this.#recalls, ...files, 'memory', ...inMemory].join(' ');
+    try {
+      return await this.#register.note(change, () =>
+        this.#epochs(state).filter(({ epoch }) => epoch !== leaving?.epoch),
+      );
+    } catch (error) {
+      this.#complain(error);
+      return false;
+    }
+  }
+
+  #epochs(state: 'open' | 'closed'): readonly RegisteredEpoch[] {
+    const inFiles = this.#homes.placed().map(({ path, journal }): RegisteredEpoch => {
+      const { deviceUid, epoch } = journal;
+      const { lastSeq, unreleased } = journal.stats();
+      const isOver = state === 'closed' || journal !== this.#active;
+      const end = { ...(isOver && { lastSeq }), ...(state === 'closed' && { unreleased }) };
+      return { deviceUid, epoch, path, place: 'disk', releasedTo: journal.releasedTo(), ...end };
+    });
+    const ofLaterVersion = this.#homes.newer().map(({ deviceUid, epoch }): RegisteredEpoch => {
+      return { deviceUid, epoch, path: this.#path(), place: 'disk', releasedTo: 0 };
+    });
+    const inMemory = this.#standIns.withoutCopy().map((journal): RegisteredEpoch => {
+      const { deviceUid, epoch } = journal;
+      const { lastSeq, unreleased } = journal.stats();
+      const end = state === 'closed' ? { lastSeq, unreleased } : {};
+      return { deviceUid, epoch, path: this.#path(), place: 'memory', releasedTo: 0, ...end };
+    });
+    return [...inFiles, ...ofLaterVersion, ...inMemory];
+  }
+
   async #clearAway(written: Journal): Promise<void> {
     this.#droppedBefore += this.#standIns.forgetEmpty(written);
     this.#droppedBefore += await this.#homes.removeEmpty(
       (journal) => journal === this.#active || this.#standIns.isCopy(journal),
+      (journal) => this.#noteEpochs('open', journal),
     );
   }
 
@@ -275,6 +404,10 @@ class DiskJournalSet implements JournalSet {
     }
     this.#retryInMs = this.#fault === undefined ? RETRY_MIN_MS : Math.min(this.#retryInMs * 2, RETRY_MAX_MS);
     this.#fault = error;
+    if (error.code === 'JOURNAL_GONE') {
+      this.#isAway = true;
+      this.#homes.leave();
+    }
     this.#retryAtMs = this.#options.clock.monotonicMs() + this.#retryInMs;
   }
 
@@ -283,13 +416,22 @@ class DiskJournalSet implements JournalSet {
     this.#fault = undefined;
     this.#lastComplaint = '';
     this.#options.onEvent({ level: 'info', message: 'readings go to disk again', path: this.#path() });
-    await this.#bringStandInsToDisk();
+    await this.#bringToDisk();
   }
 
-  async #bringStandInsToDisk(): Promise<void> {
+  async #bringToDisk(): Promise<void> {
+    await this.#putBack();
     if (this.#standIns.onlyInMemory() === 0) return;
     try {
-      await this.#standIns.bringToDisk(await this.#homes.enter(this.#path()));
+      await this.#standIns.bringToDisk(await this.#homes.enter(this.#path(), []));
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  async #putBack(): Promise<void> {
+    try {
+      await this.#homes.putBack();
     } catch (error) {
       this.#complain(error);
     }

@@ -54,8 +54,15 @@ export async function planDrop(source: EntrySource, segment: Segment): Promise<R
 
 /** Leaves out of a segment's file what is not waiting any more: released, or told by a gap record. @throws JournalError */
 export async function shrink(source: EntrySource, segment: Segment): Promise<void> {
-  const { place, files } = source;
-  const records = await readRecords(files, place, segment);
+  await rewrite(source, segment, await readRecords(source.files, source.place, segment));
+}
+
+/** Writes a segment's file anew with those of the records that must stay. @throws JournalError */
+export async function rewrite(
+  { place, files }: EntrySource,
+  segment: Segment,
+  records: readonly StoredRecord[],
+): Promise<void> {
   const kept = records.filter(({ kind, seq }) => kind !== 'end' && (kind !== 'reading' || segment.unreleased.has(seq)));
   const next = files.segments[files.segments.indexOf(segment) + 1];
   const replaced = await files.replace(segment, {

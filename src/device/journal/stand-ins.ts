@@ -30,6 +30,11 @@ export class StandIns {
     return this.#standIns.map(({ memory }) => memory);
   }
 
+  /** Those that are nowhere but in memory. */
+  withoutCopy(): readonly MemoryJournal[] {
+    return this.#standIns.filter(({ copy }) => copy === undefined).map(({ memory }) => memory);
+  }
+
   /** Whether the journal on disk is a copy of one in memory, which is read and counted in its stead. */
   isCopy(journal: FileJournal): boolean {
     return this.#standIns.some(({ copy }) => copy === journal);
@@ -67,6 +72,13 @@ export class StandIns {
     }
   }
 
+  /** From now on the copies on disk are read and counted themselves. @returns what the memory had given up on */
+  handOverToCopies(): number {
+    const onDisk = this.#standIns.filter(({ copy }) => copy !== undefined);
+    this.#standIns = this.#standIns.filter(({ copy }) => copy === undefined);
+    return onDisk.reduce((sum, { memory }) => sum + memory.stats().dropped, 0);
+  }
+
   /**
    * Lets go of those that hold nothing any more, which frees their copies for removal; not of the one that is written to.
    * @returns what they gave up on
@@ -79,9 +91,7 @@ export class StandIns {
 
   /** Entries that are nowhere but in memory. */
   onlyInMemory(): number {
-    return this.#standIns
-      .filter(({ copy }) => copy === undefined)
-      .reduce((sum, { memory }) => sum + memory.stats().unreleased, 0);
+    return this.withoutCopy().reduce((sum, memory) => sum + memory.stats().unreleased, 0);
   }
 }
 

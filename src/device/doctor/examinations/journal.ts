@@ -26,8 +26,13 @@ export function journalExamination({ folder, maxReadings, configFile, look }: Jo
       if (seen.state === 'forbidden') return [report('state.not-allowed', { folder })];
       if (seen.state === 'failed') return [report('journal.unreadable', { problem: seen.error.message })];
       const { reports, isInUse } = seen;
-      if (reports.length === 0) return [report('journal.empty')];
-      return [summary(reports, isInUse), ...damages(reports), ...waiting(reports, isInUse)];
+      const missing = seen.missing.map(({ epoch, place }) =>
+        place === 'memory'
+          ? report('journal.in-memory', { epoch, folder })
+          : report('journal.missing', { epoch, folder }),
+      );
+      if (reports.length === 0) return missing.length > 0 ? missing : [report('journal.empty')];
+      return [summary(reports, isInUse), ...missing, ...damages(reports), ...waiting(reports, isInUse)];
     },
   };
 

@@ -68,6 +68,21 @@ export const STATE_FINDINGS = {
     cause: 'the disk fails, or a permission is wrong',
     remedy: ['$ sudo techtemp-device journal', '$ dmesg | grep -iE "mmc|ext4" | tail'],
   },
+  'journal.missing': {
+    verdict: 'fail',
+    found: 'epoch {epoch} should be in {folder}, and it is not there',
+    cause: 'its files were removed or moved, or its disk is not mounted, or another one is mounted over it',
+    remedy: [
+      '$ findmnt -T {folder}',
+      'bring the files back if you have them; else nothing: the agent goes on, and a gap record tells what is gone',
+    ],
+  },
+  'journal.in-memory': {
+    verdict: 'fail',
+    found: 'readings of epoch {epoch} are, or were, only in memory: the disk did not take them',
+    cause: 'the disk is full, read-only or failing, or the journal was removed while the agent ran',
+    remedy: ['look at the findings about {folder} in this report', '$ sudo journalctl -u techtemp-device -n 50'],
+  },
   'journal.damaged': {
     verdict: 'warn',
     found: '{directory}: {lost}',

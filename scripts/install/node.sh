@@ -176,6 +176,7 @@ remove_build_tools() {
   for name in "${packages[@]}"; do
     manifest_remove build-package "$name"
     manifest_remove package "$name"
+    manifest_remove brought "$name"
   done
   changed "removed ${#packages[@]} packages that only building needed"
 }

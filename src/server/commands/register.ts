@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { configOptions, type GivenOptions } from '../../common/config-options.ts';
 import { type CommandContext, type RegisterCommand, withConfigOptions } from './command-context.ts';
 import { registerDevices, registerToken } from './register-access.ts';
+import { registerQuarantine } from './register-quarantine.ts';
 import {
   registerCheck,
   registerExport,
@@ -10,7 +11,6 @@ import {
   registerRejected,
   registerVerify,
 } from './register-record.ts';
-import { registerQuarantine } from './register-quarantine.ts';
 
 /** Every command besides `run`, in the order in which the help shows them. */
 export const COMMANDS: readonly RegisterCommand[] = [

@@ -1,4 +1,5 @@
-import { isAbsolute, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import type { Clock, Random } from '../common/clock.ts';
 import type { LiveConfig } from '../common/config/live-config.ts';
 import { followLive } from '../common/follow-live.ts';
@@ -18,7 +19,7 @@ import type { IngestObserver } from './ingest/ingest.ts';
 import { createLiveFeed, LIVE_FEED_CAPACITY } from './live/ring-live-feed.ts';
 import { createServerMetrics } from './metrics/server-metrics.ts';
 import { createQuarantineKeeper } from './quarantine-keeper.ts';
-import { httpStartError, listenStartError, storeStartError } from './start-error.ts';
+import { httpStartError, listenStartError, StartError, storeStartError } from './start-error.ts';
 import { type StoredSoFar, statusLine } from './status-line.ts';
 import { openSqliteStore } from './store/sqlite/open-store.ts';
 import { lookBeforeOpening } from './store/sqlite/place/look.ts';
@@ -55,6 +56,7 @@ export async function runServer(parts: ServerParts, stop: AbortSignal): Promise<
   stop.addEventListener('abort', stopping, { once: true });
   try {
     const path = resolve(storePath(parts.config.current.store, parts.env));
+    mustHaveFolder(parts.config.current.store.path, path);
     const lock = await lockStore(path, parts.env);
     try {
       const store = await openStore(parts, path);
@@ -69,6 +71,20 @@ export async function runServer(parts: ServerParts, stop: AbortSignal): Promise<
   } finally {
     stop.removeEventListener('abort', stopping);
   }
+}
+
+/**
+ * A folder that somebody has named is not made: a wrong path, or a volume that is not mounted, would get a record that nobody looks
+ * for. @throws StartError
+ */
+function mustHaveFolder(named: string, path: string): void {
+  const folder = dirname(path);
+  if (named === '' || existsSync(folder)) return;
+  throw new StartError(
+    'config',
+    `the folder ${folder} does not exist, in which the record ${path} is to be ([store] path, TECHTEMP_STORE_PATH or DB_PATH). Correct ` +
+      `the path, mount the disk or volume, or make the folder: mkdir -p "${folder}"`,
+  );
 }
 
 async function lockStore(path: string, env: ServerParts['env']): Promise<RecordLock> {

@@ -152,7 +152,9 @@ export const SERVER_SCHEMA = {
         format: 'path',
         default: '',
         restart: true,
-        doc: 'The file. Empty: techtemp.db in the state folder of the service, /var/lib/techtemp-server as installed.',
+        doc:
+          'The file. Empty: techtemp.db in the state folder of the service, /var/lib/techtemp-server as installed. Another folder ' +
+          'must exist: the server does not make it.',
       },
       min_free_mb: {
         format: 'integer',

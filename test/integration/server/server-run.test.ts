@@ -210,6 +210,17 @@ describe.skipIf(serverMissing !== undefined)('techtemp-server run does not start
     expect(readdirSync(folder).filter((name) => name.startsWith('letter'))).toEqual(['letter.txt']);
   });
 
+  it('with a path whose folder does not exist: 78, and makes no record in a place that nobody meant (D4)', async () => {
+    configure();
+    const path = join(folder, 'volume', 'techtemp.db');
+    expect(await endOf(start({ DB_PATH: path }))).toBe(78);
+    expect(log).toMatch(/the folder .*volume does not exist.*mkdir -p/);
+    expect(readdirSync(folder)).not.toContain('volume');
+    mkdirSync(join(folder, 'volume'));
+    await startAnswering({ DB_PATH: path });
+    expect(log).toMatch(new RegExp(`the record is ${path}, made 20\\d\\d-`));
+  });
+
   it('S20: on a record of a newer version: 65, and leaves it as it is', async () => {
     configure();
     const child = await startAnswering();

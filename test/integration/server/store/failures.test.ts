@@ -1,5 +1,5 @@
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createSystemClock } from '../../../../src/common/system-clock.ts';
@@ -194,6 +194,23 @@ describe('a store on threads', () => {
       stored: 1,
       duplicates: 1,
     });
+  });
+
+  it('makes no new record when a thread is started again and the files have gone', async () => {
+    const { path, remove } = await storeFolder();
+    onTestFinished(remove);
+    const entry = fileURLToPath(new URL('../../../support/children/mortal-store-worker.ts', import.meta.url));
+    const workerUrl = pathToFileURL(await bundleForChild(entry));
+    const said: string[] = [];
+    const note = (fields: object): void => void said.push(JSON.stringify(fields));
+    const log = { debug: note, info: note, warn: note, error: note };
+    const store = await openSqliteStore({ path, engine: 'threads', clock: createSystemClock(), workerUrl, log });
+    opened.push(store);
+    for (const name of readdirSync(dirname(path))) rmSync(join(dirname(path), name));
+    await expect(store.addRoom({ name: 'die' })).rejects.toEqual(failing('STORE_UNAVAILABLE'));
+    await until('it is not started', () => said.some((line) => line.includes('There is no record at')));
+    await expect(commit(store, [itemsOf('d', [numbered(1)])])).rejects.toEqual(failing('STORE_UNAVAILABLE'));
+    expect(existsSync(path)).toBe(false);
   });
 
   it('rejects a flood of calls rather than keeping them all', async () => {

@@ -190,6 +190,26 @@ describe('a record whose files others take away while it is written (A1)', () =>
     await store(record, 8);
     expect((await record.health(30_000)).isOk).toBe(true);
   });
+
+  it('cuts its log back once a reader that kept it has gone, and never under it (D5)', async () => {
+    const record = await open();
+    await store(record, 1);
+    const reader = new Sqlite(path);
+    reader.exec('BEGIN');
+    expect(reader.prepare('SELECT count(*) FROM readings').pluck().get()).toBe(1);
+    for (let seq = 2; seq <= 6; seq += 1) await store(record, seq);
+    const { logBytes = 0 } = await record.health(30_000);
+    expect(logBytes).toBeGreaterThan(20_000);
+    await record.trimLog();
+    expect((await record.health(30_000)).logBytes).toBe(logBytes);
+    expect(reader.prepare('SELECT count(*) FROM readings').pluck().get()).toBe(1);
+    reader.exec('COMMIT');
+    reader.close();
+    await record.trimLog();
+    expect((await record.health(30_000)).logBytes).toBeLessThan(20_000);
+    await store(record, 7);
+    expect((await record.health(30_000)).isOk).toBe(true);
+  });
 });
 
 function removeAll(): void {

@@ -48,7 +48,7 @@ const YOUNG_MIB = 12;
 /** Given to the thread at once; the rest waits here, where what is urgent can pass it. Two, so that the thread is never idle between. */
 const AT_ONCE = 2;
 /** Short questions on which life depends: whether the store works, and who may ask. */
-const URGENT: ReadonlySet<string> = new Set(['facts', 'probe', 'tokenByHash']);
+const URGENT: ReadonlySet<string> = new Set(['facts', 'probe', 'tokenByHash', 'quarantineSummary']);
 /** Callers ask little at once; more than this is a flood, and its memory would be ours. */
 const MAX_WAITING = 1_000;
 
@@ -78,8 +78,14 @@ export async function openWorkerCaller<R extends Role>(
       const id = urgent.shift() ?? ordinary.shift();
       const call = id === undefined ? undefined : waiting.get(id);
       if (id === undefined || call === undefined) return;
-      given += 1;
-      say(running, { kind: 'call', id, method: call.method, args: sentArgsOf(call.method, call.args) });
+      try {
+        say(running, { kind: 'call', id, method: call.method, args: sentArgsOf(call.method, call.args) });
+        given += 1;
+      } catch (error) {
+        // What cannot be handed over is the caller's fault, and holds nobody up.
+        waiting.delete(id);
+        call.reject(error as Error);
+      }
     }
   };
   const answered = (message: FromWorker): void => {

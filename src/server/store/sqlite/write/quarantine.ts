@@ -50,7 +50,7 @@ export function createQuarantine(db: Database, known: KnownDevices, ranges: Reje
   return {
     keep({ topic, receivedMs }, device, bad, { maxQuarantine = MAX_QUARANTINE, time }) {
       const { reason, detail, payload, epoch, seq = 0, tsMs } = bad;
-      const epochId = epoch === undefined ? 0 : known.epochId(device, epoch);
+      const epochId = epoch === undefined ? 0 : known.epochId(device, epoch, receivedMs);
       const digest = digestOf(payload);
       if (has.get(device.id, epochId, seq, digest) !== undefined) return 'known';
       if (epochId !== 0 && ranges.has(epochId, seq, DROPPED)) return 'known';

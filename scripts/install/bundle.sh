@@ -19,9 +19,11 @@ bundle_name() {
 }
 # compare_checksum FILE LIST: where the list is there and names the file.
 compare_checksum() {
-  local wanted
+  local wanted found
   wanted=$(awk -v name="$(basename "$1")" '$2 == name || $2 == "*" name { print $1 }' "$2" 2>/dev/null | tail -n 1)
-  [ -z "$wanted" ] || [ "$wanted" = "$(sha256sum "$1" | cut -d' ' -f1)" ] ||
+  [ -n "$wanted" ] || return 0
+  found=$(sha256sum "$1")
+  [ "$wanted" = "${found%% *}" ] ||
     fail "$1 has another checksum than $2 says" 'fetch or copy both again'
 }
 bundle_size() { printf '%s bytes, sha256 %s' "$(stat -c %s "$1")" "$(sha256sum "$1" | cut -c1-16)"; }

@@ -44,7 +44,7 @@ fetch_npm() {
   [ -z "$value" ] || settings+=(NODE_EXTRA_CA_CERTS="$value")
   value=$(npm_setting https-proxy)
   [ -z "$value" ] || settings+=(HTTPS_PROXY="$value")
-  mkdir -p "$BUILD_CACHE/npm" && env -C "$BUILD_CACHE/npm" "${settings[@]}" "PATH=${NODE_BIN%/*}:$PATH" corepack "$1" --version
+  mkdir -p "$BUILD_CACHE/npm" && env -C "$BUILD_CACHE/npm" "${settings[@]}" "PATH=${NODE_BIN%/*}:$PATH" "$(command -v corepack)" "$1" --version
 }
 
 # npm_setting NAME: as npm would find it, in the environment, the project's file, or the user's.

@@ -47,15 +47,17 @@ watch_progress() {
   done
 }
 
-# What the command said last, in short: the file that is compiled, the package that is fetched or unpacked.
+# The last step that the command named: the file that is compiled, the package that is fetched or unpacked. Compilers say more than that.
 last_work() {
   local text
-  text=$(tail -c 2000 "${LOG_OPEN:-/dev/null}" 2>/dev/null | tr '\r' '\n' | grep -a '[A-Za-z]' | tail -n 1 | sed -e '
-    s#^ *\(CC\|CXX\)([a-z]*) .*/\([^/]*\)\.o$#compiling \2#
-    s#^ *\(SOLINK\|LINK\|AR\|TOUCH\|COPY\|ACTION\)[_(].*#linking#
-    s#^npm http fetch [A-Z]* [0-9]* [a-z]*://[^/]*/\([^ ?]*\).*#fetching \1#
-    s#^Get:[0-9]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .*#fetching \1#
-    s#^[0-9TZ:-]* \$ .*#at work#')
+  text=$(tail -c 30000 "${LOG_OPEN:-/dev/null}" 2>/dev/null | tr '\r' '\n' | sed -n -e '
+    s#^ *\(CC\|CXX\)([a-z]*) .*/\([^/]*\)\.o$#compiling \2#p
+    s#^ *SOLINK.*#linking#p
+    s#^npm http fetch [A-Z]* [0-9]* [a-z]*://[^/]*/\([^ ?]*\).*#fetching \1#p
+    s#^Get:[0-9]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .*#fetching \1#p
+    s#^\(Unpacking\|Setting up\|Processing triggers for\) \([^ ]*\) .*#\1 \2#p
+    /^\(compiling\|building\|native parts\) /p
+    s#^[0-9TZ:-]* \$ .*#at work#p' | tail -n 1)
   printf '%s' "${text:0:60}"
 }
 

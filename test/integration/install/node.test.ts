@@ -212,7 +212,7 @@ mkdir -p "$(dirname "$program")" && printf '#!/bin/sh\\necho ours\\n' >"$program
         0o755,
       );
       system.write('/root/.npmrc', 'cafile=/etc/authority.pem\nregistry = https://mirror.example.org/npm/\n');
-      const { status, stdout } = runSteps(system, 'provide_npm; "${BUILD_ENV[@]}" npm');
+      const { status, stdout } = runSteps(system, 'NODE_BIN=/usr/bin/node; provide_npm; "${BUILD_ENV[@]}" npm');
       expect({ status, last: stdout.trim().split('\n').at(-1) }).toEqual({ status: 0, last: 'ours' });
       expect(system.read('/tmp/asked')).toMatch(
         /^https:\/\/mirror\.example\.org\/npm \/etc\/authority\.pem npm@[\d.]+\+sha512\.[0-9a-f]{128} --version\n$/,

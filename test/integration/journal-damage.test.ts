@@ -282,7 +282,7 @@ describe('a journal that was damaged', { timeout: 600_000 }, () => {
 async function findings(path: string, content: Buffer): Promise<unknown> {
   if (path.endsWith('released')) return decodeNotes(content, DEVICE_UID, EPOCH) ?? 'nothing';
   const index = Number(path.slice(-'00000001.seg'.length, -'.seg'.length));
-  const scan = await scanSegment(oneFile(content), { deviceUid: DEVICE_UID, epoch: EPOCH, index, path });
+  const scan = await scanSegment(oneFile(content), { deviceUid: DEVICE_UID, epoch: EPOCH, index, path }, 0);
   if (scan === 'newer-version') return scan;
   const { segment } = scan;
   const pending = [...segment.pending].map(([boot, seqs]) => [boot, [...seqs]]);

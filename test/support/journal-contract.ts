@@ -5,7 +5,12 @@ import { BOOT_A, BOOT_B, indexOf, pendingReading, readAll, testReading } from '.
 const GAP = { ofEpoch: 'other1', from: 3, to: 9, count: 4, reason: 'dropped' as const, fromTsMs: 5, toTsMs: 6 };
 
 /** What src/device/journal/journal.ts promises, for every implementation. */
-export function describeJournalContract(name: string, open: () => Promise<Journal>): void {
+export function describeJournalContract(
+  name: string,
+  open: () => Promise<Journal>,
+  /** Whether released entries stay for a recall until room is needed. */
+  { keepsReleased }: { readonly keepsReleased: boolean },
+): void {
   describe(`${name} keeps the journal's promises`, () => {
     it('numbers entries from 1 without holes, readings and gap records alike', async () => {
       const journal = await open();
@@ -101,6 +106,27 @@ export function describeJournalContract(name: string, open: () => Promise<Journa
         expect(await journal.read(0, 10)).toEqual([]);
       }
       expect(journal.stats()).toMatchObject({ unreleased: 0, lastSeq: 200 });
+      await journal.close();
+    });
+
+    it('gives released entries again once they are recalled, under the same numbers and times, as far as it has them', async () => {
+      const journal = await open();
+      for (let index = 1; index <= 5; index += 1) await journal.append(testReading(index));
+      await journal.appendGap(GAP, 77);
+      await journal.append(pendingReading(7));
+      const before = await readAll(journal);
+      journal.release([
+        [2, 4],
+        [6, 6],
+      ]);
+      const count = await journal.recall();
+      expect(count).toBe(keepsReleased ? 4 : 0);
+      const again = await readAll(journal);
+      expect(again).toEqual(keepsReleased ? before : before.filter(({ seq }) => [1, 5].includes(seq)));
+      expect(journal.stats()).toMatchObject({ unreleased: 3 + count, pending: 1, lastSeq: 7 });
+      expect(await journal.recall()).toBe(0);
+      journal.release([[1, 7]]);
+      expect(await journal.read(0, 10)).toEqual([]);
       await journal.close();
     });
 

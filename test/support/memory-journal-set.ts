@@ -10,6 +10,7 @@ import type {
   NewReading,
   Placed,
   ReadingEntry,
+  Recall,
   Settlement,
 } from '../../src/device/journal/journal.ts';
 
@@ -23,6 +24,8 @@ export class ArrayJournal implements Journal {
   /** Every number ever released, in the order of the releases. */
   readonly released: SeqRange[] = [];
   #entries: (JournalEntry | undefined)[] = [];
+  /** Released entries, by number: for `recall`. */
+  readonly #kept = new Map<number, JournalEntry>();
   #unreleased = 0;
   #pending = 0;
   /** Everything before this index is released. */
@@ -91,10 +94,20 @@ export class ArrayJournal implements Journal {
         const entry = this.#entries[seq - 1];
         if (entry === undefined || isPending(entry)) continue;
         this.#entries[seq - 1] = undefined;
+        this.#kept.set(seq, entry);
         this.#unreleased -= 1;
       }
     }
     while (this.#first < this.#entries.length && this.#entries[this.#first] === undefined) this.#first += 1;
+  }
+
+  async recall(): Promise<number> {
+    const count = this.#kept.size;
+    for (const [seq, entry] of this.#kept) this.#entries[seq - 1] = entry;
+    this.#kept.clear();
+    this.#unreleased += count;
+    this.#first = 0;
+    return await Promise.resolve(count);
   }
 
   stats(): JournalStats {
@@ -134,6 +147,11 @@ export class ArrayJournalSet implements JournalSet {
   async settle(settlement: Settlement): Promise<number> {
     const counts = await Promise.all(this.all.map(async (journal) => journal.settle(settlement)));
     return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async recall(): Promise<Recall> {
+    const counts = await Promise.all(this.all.map(async (journal) => journal.recall()));
+    return { count: counts.reduce((sum, count) => sum + count, 0), durable: true };
   }
 
   pendingBootIds(): readonly string[] {

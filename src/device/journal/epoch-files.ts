@@ -232,6 +232,7 @@ function newSegment(path: string, header: SegmentHeader, usedSlots = 0): Segment
     bytes: HEADER_BYTES + header.slots * SLOT_BYTES,
     level: header.level,
     unreleased: new SeqSet(header.firstSeq, header.slots),
+    givenUp: new SeqSet(header.firstSeq, header.slots),
     pending: new Map(),
     gaps: [],
     settlements: [],

@@ -3,7 +3,7 @@ import type { SeqRange } from '../../contract/seq-ranges.ts';
 import type { JournalFs } from './journal-fs.ts';
 import type { StoredGap, StoredSettlement } from './record.ts';
 import { decodeNotes, type ReleaseNote } from './release-note.ts';
-import { forget, markReleased, segmentIndex } from './segment.ts';
+import { forget, markReleased, passOver, segmentIndex } from './segment.ts';
 import { type SegmentScan, scanSegment } from './segment-scan.ts';
 
 export const NOTE_FILE = 'released';
@@ -38,6 +38,7 @@ export interface EpochScan {
 
 export async function scanEpoch(fs: JournalFs, place: EpochPlace): Promise<EpochScan> {
   const names = await fs.list(place.directory);
+  const note = await readNote(fs, place);
   const indexes = names
     .map(segmentIndex)
     .filter((index) => index !== undefined)
@@ -45,11 +46,12 @@ export async function scanEpoch(fs: JournalFs, place: EpochPlace): Promise<Epoch
   const segments: SegmentScan[] = [];
   for (const index of indexes) {
     const path = join(place.directory, names.find((name) => segmentIndex(name) === index) ?? '');
-    const scan = await scanSegment(fs, { deviceUid: place.deviceUid, epoch: place.epoch, index, path });
+    const segmentPlace = { deviceUid: place.deviceUid, epoch: place.epoch, index, path };
+    const scan = await scanSegment(fs, segmentPlace, note?.recalledTo ?? 0);
     if (scan === 'newer-version') return assemble(place, true, [], undefined);
     segments.push(scan);
   }
-  return assemble(place, false, segments, await readNote(fs, place));
+  return assemble(place, false, segments, note);
 }
 
 /** Applies what gap records and releases say to what is still waiting. */
@@ -92,7 +94,7 @@ function assemble(
   };
   settleScanned(scan);
   for (const { segment } of segments) {
-    forget(segment, 1, releasedTo);
+    passOver(segment, 1, releasedTo);
     for (const [from, to] of scan.releasedRanges) markReleased(segment, from, to);
   }
   applyGaps(scan, scan.gaps);

@@ -16,11 +16,13 @@ import {
   countPending,
   forget,
   markReleased,
+  recall,
   releasedRangesOf,
   type Segment,
   slotOffset,
 } from './segment.ts';
 import { releasedTo, removableSegments, shrinkableSegments } from './segment-list.ts';
+import { isNumbered, readRecords } from './stored-records.ts';
 
 /** Numbers released between two notes that nobody waits for: 4 KiB for a thousand readings, whenever the system writes it. */
 const RELEASES_PER_NOTE = 1024;
@@ -59,6 +61,8 @@ export class FileJournal implements Journal {
   #dropped = 0;
   #releasesToNote = 0;
   #noteIsStale = false;
+  /** The low-water marks in the records up to this number do not count any more. */
+  #recalledTo: number;
   /** The last segment may be appended to: it is whole, or was added in this run. */
   #tailIsSound: boolean;
   #closed = false;
@@ -77,6 +81,7 @@ export class FileJournal implements Journal {
     this.#source = { files: this.#files, place: scan.place, settlements: this.#settlements };
     this.#lastSeq = scan.lastSeq;
     this.#losses = losses;
+    this.#recalledTo = scan.note?.recalledTo ?? 0;
     this.#tailIsSound = scan.uncertain === undefined;
   }
 
@@ -166,6 +171,24 @@ export class FileJournal implements Journal {
       for (const segment of this.#files.segments) this.#releasesToNote += markReleased(segment, from, to);
     }
     this.#noteIsStale ||= this.#releasesToNote > 0;
+  }
+
+  recall(): Promise<number> {
+    return this.#mutex.runExclusive(async () => {
+      this.#assertOpen();
+      let count = 0;
+      for (const segment of this.#files.segments) {
+        await this.#tolerate(async () => {
+          // As the file says, not as memory remembers: only what is still there can be given again.
+          const records = await readRecords(this.#files, this.place, segment);
+          count += records.filter((record) => isNumbered(record) && recall(segment, record.seq)).length;
+        });
+      }
+      this.#recalledTo = this.#lastSeq;
+      this.#noteIsStale = true;
+      await this.#note('durable');
+      return count;
+    });
   }
 
   stats(): JournalStats {
@@ -351,7 +374,8 @@ export class FileJournal implements Journal {
     const ranges = segments.flatMap((segment) => releasedRangesOf(segment)).filter(([, to]) => to > upTo);
     const oldest = this.#files.segments[0]?.firstSeq ?? 0;
     const settlements = this.#settlements.filter(({ uptoSeq }) => uptoSeq >= oldest);
-    await this.#files.writeNote({ releasedTo: upTo, ranges, lastSeq: this.#lastSeq, settlements }, durability);
+    const note = { releasedTo: upTo, ranges, lastSeq: this.#lastSeq, settlements, recalledTo: this.#recalledTo };
+    await this.#files.writeNote(note, durability);
     this.#releasesToNote = 0;
     if (durability === 'durable') this.#noteIsStale = false;
   }

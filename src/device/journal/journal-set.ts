@@ -5,7 +5,16 @@ import type { Live } from '../../common/live.ts';
 import type { DeviceSection, JournalSection } from '../config/device-config.ts';
 import { type LockDirectory, lockDirectory } from './directory-lock.ts';
 import type { FileJournal } from './file-journal.ts';
-import type { Journal, JournalSet, JournalSetStats, NewReading, Placed, ReadingEntry, Settlement } from './journal.ts';
+import type {
+  Journal,
+  JournalSet,
+  JournalSetStats,
+  NewReading,
+  Placed,
+  ReadingEntry,
+  Recall,
+  Settlement,
+} from './journal.ts';
 import { JournalError } from './journal.ts';
 import type { OnJournalEvent } from './journal-event.ts';
 import { createNodeJournalFs, type JournalFs } from './journal-fs.ts';
@@ -121,6 +130,24 @@ class DiskJournalSet implements JournalSet {
 
   pendingBootIds(): readonly string[] {
     return [...new Set(this.journals().flatMap((journal) => journal.pendingBootIds()))];
+  }
+
+  recall(): Promise<Recall> {
+    return this.#mutex.runExclusive(async () => {
+      // A copy on disk may hold entries that its memory has let go of.
+      this.#droppedBefore += this.#standIns.handOverToCopies();
+      let [count, durable] = [0, true];
+      for (const journal of this.#homes.journals()) {
+        try {
+          count += await journal.recall();
+        } catch (error) {
+          if (!(error instanceof JournalError)) throw error;
+          durable = false;
+          this.#complain(error);
+        }
+      }
+      return { count, durable };
+    });
   }
 
   journals(): readonly Journal[] {

@@ -32,6 +32,13 @@ export interface Journal {
   read(afterSeq: number, limit: number): Promise<readonly JournalEntry[]>;
   /** Marks numbers as stored elsewhere; unknown and repeated numbers are ignored. Cheap; noted on disk lazily and at close. */
   release(ranges: readonly SeqRange[]): void;
+  /**
+   * Makes every released entry that still lies here wait for its release again, under its number and time: for a server whose
+   * record is not the one that the receipts came from. What had to go by limit or damage stays told and gone.
+   * On disk when it resolves; repeating it is safe. @returns how many entries wait again
+   * @throws JournalError when the disk does not note it; the entries wait again all the same, until the process ends
+   */
+  recall(): Promise<number>;
   stats(): JournalStats;
   /** Notes the releases, syncs, and lets go of the files. Idempotent. */
   close(): Promise<void>;
@@ -125,12 +132,21 @@ export interface JournalSet {
   /** As Journal.settle, on all. Never fails for want of disk: what a journal refuses is settled when the disk works again. */
   settle(settlement: Settlement): Promise<number>;
   pendingBootIds(): readonly string[];
+  /** As Journal.recall, on all. Never fails for want of disk. */
+  recall(): Promise<Recall>;
   /** Those that may hold unreleased entries, oldest first; the one that is written to comes last. */
   journals(): readonly Journal[];
   /** The epoch that is written to at the moment. */
   activeEpoch(): string;
   stats(): JournalSetStats;
   close(): Promise<void>;
+}
+
+export interface Recall {
+  /** Entries that wait for their release again. */
+  readonly count: number;
+  /** Whether a restart would still know; if not, it is to be asked for again. */
+  readonly durable: boolean;
 }
 
 export interface JournalSetStats {

@@ -81,6 +81,11 @@ export class MemoryJournal implements Journal {
     this.#options.onRelease?.(ranges);
   }
 
+  /** What is released is not kept in memory, so there is nothing to bring back. */
+  recall(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   stats(): JournalStats {
     return {
       unreleased: this.#entries.length,

@@ -18,6 +18,7 @@ const AT = {
   lastSeq: 24,
   ranges: 30,
   settlements: 32,
+  recalledTo: 34,
   settlementList: 64,
   rangeList: 64 + MAX_NOTED_SETTLEMENTS * SETTLEMENT_BYTES,
 } as const;
@@ -36,6 +37,8 @@ export interface ReleaseNote {
   readonly lastSeq: number;
   /** A second copy, in another file, of the newest settlements: no damage may bring a reading another time. */
   readonly settlements: readonly StoredSettlement[];
+  /** What the records up to this number say about releases was taken back; 0 where it never was. */
+  readonly recalledTo: number;
 }
 
 export function encodeNote(note: ReleaseNote, deviceUid: string, epoch: string): Buffer {
@@ -45,6 +48,7 @@ export function encodeNote(note: ReleaseNote, deviceUid: string, epoch: string):
   slot.writeUIntLE(note.counter, AT.counter, NUMBER_BYTES);
   slot.writeUIntLE(note.releasedTo, AT.releasedTo, NUMBER_BYTES);
   slot.writeUIntLE(note.lastSeq, AT.lastSeq, NUMBER_BYTES);
+  slot.writeUIntLE(note.recalledTo, AT.recalledTo, NUMBER_BYTES);
   slot.writeUInt16LE(ranges.length, AT.ranges);
   ranges.flat().forEach((seq, index) => slot.writeUIntLE(seq, AT.rangeList + index * NUMBER_BYTES, NUMBER_BYTES));
   const settlements = note.settlements.slice(-MAX_NOTED_SETTLEMENTS);
@@ -75,6 +79,7 @@ function decodeSlot(slot: Buffer, deviceUid: string, epoch: string): ReleaseNote
     counter: slot.readUIntLE(AT.counter, NUMBER_BYTES),
     releasedTo: slot.readUIntLE(AT.releasedTo, NUMBER_BYTES),
     lastSeq: slot.readUIntLE(AT.lastSeq, NUMBER_BYTES),
+    recalledTo: slot.readUIntLE(AT.recalledTo, NUMBER_BYTES),
     ranges,
     settlements: Array.from({ length: slot.readUInt16LE(AT.settlements) }, (_, index) => {
       const offset = AT.settlementList + index * SETTLEMENT_BYTES;

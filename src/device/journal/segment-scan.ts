@@ -53,11 +53,15 @@ export interface SegmentPlace {
 }
 
 /** A file that says it was written by a later program is `newer-version` and not looked into. */
-export async function scanSegment(fs: JournalFs, place: SegmentPlace): Promise<SegmentScan | 'newer-version'> {
+export async function scanSegment(
+  fs: JournalFs,
+  place: SegmentPlace,
+  recalledTo: number,
+): Promise<SegmentScan | 'newer-version'> {
   const image = await readWhole(fs, place.path);
   const finding = decodeHeader(image.subarray(0, HEADER_BYTES));
   if (finding === 'newer-version') return finding;
-  return scanSlots(image, place, finding === 'damaged' ? undefined : finding);
+  return scanSlots(image, place, finding === 'damaged' ? undefined : finding, recalledTo);
 }
 
 /**
@@ -100,11 +104,16 @@ async function readBlockwise(file: JournalFile, image: Buffer): Promise<Buffer> 
   return image;
 }
 
-function scanSlots(image: Buffer, place: SegmentPlace, header: SegmentHeader | undefined): SegmentScan {
+function scanSlots(
+  image: Buffer,
+  place: SegmentPlace,
+  header: SegmentHeader | undefined,
+  recalledTo: number,
+): SegmentScan {
   const seed = segmentSeed(place.deviceUid, place.epoch, place.index);
   const slots = Math.max(0, Math.floor((image.length - HEADER_BYTES) / SLOT_BYTES));
   const expected = header?.slots ?? slots;
-  const found = createFindings(header?.firstSeq, Math.max(slots, expected));
+  const found = createFindings(header?.firstSeq, Math.max(slots, expected), recalledTo);
   for (let index = 0; index < slots; index += 1) {
     const slot = image.subarray(HEADER_BYTES + index * SLOT_BYTES, HEADER_BYTES + (index + 1) * SLOT_BYTES);
     if (index % SLOTS_PER_BLOCK === 0) found.seqBeforeBlock.push(found.lastSeq ?? (header?.firstSeq ?? 1) - 1);
@@ -128,6 +137,7 @@ function scanSlots(image: Buffer, place: SegmentPlace, header: SegmentHeader | u
       bytes: image.length,
       level: header?.level ?? 0,
       unreleased: found.unreleased ?? new SeqSet(firstSeq, slots),
+      givenUp: new SeqSet(firstSeq, slots),
       pending: found.pending,
       gaps: found.gaps,
       settlements: found.settlements,
@@ -147,6 +157,7 @@ function scanSlots(image: Buffer, place: SegmentPlace, header: SegmentHeader | u
 interface Findings {
   readonly firstSeqInHeader: number | undefined;
   readonly slots: number;
+  readonly recalledTo: number;
   usedSlots: number;
   firstSeq: number | undefined;
   lastSeq: number | undefined;
@@ -167,10 +178,11 @@ interface Findings {
   readonly holes: Hole[];
 }
 
-function createFindings(firstSeqInHeader: number | undefined, slots: number): Findings {
+function createFindings(firstSeqInHeader: number | undefined, slots: number, recalledTo: number): Findings {
   return {
     firstSeqInHeader,
     slots,
+    recalledTo,
     usedSlots: 0,
     firstSeq: undefined,
     lastSeq: undefined,
@@ -202,7 +214,7 @@ function noteNoRecord(found: Findings, kind: 'empty' | 'damaged'): void {
 }
 
 function noteRecord(found: Findings, slot: Buffer, kind: RecordKind, epoch: string, slotIndex: number): void {
-  found.releasedTo = Math.max(found.releasedTo, recordReleasedTo(slot));
+  if (recordSeq(slot) > found.recalledTo) found.releasedTo = Math.max(found.releasedTo, recordReleasedTo(slot));
   found.usedSlots = slotIndex + 1;
   found.tornSlots = 0;
   found.emptySinceRecord = false;

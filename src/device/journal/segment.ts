@@ -25,6 +25,8 @@ export interface Segment {
   level: number;
   /** Numbers of the entries that wait for their release. */
   readonly unreleased: SeqSet;
+  /** Numbers that were given up on and told, as long as the file still has them: no recall brings them back. */
+  readonly givenUp: SeqSet;
   /** Of these, readings that wait for their time, by the key of their boot. */
   readonly pending: Map<string, SeqSet>;
   /** Gap records in it, released ones too. */
@@ -73,8 +75,22 @@ export function countUnreleasedReadings(segment: Segment): number {
 
 /** Gives up on numbers for good, pending or not. @returns how many of them were waiting */
 export function forget(segment: Segment, from: number, to: number): number {
+  const end = Math.min(to, segment.lastSeq);
+  for (let seq = Math.max(from, segment.firstSeq); seq <= end; seq += 1) segment.givenUp.add(seq);
+  return passOver(segment, from, to);
+}
+
+/** Numbers that wait no more, pending or not. @returns how many of them were waiting */
+export function passOver(segment: Segment, from: number, to: number): number {
   for (const seqs of segment.pending.values()) seqs.deleteRange(from, to);
   return segment.unreleased.deleteRange(from, to);
+}
+
+/** A released entry waits again; one that was given up on does not. @returns whether it was a released one */
+export function recall(segment: Segment, seq: number): boolean {
+  if (segment.unreleased.has(seq) || segment.givenUp.has(seq)) return false;
+  segment.unreleased.add(seq);
+  return true;
 }
 
 /** Takes note of a release; a reading that waits for its time has never been sent, so it stays. @returns how many went */

@@ -67,6 +67,13 @@ export class StandIns {
     }
   }
 
+  /** From now on the copies on disk are read and counted themselves. @returns what the memory had given up on */
+  handOverToCopies(): number {
+    const onDisk = this.#standIns.filter(({ copy }) => copy !== undefined);
+    this.#standIns = this.#standIns.filter(({ copy }) => copy === undefined);
+    return onDisk.reduce((sum, { memory }) => sum + memory.stats().dropped, 0);
+  }
+
   /**
    * Lets go of those that hold nothing any more, which frees their copies for removal; not of the one that is written to.
    * @returns what they gave up on

@@ -43,6 +43,7 @@ const journal: Journal = {
       Array.from({ length: Math.min(limit, lastSeq - afterSeq) }, (_, index) => entry(afterSeq + index + 1)),
     ),
   release: () => undefined,
+  recall: async () => Promise.resolve(0),
   stats: () => ({ unreleased: lastSeq, pending: 0, lastSeq, dropped: 0, bytesOnDisk: 0 }),
   close: async () => Promise.resolve(),
 };

@@ -12,30 +12,41 @@ import { DEVICE_UID, noLock, openTestHome } from '../../support/journal-rig.ts';
 const folder = mkdtempSync(join(tmpdir(), 'techtemp-journal-contract-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describeJournalContract('FileJournal with segments of 7 readings', async () => {
-  const home = await openTestHome(await createStateFs());
-  return await home.activate(DEVICE_UID, () => 'epoch1');
-});
+describeJournalContract(
+  'FileJournal with segments of 7 readings',
+  async () => {
+    const home = await openTestHome(await createStateFs());
+    return await home.activate(DEVICE_UID, () => 'epoch1');
+  },
+  { keepsReleased: true },
+);
 
-describeJournalContract('FileJournal on a real disk', async () => {
-  const journal = { slotsPerSegment: () => 64, isEpochPresent: () => false, onFault: fail };
-  const home = await openJournalHome(
-    { fs: createNodeJournalFs(), lock: noLock, journal },
-    mkdtempSync(join(folder, 'journal-')),
-  );
-  return await home.activate(DEVICE_UID, () => 'epoch1');
-});
+describeJournalContract(
+  'FileJournal on a real disk',
+  async () => {
+    const journal = { slotsPerSegment: () => 64, isEpochPresent: () => false, onFault: fail };
+    const home = await openJournalHome(
+      { fs: createNodeJournalFs(), lock: noLock, journal },
+      mkdtempSync(join(folder, 'journal-')),
+    );
+    return await home.activate(DEVICE_UID, () => 'epoch1');
+  },
+  { keepsReleased: true },
+);
 
-describeJournalContract('MemoryJournal', () =>
-  Promise.resolve(
-    new MemoryJournal({
-      deviceUid: DEVICE_UID,
-      epoch: 'epoch1',
-      maxEntries: () => 1_000,
-      whenFull: () => 'thin',
-      nowMs: () => 0,
-    }),
-  ),
+describeJournalContract(
+  'MemoryJournal',
+  () =>
+    Promise.resolve(
+      new MemoryJournal({
+        deviceUid: DEVICE_UID,
+        epoch: 'epoch1',
+        maxEntries: () => 1_000,
+        whenFull: () => 'thin',
+        nowMs: () => 0,
+      }),
+    ),
+  { keepsReleased: false },
 );
 
 function fail(error: unknown): never {

@@ -24,6 +24,7 @@ type Step =
   | { readonly kind: 'settle'; readonly boot: 0 | 1; readonly wallMinusMonotonicMs: number | 'as-stamped' }
   | { readonly kind: 'release'; readonly from: number; readonly count: number }
   | { readonly kind: 'read'; readonly after: number; readonly limit: number }
+  | { readonly kind: 'recall' }
   | { readonly kind: 'reopen'; readonly how: 'closed' | 'killed' | 'power cut' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -57,6 +58,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       limit: fc.integer({ min: 1, max: 20 }),
     }),
   },
+  { weight: 1, arbitrary: fc.constant<Step>({ kind: 'recall' }) },
   {
     weight: 1,
     arbitrary: fc.record<Step & { kind: 'reopen' }>({
@@ -154,6 +156,9 @@ class Rig {
         expect(await this.#journal.read(after, next.limit)).toEqual(expected.slice(0, next.limit));
         break;
       }
+      case 'recall':
+        await this.#recall();
+        break;
       case 'reopen':
         await this.#reopen(next.how);
         break;
@@ -163,6 +168,19 @@ class Rig {
       unreleased: model.entries.length - model.released.size,
       pending: model.pending().length,
     });
+  }
+
+  /** What still lies in a file waits again, at least all of the last segment; from now on no crash may take that back. */
+  async #recall(): Promise<void> {
+    const { model } = this;
+    const count = await this.#journal.recall();
+    const there = await readAll(this.#journal);
+    const again = there.filter(({ seq }) => model.released.has(seq)).map(({ seq }) => seq);
+    expect(again.length).toBe(count);
+    if (model.released.has(model.lastSeq)) expect(again).toContain(model.lastSeq);
+    for (const seq of again) model.released.delete(seq);
+    expect(there).toEqual(model.readable());
+    expect(await this.#journal.recall()).toBe(0);
   }
 
   /** After a crash released entries may come again; nothing else may have changed. */

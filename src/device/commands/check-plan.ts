@@ -4,6 +4,7 @@ import type { I2cBus, OpenI2cBus } from '../../../drivers/bus.ts';
 import { createI2cBusOpener } from '../../../drivers/i2c-bus.ts';
 import { createSensorLock } from '../../../drivers/sensor-lock.ts';
 import { environmentVariable } from '../../common/config/schema.ts';
+import { stateDirectory } from '../../common/state-directory.ts';
 import type { Examination } from '../../common/doctor/examination.ts';
 import { clockExamination, type Evidence } from '../../common/doctor/examinations/clock.ts';
 import { nodeExamination, notifyPackageExamination } from '../../common/doctor/examinations/runtime.ts';
@@ -24,6 +25,7 @@ import { synchronisationFinding } from '../doctor/examinations/synchronisation.t
 import { report } from '../doctor/finding.ts';
 import { type JournalLook, lastWriteMs, lookAtJournals } from '../doctor/journal-look.ts';
 import { createOpenLink } from '../mqtt/link.ts';
+import { loadMemory } from '../publisher/memory-file.ts';
 import { type ConfigOptions, journalFolder, SERVICE_STATE_DIRECTORY, serviceEnvironment } from './command-config.ts';
 import type { CommandIo } from './command-io.ts';
 
@@ -142,6 +144,10 @@ function withConfig(
         const seen = await look();
         if (seen.state !== 'seen' || seen.reports.length === 0) return undefined;
         return { epochs: seen.reports.map(({ epoch }) => epoch), isInUse: seen.isInUse };
+      },
+      rememberedServers: async () => {
+        const { memory, problem } = await loadMemory(join(stateDirectory(serviceEnvironment(options, io)), 'delivery.json'));
+        return problem === undefined ? memory.servers : [];
       },
       root: machine.root,
     }),

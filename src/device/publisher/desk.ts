@@ -337,7 +337,8 @@ export class Desk {
   }
 
   #state(): string {
-    return [this.mode(), this.delivery.giverOnline(), this.delivery.takesBatches()].join();
+    const { noSubscriber } = this.parts.mqtt.current;
+    return [this.mode(), this.delivery.giverOnline(), this.delivery.takesBatches(), noSubscriber].join();
   }
 
   /** Doubles with each time in a row that receipts did not come. */

@@ -185,14 +185,14 @@ function servers(heard: readonly Heard[], parts: BrokerParts, taken: Taken | und
     ];
   }
   const names = withReceipts.map(({ instance, state }) => `${instance} (${state})`).join(', ');
-  if (taken === 'by-nobody' && withReceipts.some(({ state, accepts }) => state === 'online' && accepts.includes('batch'))) {
-    const place = { host: mqtt.brokerHost, port: mqtt.brokerPort, topic: sensorTopic(homeId, deviceUid, 'backlog') };
-    return [report('broker.server-deaf', { ...place, servers: names })];
-  }
+  const online = withReceipts.filter(({ state }) => state === 'online');
+  const place = { host: mqtt.brokerHost, port: mqtt.brokerPort, topic: sensorTopic(homeId, deviceUid, 'backlog') };
+  const isDeaf = taken === 'by-nobody' && online.some(({ accepts }) => accepts.includes('batch'));
   return [
-    withReceipts.some(({ state }) => state === 'online')
+    online.length > 0
       ? report('broker.server', { servers: names })
       : report('broker.server-offline', { servers: names }),
+    ...(isDeaf ? [report('broker.server-deaf', { ...place, servers: names })] : []),
   ];
 }
 

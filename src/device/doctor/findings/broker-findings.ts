@@ -93,13 +93,13 @@ export const BROKER_FINDINGS = {
   },
   'broker.client-id-taken': {
     verdict: 'fail',
-    found: 'the running agent says: {problem}',
+    found: 'another client has the client id of the agent here, which says: {problem}',
     cause: 'two clients with one client id push each other out of the broker, again and again',
     remedy: ['in {file} of one of the two devices: [mqtt] client_id = another-name', '$ journalctl -u techtemp-device -n 20'],
   },
   'broker.other-record': {
     verdict: 'warn',
-    found: 'the running agent says: {problem}',
+    found: 'a server has another record than before, says the running agent: {problem}',
     cause: 'the server was set up anew, or an older backup was restored: what it had confirmed before may be missing in its record',
     remedy: ["on the server's machine: $ sudo techtemp-server verify"],
   },

@@ -1,12 +1,14 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Pulse } from '../../common/pulse.ts';
+import { TokenBucket } from '../../common/token-bucket.ts';
 import type { Faults } from './faults.ts';
 import { encodeMemory, loadMemory, type PublisherMemory, saveMemory } from './memory-file.ts';
 
 /** A file system that takes longer than this for a few hundred bytes hangs. */
 const SAVE_LIMIT_MS = 60_000;
-/** What others make us remember is written this often at most: strangers must not wear the SD card. */
-const NOTE_SPACING_MS = 10_000;
+/** What others make us remember is written at once a few times, then this often at most: strangers must not wear the SD card. */
+const NOTES_PER_SECOND = 0.1;
+const NOTE_BURST = 5;
 
 /** The publisher's memory, in RAM and, a moment later, on disk. */
 export class Memory {
@@ -19,7 +21,7 @@ export class Memory {
   #saving: Promise<void> | undefined;
   /** Ends the wait of a note that is not written yet. */
   #waiting: AbortController | undefined;
-  #writtenMs = Number.NEGATIVE_INFINITY;
+  readonly #notes: TokenBucket;
 
   private constructor(
     path: string,
@@ -32,6 +34,7 @@ export class Memory {
     this.#faults = faults;
     this.#pulse = pulse;
     this.#clock = clock;
+    this.#notes = new TokenBucket(clock, NOTE_BURST);
     this.#current = loaded;
     this.#saved = encodeMemory(loaded);
   }
@@ -57,14 +60,14 @@ export class Memory {
     await this.settled();
   }
 
-  /** As `update`, but several in a row are one write: the first goes at once, what follows waits for its turn. Never throws. */
+  /** As `update`, but of many in a row only the first few are written at once; the others wait and are one write. Never throws. */
   note(changes: Partial<PublisherMemory>): void {
     this.#current = { ...this.#current, ...changes };
     if (this.#waiting !== undefined) return;
     const waiting = new AbortController();
     this.#waiting = waiting;
     void this.#clock
-      .sleep(Math.max(0, this.#writtenMs + NOTE_SPACING_MS - this.#clock.monotonicMs()), waiting.signal)
+      .sleep(this.#notes.take(NOTES_PER_SECOND, NOTE_BURST), waiting.signal)
       .catch(() => undefined)
       .then(async () => {
         if (this.#waiting === waiting) await this.settled();
@@ -89,7 +92,6 @@ export class Memory {
     while (!this.#isSaved()) {
       const memory = this.#current;
       try {
-        this.#writtenMs = this.#clock.monotonicMs();
         await this.#pulse.during(SAVE_LIMIT_MS, saveMemory(this.#path, memory));
         this.#saved = encodeMemory(memory);
         this.#faults.works('memory');

@@ -83,19 +83,20 @@ describe('the memory on disk', () => {
   });
 
   // C5
-  it('is written once for many notes in a row, and at the end', async () => {
+  it('is written at once a few times, then once for many notes, and at the end', async () => {
     const path = join(folder, 'notes.json');
     const { clock, faults, pulse } = parts();
     const memory = await Memory.open(path, faults, pulse, clock);
     const onDisk = (): unknown => (JSON.parse(readFileSync(path, 'utf8')) as { servers: unknown }).servers;
-    memory.note({ servers: [server('a')] });
-    await until('the first is written', () => existsSync(path));
-    await memory.settled();
-    for (let n = 0; n < 1_000; n += 1) memory.note({ servers: [server(`s${n}`)] });
+    for (let n = 0; n < 5; n += 1) {
+      memory.note({ servers: [server(`s${n}`)] });
+      await until('the first are written at once', () => existsSync(path) && JSON.stringify(onDisk()) === `["s${n}"]`);
+    }
+    for (let n = 0; n < 1_000; n += 1) memory.note({ servers: [server(`t${n}`)] });
     await clock.advance(9_000);
-    expect(onDisk()).toEqual(['a']);
-    await clock.advance(1_000);
-    await until('the last is written', () => JSON.stringify(onDisk()) === '["s999"]');
+    expect(onDisk()).toEqual(['s4']);
+    await clock.advance(1_001);
+    await until('the last is written', () => JSON.stringify(onDisk()) === '["t999"]');
     memory.note({ servers: [server('z')] });
     await memory.settled();
     expect(onDisk()).toEqual(['z']);

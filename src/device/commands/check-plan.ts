@@ -25,7 +25,7 @@ import { synchronisationFinding } from '../doctor/examinations/synchronisation.t
 import { report } from '../doctor/finding.ts';
 import { type JournalLook, lastWriteMs, lookAtJournals } from '../doctor/journal-look.ts';
 import { createOpenLink } from '../mqtt/link.ts';
-import { loadMemory } from '../publisher/memory-file.ts';
+import { loadMemory, NEW_MEMORY } from '../publisher/memory-file.ts';
 import { type ConfigOptions, journalFolder, SERVICE_STATE_DIRECTORY, serviceEnvironment } from './command-config.ts';
 import type { CommandIo } from './command-io.ts';
 
@@ -115,6 +115,11 @@ function withConfig(
   const timing = { delay: clock.sleep, monotonicMs: clock.monotonicMs };
   const { i2cBus: busNumber, i2cAddress: address } = config.sensor;
   const journals = journalFolder(loaded, options, io);
+  const memoryPath = join(stateDirectory(serviceEnvironment(options, io)), 'delivery.json');
+  const remembered = once(async () => {
+    const { memory, problem } = await loadMemory(memoryPath);
+    return problem === undefined ? memory : NEW_MEMORY;
+  });
   return [
     i2cExamination({
       ...timing,
@@ -131,7 +136,16 @@ function withConfig(
       configFile,
       isPrivate: journals.startsWith(`${SERVICE_STATE_DIRECTORY}/`),
     }),
-    journalExamination({ folder: journals, maxReadings: config.journal.maxReadings, configFile, look }),
+    journalExamination({
+      folder: journals,
+      maxReadings: config.journal.maxReadings,
+      configFile,
+      look,
+      isKeptForNobody: async () => {
+        const { servers, nobodySubscribed } = await remembered();
+        return servers.length === 0 && nobodySubscribed && config.mqtt.noSubscriber === 'keep';
+      },
+    }),
     brokerExamination({
       mqtt: config.mqtt,
       deviceUid: config.device.deviceUid,
@@ -145,10 +159,7 @@ function withConfig(
         if (seen.state !== 'seen' || seen.reports.length === 0) return undefined;
         return { epochs: seen.reports.map(({ epoch }) => epoch), isInUse: seen.isInUse };
       },
-      rememberedServers: async () => {
-        const { memory, problem } = await loadMemory(join(stateDirectory(serviceEnvironment(options, io)), 'delivery.json'));
-        return problem === undefined ? memory.servers : [];
-      },
+      rememberedServers: async () => (await remembered()).servers,
       root: machine.root,
     }),
   ];

@@ -16,6 +16,8 @@ export interface PublisherMemory {
   readonly acknowledged: AcknowledgedRanges;
   /** Whether this installation has waited once whether a server announces itself. */
   readonly waitedForServer: boolean;
+  /** What the broker has said last: for the doctor, who has no subscriber to ask. */
+  readonly nobodySubscribed: boolean;
 }
 
 export interface LoadedMemory {
@@ -24,7 +26,13 @@ export interface LoadedMemory {
   readonly problem?: string;
 }
 
-export const NEW_MEMORY: PublisherMemory = { servers: [], retained: [], acknowledged: {}, waitedForServer: false };
+export const NEW_MEMORY: PublisherMemory = {
+  servers: [],
+  retained: [],
+  acknowledged: {},
+  waitedForServer: false,
+  nobodySubscribed: false,
+};
 
 /**
  * Never rejects. A file that is there but cannot be read counts as "there may have been a server": to wait for receipts in vain
@@ -49,7 +57,8 @@ export async function saveMemory(path: string, memory: PublisherMemory): Promise
 }
 
 /** `servers` stays a list of names: an older release, after a rollback, reads nothing else. */
-export function encodeMemory({ servers, retained, acknowledged, waitedForServer }: PublisherMemory): string {
+export function encodeMemory(memory: PublisherMemory): string {
+  const { servers, retained, acknowledged, waitedForServer, nobodySubscribed } = memory;
   const facts = servers.map(({ name, ...rest }) => [name, rest]);
   const value = {
     servers: servers.map(({ name }) => name),
@@ -57,6 +66,7 @@ export function encodeMemory({ servers, retained, acknowledged, waitedForServer 
     server_facts: Object.fromEntries(facts),
     acknowledged,
     waited_for_server: waitedForServer,
+    nobody_subscribed: nobodySubscribed,
   };
   return JSON.stringify(value, null, 1);
 }
@@ -64,13 +74,15 @@ export function encodeMemory({ servers, retained, acknowledged, waitedForServer 
 function decodeMemory(text: string): PublisherMemory {
   const value: unknown = JSON.parse(text);
   if (typeof value !== 'object' || value === null) throw new Error('not a JSON object');
-  const { servers, retained, server_facts: facts, acknowledged, waited_for_server: waited } = value as Record<string, unknown>;
+  const record = value as Record<string, unknown>;
+  const { servers, retained, server_facts: facts, acknowledged, waited_for_server: waited } = record;
   return {
     servers: texts(servers).map((name) => serverOf(name, partOf(partOf(facts)[name]))),
     retained: texts(retained),
     acknowledged: rangesOf(partOf(acknowledged)),
     // An installation that is older than this key has had its time.
     waitedForServer: waited !== false,
+    nobodySubscribed: record['nobody_subscribed'] === true,
   };
 }
 

@@ -98,6 +98,7 @@ export class Subscribers {
     if (leaf !== 'reading' && leaf !== 'backlog') return;
     if (this.#told) this.#parts.log.info({ topic: leaf }, 'somebody is subscribed to our readings again');
     this.#told = false;
+    this.#parts.remember({ nobodySubscribed: false });
     this.#parts.faults.works('subscribers');
     this.#parts.onDeliveryChange();
   }
@@ -111,6 +112,7 @@ export class Subscribers {
     }
     if (leaf !== 'reading') return;
     this.#told = true;
+    this.#parts.remember({ nobodySubscribed: true });
     const then =
       this.#parts.mqtt.current.noSubscriber === 'keep'
         ? 'they stay in the journal, up to its limit, until somebody is'

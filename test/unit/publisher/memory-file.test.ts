@@ -28,6 +28,7 @@ const MEMORY: PublisherMemory = {
   retained: ['home/h/sensors/u/status'],
   acknowledged: { e1: [[1, 5]] },
   waitedForServer: false,
+  nobodySubscribed: true,
 };
 const server = (name: string): KnownServer => ({ ...rememberedByName(name), seenMs: 1 });
 
@@ -71,6 +72,7 @@ describe('the memory on disk', () => {
       retained: ['t'],
       acknowledged: {},
       waitedForServer: true,
+      nobodySubscribed: false,
     });
   });
 

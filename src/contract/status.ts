@@ -133,14 +133,20 @@ function configOf(part: JsonRecord): DeviceStatus['config'] {
 }
 
 function mqttOf(part: JsonRecord): DeviceStatus['mqtt'] {
-  const servers = listOf(part['servers']).map(partOf).map(({ name, state, record }) =>
-    withoutAbsent({ name: textOf(name) ?? '', state: textOf(state) ?? '', record: textOf(record) }),
-  );
-  const problems = listOf(part['problems']).map(partOf).map(({ code, message }) => ({
-    code: textOf(code) ?? '',
-    message: textOf(message) ?? '',
-  }));
-  const leftOut = listOf(part['left_out']).map(textOf).filter((text) => text !== undefined);
+  const servers = listOf(part['servers'])
+    .map(partOf)
+    .map(({ name, state, record }) =>
+      withoutAbsent({ name: textOf(name) ?? '', state: textOf(state) ?? '', record: textOf(record) }),
+    );
+  const problems = listOf(part['problems'])
+    .map(partOf)
+    .map(({ code, message }) => ({
+      code: textOf(code) ?? '',
+      message: textOf(message) ?? '',
+    }));
+  const leftOut = listOf(part['left_out'])
+    .map(textOf)
+    .filter((text) => text !== undefined);
   return withoutAbsent({
     protocol: oneOf(part['protocol'], ['5', '3.1.1'] as const),
     subscribers: oneOf(part['subscribers'], ['none'] as const),

@@ -27,7 +27,14 @@ export interface StatusSources {
 /** What the publisher knows of broker and servers beside that. */
 type MqttFacts = Pick<
   PublisherState,
-  'protocolVersion' | 'ignoredMessages' | 'problems' | 'nobodySubscribed' | 'waitingForServer' | 'leftOut' | 'setAside' | 'servers'
+  | 'protocolVersion'
+  | 'ignoredMessages'
+  | 'problems'
+  | 'nobodySubscribed'
+  | 'waitingForServer'
+  | 'leftOut'
+  | 'setAside'
+  | 'servers'
 >;
 
 /** More problems than these at once are not told; the newest are. */
@@ -75,9 +82,20 @@ export function deviceStatus(sources: StatusSources): DeviceStatus {
 }
 
 function statusOfMqtt(facts: Partial<MqttFacts>): StatusOfMqtt {
-  const { protocolVersion, nobodySubscribed, waitingForServer, leftOut = [], setAside = 0, ignoredMessages = 0 } = facts;
+  const {
+    protocolVersion,
+    nobodySubscribed,
+    waitingForServer,
+    leftOut = [],
+    setAside = 0,
+    ignoredMessages = 0,
+  } = facts;
   const { servers = [], problems = [] } = facts;
-  const told = servers.map(({ name, presence, record }) => ({ name, state: presence, ...(record !== undefined && { record }) }));
+  const told = servers.map(({ name, presence, record }) => ({
+    name,
+    state: presence,
+    ...(record !== undefined && { record }),
+  }));
   return {
     ...(protocolVersion !== undefined && { protocol: protocolVersion === 5 ? '5' : '3.1.1' }),
     ...(nobodySubscribed === true && { subscribers: 'none' }),

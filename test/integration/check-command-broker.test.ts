@@ -349,9 +349,13 @@ describe.skipIf(!mosquittoInstalled)('who else is on the broker', () => {
 
   it('passes on what the running agent says of itself, and that the broker has not heard of it', async () => {
     const { port } = await mosquitto();
-    const ownJournal = (): ReturnType<BrokerParts['ownJournal']> => Promise.resolve({ epochs: ['ours'], isInUse: true });
+    const ownJournal = (): ReturnType<BrokerParts['ownJournal']> =>
+      Promise.resolve({ epochs: ['ours'], isInUse: true });
     expect(await ids(port, {}, { ownJournal })).toContain('broker.agent-unheard');
-    const problems = ['CLIENT_ID_TAKEN', 'RECORD_CHANGED', 'STEP_LEFT_OUT'].map((code) => ({ code, message: `it is ${code}` }));
+    const problems = ['CLIENT_ID_TAKEN', 'RECORD_CHANGED', 'STEP_LEFT_OUT'].map((code) => ({
+      code,
+      message: `it is ${code}`,
+    }));
     const journal = { epoch: 'ours', state: 'ok', buffered: 0, dropped: 0 } as const;
     const status = encodeStatus({ state: 'online', journal, mqtt: { subscribers: 'none', problems } });
     await retain(port, `${folderTopic}/status`, status);
@@ -366,7 +370,11 @@ describe.skipIf(!mosquittoInstalled)('who else is on the broker', () => {
     const { port } = await mosquitto();
     await retain(port, 'techtemp/server/main', encodeAnnouncement({ state: 'online', accepts: ['batch', 'receipt'] }));
     const old = { name: 'old', accepts: ['receipt'], seenMs: 1_790_000_000_000, gaveReceipts: true } as const;
-    const findings = await examine(port, {}, { rememberedServers: () => Promise.resolve([old, { ...old, name: 'main' }]) });
+    const findings = await examine(
+      port,
+      {},
+      { rememberedServers: () => Promise.resolve([old, { ...old, name: 'main' }]) },
+    );
     expect(findings.map(({ id }) => id)).toContain('broker.server-deaf');
     const missing = findings.filter(({ id }) => id === 'broker.server-remembered');
     expect(missing).toHaveLength(1);
@@ -375,7 +383,9 @@ describe.skipIf(!mosquittoInstalled)('who else is on the broker', () => {
   });
 
   it('names each subscription at which the broker hangs up, and examines the rest', async () => {
-    const broker = await scripted({ suback: (filter) => (filter.endsWith('+') || filter.endsWith('/command') ? 'hang up' : 1) });
+    const broker = await scripted({
+      suback: (filter) => (filter.endsWith('+') || filter.endsWith('/command') ? 'hang up' : 1),
+    });
     const findings = await examine(broker.port, { commands: true });
     const hangsUp = findings.filter(({ id }) => id === 'broker.hangs-up').map(({ found }) => found);
     expect(hangsUp).toHaveLength(2);

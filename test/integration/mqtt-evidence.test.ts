@@ -105,12 +105,35 @@ describe('receipts that nobody should believe', () => {
     await until('it is acknowledged', () => first.publisher.state().taken === 1);
     await first.stop();
     first.buffer(4);
-    const second = rig(broker.port, { mqtt: { delivery: 'receipt' }, memoryPath: first.memoryPath, journals: first.journals });
+    const second = rig(broker.port, {
+      mqtt: { delivery: 'receipt' },
+      memoryPath: first.memoryPath,
+      journals: first.journals,
+    });
     await second.startConnected();
     await until('it listens', () => broker.subscriptions.filter((it) => it === second.topic('receipt')).length === 2);
     broker.send(second.topic('receipt'), encodeReceipt({ epoch: EPOCH, stored: [[1, 5]] }));
     await until('it was read', () => second.publisher.state().ignoredMessages === 1);
     expect(second.unreleased()).toBe(4);
+  });
+});
+
+describe('a flood of receipts', () => {
+  it('costs little, however many numbers each of them names', async () => {
+    const broker = await scripted();
+    const agent = rig(broker.port, { mqtt: { delivery: 'receipt' } });
+    agent.buffer(5_000);
+    await agent.startConnected();
+    await until('it listens', () => broker.subscriptions.includes(agent.topic('receipt')));
+    agent.take();
+    await until('the live one is acknowledged', () => agent.publisher.state().taken === 1);
+    const scattered = Array.from({ length: 10_000 }, (_, n): [number, number] => [2 * n + 1, 2 * n + 1]);
+    for (let n = 0; n < 50; n += 1) {
+      broker.send(agent.topic('receipt'), encodeReceipt({ epoch: EPOCH, stored: scattered }));
+    }
+    broker.send(serverTopic('last'), 'not an announcement');
+    await until('all were read', () => agent.publisher.state().ignoredMessages === 51);
+    expect(agent.unreleased()).toBe(5_001);
   });
 });
 
@@ -165,7 +188,8 @@ describe('servers that are not what they seem', () => {
     const agent = rig(broker.port);
     await agent.startConnected();
     await until('it listens', () => broker.subscriptions.includes('techtemp/server/+'));
-    const announce = (record: string): void => broker.send(serverTopic('main'), ONLINE.replace('}', `,"record":"${record}"}`));
+    const announce = (record: string): void =>
+      broker.send(serverTopic('main'), ONLINE.replace('}', `,"record":"${record}"}`));
     announce('one');
     await until('it is known', () => agent.publisher.state().serverOnline);
     agent.take();
@@ -260,11 +284,15 @@ describe.skipIf(!mosquittoInstalled)('a real Mosquitto with message_size_limit (
         await agent.startConnected();
         const ticking = setInterval(() => agent.take(), 100);
         closing.push(() => clearInterval(ticking));
-        await until('the backlog is stored', () => upTo(173).every((seq) => server.stored.has(`${UID}/${EPOCH}/${seq}`)));
+        await until('the backlog is stored', () =>
+          upTo(173).every((seq) => server.stored.has(`${UID}/${EPOCH}/${seq}`)),
+        );
         clearInterval(ticking);
         await agent.drained();
         expect(server.conflicts).toEqual([]);
-        expect(Math.max(...server.messages.filter(({ leaf }) => leaf === 'backlog').map(({ size }) => size))).toBeGreaterThan(1);
+        expect(
+          Math.max(...server.messages.filter(({ leaf }) => leaf === 'backlog').map(({ size }) => size)),
+        ).toBeGreaterThan(1);
         expect(agent.log.lines.filter(({ message }) => message.startsWith('connected'))).toHaveLength(1);
       });
     }
@@ -287,7 +315,12 @@ describe.skipIf(!mosquittoInstalled)('a real Mosquitto with message_size_limit (
     await until('the rest is stored', () => agent.unreleased() === 1);
     expect(server.seqs(UID, EPOCH)).not.toContain(3);
     expect(codes(agent)).toContain('ENTRY_SET_ASIDE');
-    expect(agent.publisher.state().problems.map(({ message }) => message).join()).toContain(`entry 3 of journal ${EPOCH}`);
+    expect(
+      agent.publisher
+        .state()
+        .problems.map(({ message }) => message)
+        .join(),
+    ).toContain(`entry 3 of journal ${EPOCH}`);
   });
 });
 
@@ -310,6 +343,25 @@ describe('a broker that hangs up', () => {
     });
   }
 
+  for (const refused of ['status', 'latest', 'config']) {
+    it(`C3: on a message to ${refused} is used without it, and that is told`, async () => {
+      const broker = await scripted({ puback: (topic) => (topic.endsWith(refused) ? 'hang up' : 0) });
+      const agent = rig(broker.port, { homeassistant: { discovery: true } });
+      agent.buffer(20);
+      agent.start();
+      await until('it is told', () => {
+        agent.take();
+        return codes(agent).includes('STEP_LEFT_OUT');
+      });
+      await agent.connected();
+      const { length } = broker.connects;
+      agent.take();
+      await agent.drained();
+      expect(agent.publisher.state().leftOut).toHaveLength(1);
+      expect(broker.connects).toHaveLength(length);
+    });
+  }
+
   it('B10: is said to be back as loud as it was said to be gone', async () => {
     const broker = await scripted({ connect: { refuse: 0x87 } });
     const agent = rig(broker.port);
@@ -317,7 +369,10 @@ describe('a broker that hangs up', () => {
     await until('it is said', () => agent.log.lines.some(({ level }) => level === 'error'));
     broker.manners.connect = 'accept';
     await agent.connected();
-    expect(agent.log.lines.at(-1)).toMatchObject({ level: 'info', message: expect.stringMatching(/^connected to the MQTT broker/) });
+    expect(agent.log.lines.at(-1)).toMatchObject({
+      level: 'info',
+      message: expect.stringMatching(/^connected to the MQTT broker/),
+    });
   });
 });
 
@@ -327,7 +382,11 @@ describe.skipIf(!mosquittoInstalled)('two agents with one client id (needs Mosqu
       const broker = await mosquitto();
       const mqtt = { protocol, clientId: 'same' } as const;
       const agents = ['a', 'b'].map((name) =>
-        rig(broker.port, { mqtt, device: { deviceUid: name }, journals: new ArrayJournalSet(new ArrayJournal(name, EPOCH)) }),
+        rig(broker.port, {
+          mqtt,
+          device: { deviceUid: name },
+          journals: new ArrayJournalSet(new ArrayJournal(name, EPOCH)),
+        }),
       );
       for (const agent of agents) agent.start();
       for (const agent of agents) {

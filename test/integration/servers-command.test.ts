@@ -25,7 +25,10 @@ async function command(
   const flags = { 'mqtt.broker_host': '127.0.0.1', 'mqtt.broker_port': `${broker.port}` };
   const options = { configPath: join(agent.folder, 'none.conf'), flags };
   const [verb, name = ''] = words;
-  const code = verb === 'forget' ? await runServersForget({ ...options, name }, io) : await runServersList({ ...options, json: verb === 'json' }, io);
+  const code =
+    verb === 'forget'
+      ? await runServersForget({ ...options, name }, io)
+      : await runServersList({ ...options, json: verb === 'json' }, io);
   return { code, stdout: stdout(), stderr: stderr() };
 }
 
@@ -53,7 +56,9 @@ describe.skipIf(!mosquittoInstalled)('techtemp-device servers (needs Mosquitto)'
     const { code, stdout } = await command(agent, broker, 'list');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^wrong +20\d\d-\d\d-\d\dT\d\d:\d\dZ +no +r-1/m);
-    expect(JSON.parse((await command(agent, broker, 'json')).stdout)).toMatchObject({ servers: [{ name: 'wrong', record: 'r-1' }] });
+    expect(JSON.parse((await command(agent, broker, 'json')).stdout)).toMatchObject({
+      servers: [{ name: 'wrong', record: 'r-1' }],
+    });
     const forgot = await command(agent, broker, 'forget', 'wrong');
     expect(forgot).toMatchObject({ code: 0, stderr: '' });
     expect(forgot.stdout).toContain('has forgotten the server wrong');
@@ -73,7 +78,9 @@ describe.skipIf(!mosquittoInstalled)('techtemp-device servers (needs Mosquitto)'
     const { agent, broker, unlock } = await agentWithServer();
     await agent.stop();
     await unlock();
-    expect((await command(agent, broker, 'forget', 'wrong')).stdout).toContain('forgets the server wrong when it starts');
+    expect((await command(agent, broker, 'forget', 'wrong')).stdout).toContain(
+      'forgets the server wrong when it starts',
+    );
     expect((await command(agent, broker, 'list')).stdout).toContain('to be forgotten');
   });
 

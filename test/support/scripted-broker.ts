@@ -14,8 +14,8 @@ export interface Manners {
   hangsUpAboveBytes: number | undefined;
   maximumQoS: number | undefined;
   serverKeepAlive: number | undefined;
-  /** `never`: no PUBACK. `hold`: kept until `releaseAcks()`. A function: reason code for a topic, 0 for success, or `hold`. */
-  puback: 'at-once' | 'never' | 'hold' | ((topic: string) => number | 'hold');
+  /** `never`: no PUBACK. `hold`: kept until `releaseAcks()`. A function: reason code for a topic, 0 for success, or what else. */
+  puback: 'at-once' | 'never' | 'hold' | ((topic: string) => number | 'hold' | 'hang up');
   /** Reason code for a subscription, or how it is answered by hanging up. */
   suback: (filter: string) => number | 'hang up';
   /** Sends DISCONNECT with this code right after CONNACK, and hangs up. */
@@ -281,6 +281,7 @@ class Link {
     });
     const answer = typeof manners.puback === 'function' ? manners.puback(packet.topic) : manners.puback;
     if (answer === 'hold') this.held.push(messageId);
+    else if (answer === 'hang up') this.socket.end();
     else if (answer !== 'never') this.#puback(messageId, answer === 'at-once' ? 0 : answer);
   }
 

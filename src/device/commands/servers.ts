@@ -41,7 +41,10 @@ export async function runServersList(options: ServersListOptions, io: CommandIo)
     }
     const leaving = await requestedForgetting(memoryPath);
     if (options.json) {
-      const servers = memory.servers.map((server) => ({ ...jsonOf(server), to_be_forgotten: leaving.includes(server.name) }));
+      const servers = memory.servers.map((server) => ({
+        ...jsonOf(server),
+        to_be_forgotten: leaving.includes(server.name),
+      }));
       io.stdout.write(`${JSON.stringify({ path: memoryPath, servers }, undefined, 2)}\n`);
     } else io.stdout.write(listOf(memory.servers, leaving));
     return EXIT_OK;
@@ -62,10 +65,14 @@ export async function runServersForget({ name, ...options }: ServersForgetOption
     await requestForgetting(memoryPath, [name]);
     const runs = await isDirectoryLocked(journals).catch(() => false);
     if (runs && !(await carriedOut(memoryPath, io))) {
-      io.stderr.write(`the agent has not taken the request within ${CARRIED_OUT_LIMIT_MS / 1000} s; it does when it starts again: $ sudo systemctl restart techtemp-device\n`);
+      io.stderr.write(
+        `the agent has not taken the request within ${CARRIED_OUT_LIMIT_MS / 1000} s; it does when it starts again: $ sudo systemctl restart techtemp-device\n`,
+      );
       return EXIT_FAILED;
     }
-    io.stdout.write(`${runs ? `The agent has forgotten the server ${name}.` : `The agent does not run; it forgets the server ${name} when it starts.`}\n`);
+    io.stdout.write(
+      `${runs ? `The agent has forgotten the server ${name}.` : `The agent does not run; it forgets the server ${name} when it starts.`}\n`,
+    );
     io.stdout.write('Its readings stay in the journal until another server, or the broker, has them.\n');
     if (name !== SOME_SERVER) {
       io.stdout.write(
@@ -131,7 +138,11 @@ async function withPlace(
     }
     if (code === undefined) throw error;
     const isForbidden = code === 'EACCES' || code === 'EPERM';
-    io.stderr.write(isForbidden ? `only root and the agent may do this: $ sudo techtemp-device servers (${path ?? message})\n` : `${message}\n`);
+    io.stderr.write(
+      isForbidden
+        ? `only root and the agent may do this: $ sudo techtemp-device servers (${path ?? message})\n`
+        : `${message}\n`,
+    );
     return EXIT_FAILED;
   }
 }

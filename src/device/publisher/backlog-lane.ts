@@ -214,7 +214,8 @@ export class BacklogLane {
   }
 
   #isToSend(epoch: string, { kind, seq }: JournalEntry): boolean {
-    if (this.#desk.transit.has(epoch, seq) || this.#live.holds(epoch, seq) || this.#desk.isHeld(epoch, seq)) return false;
+    if (this.#desk.transit.has(epoch, seq) || this.#live.holds(epoch, seq) || this.#desk.isHeld(epoch, seq))
+      return false;
     // Home Assistant and older servers do not read gap records; they wait for somebody who does.
     return kind === 'reading' || this.#desk.mode() === 'receipt' || this.#desk.subscribers.askInMs('gap') === 0;
   }

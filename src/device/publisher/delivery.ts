@@ -80,7 +80,8 @@ export class Delivery {
     if (!announcement.accepts.includes('receipt')) return { changed: this.#known.delete(instance) };
     // The placeholder has done its work once the truth is known.
     const hadPlaceholder = this.#known.delete(SOME_SERVER);
-    const heard = known === undefined ? this.#meet(instance, announcement, nowMs) : this.#meetAgain(known, announcement, nowMs);
+    const heard =
+      known === undefined ? this.#meet(instance, announcement, nowMs) : this.#meetAgain(known, announcement, nowMs);
     return { ...heard, changed: heard.changed || hadPlaceholder };
   }
 
@@ -164,7 +165,9 @@ export class Delivery {
   /** Who is online stays. Of the others the one goes that never gave a receipt, or was online longest ago. */
   #makeRoom(): boolean {
     const away = [...this.#known.values()].filter(({ presence }) => presence !== 'online');
-    away.sort((a, b) => Number(a.server.gaveReceipts) - Number(b.server.gaveReceipts) || a.server.seenMs - b.server.seenMs);
+    away.sort(
+      (a, b) => Number(a.server.gaveReceipts) - Number(b.server.gaveReceipts) || a.server.seenMs - b.server.seenMs,
+    );
     const [first] = away;
     return first !== undefined && this.#known.delete(first.server.name);
   }

@@ -209,7 +209,11 @@ export class Desk {
     const limit = this.sizes.knownLimit(nowMs);
     if (limit === undefined) return;
     const cause = 'is there a limit at the broker (message_size_limit in Mosquitto)?';
-    faults.failed('message size', 'MESSAGE_TOO_LARGE', `messages above ${limit} bytes do not get through; ${cause} Readings go out in smaller arrays`);
+    faults.failed(
+      'message size',
+      'MESSAGE_TOO_LARGE',
+      `messages above ${limit} bytes do not get through; ${cause} Readings go out in smaller arrays`,
+    );
   }
 
   /** What is to be known after a restart. */

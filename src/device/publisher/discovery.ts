@@ -33,7 +33,8 @@ export function discoveryMessages(facts: DiscoveryFacts): readonly LinkMessage[]
   const stateTopic = sensorTopic(device.homeId, device.deviceUid, facts.latest ? 'latest' : 'reading');
   const expireAfter = Math.ceil(EXPIRE_INTERVALS * facts.intervalSeconds) + EXPIRE_SLACK_SECONDS;
   const value = { state_topic: stateTopic, state_class: 'measurement', expire_after: expireAfter };
-  const whileNew = (field: string): string => valueTemplate(field, Math.max(expireAfter, CLOCK_SLACK_SECONDS), facts.latest);
+  const whileNew = (field: string): string =>
+    valueTemplate(field, Math.max(expireAfter, CLOCK_SLACK_SECONDS), facts.latest);
   return [
     config(facts, 'sensor', 'temperature', {
       ...value,

@@ -14,6 +14,8 @@ const COMMAND_BURST = 5;
 /** A server gives a receipt a message; more than this is a flood. What is not read now is receipted again when it is sent again. */
 const RECEIPTS_PER_SECOND = 500;
 const RECEIPT_BURST = 2_000;
+/** A receipt names the numbers of a message or a few; of one that names more, the rest waits for the next. */
+const MOST_RANGES = 2_000;
 /** Home Assistant starts seldom; each time all is said again. */
 const STARTS_PER_SECOND = 0.1;
 const START_BURST = 3;
@@ -106,11 +108,15 @@ export class Incoming {
       this.#disbelieve(topic, 'RECEIPT_RETAINED', 'a retained receipt: nobody knows when, and by whom, it was given');
       return;
     }
-    const neverSent = desk.received(journal, normaliseRanges(stored));
+    const neverSent = desk.received(journal, normaliseRanges(stored.slice(0, MOST_RANGES)));
     if (neverSent === 0) return;
     const { lastSeq } = journal.stats();
     if (stored.some(([, to]) => to > lastSeq)) {
-      this.#disbelieve(topic, 'RECEIPT_FORGED', `a receipt for ${neverSent} numbers that were never sent, some above ${lastSeq}, which were never given`);
+      this.#disbelieve(
+        topic,
+        'RECEIPT_FORGED',
+        `a receipt for ${neverSent} numbers that were never sent, some above ${lastSeq}, which were never given`,
+      );
     } else {
       // A true one, too, when the program has just been started again.
       const what = `a receipt for ${neverSent} numbers that were not sent since the start; they are sent before they are believed to be stored`;

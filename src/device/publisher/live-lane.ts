@@ -105,7 +105,8 @@ export class LiveLane {
     const message = { topic, payload: encodeReading(item), retain: true };
     try {
       const what = 'we publish the retained latest reading';
-      if (await this.#steps.take('latest', what, async () => post.send('live', message, signal))) faults.works('latest');
+      if (await this.#steps.take('latest', what, async () => post.send('live', message, signal)))
+        faults.works('latest');
     } catch (error) {
       if (!isRefusal(error)) throw error;
       faults.failedWith('latest', error);

@@ -114,7 +114,12 @@ function rangesOf(byEpoch: Record<string, unknown>): AcknowledgedRanges {
 function isRange(value: unknown): value is SeqRange {
   if (!Array.isArray(value) || value.length !== 2) return false;
   const [from, to] = value as readonly unknown[];
-  return Number.isSafeInteger(from) && Number.isSafeInteger(to) && (from as number) >= 1 && (from as number) <= (to as number);
+  return (
+    Number.isSafeInteger(from) &&
+    Number.isSafeInteger(to) &&
+    (from as number) >= 1 &&
+    (from as number) <= (to as number)
+  );
 }
 
 function partOf(value: unknown): Record<string, unknown> {

@@ -176,10 +176,7 @@ class JournalPublisher implements Publisher {
     const forget = async (names: readonly string[]): Promise<void> => {
       await this.#forget(works.desk, memory, names);
     };
-    await Promise.all([
-      works.connection.run(signal),
-      followForgetting({ memoryPath, clock, forget }, signal),
-    ]);
+    await Promise.all([works.connection.run(signal), followForgetting({ memoryPath, clock, forget }, signal)]);
     // What nobody waited for, such as which servers there are.
     await memory.update(works.desk.toRemember());
   }
@@ -188,7 +185,9 @@ class JournalPublisher implements Publisher {
   async #forget(desk: Desk, memory: Memory, names: readonly string[]): Promise<void> {
     for (const name of names) {
       const known = desk.delivery.forget(name);
-      const what = known ? `forgot the server ${name}, as asked` : `asked to forget the server ${name}, which is not known`;
+      const what = known
+        ? `forgot the server ${name}, as asked`
+        : `asked to forget the server ${name}, which is not known`;
       this.#parts.log.info({ server: name }, what);
     }
     await memory.update({ servers: desk.delivery.servers() });

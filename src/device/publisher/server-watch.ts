@@ -1,5 +1,5 @@
-import type { DeskParts } from './desk-parts.ts';
 import { type Delivery, type DeliveryMode, type Heard, SOME_SERVER } from './delivery.ts';
+import type { DeskParts } from './desk-parts.ts';
 
 /** Readings are given again for another record this often at most, however often a server changes its mind. */
 const RECALL_SPACING_MS = 3_600_000;
@@ -68,7 +68,11 @@ export class ServerWatch {
     const since = seenMs === 0 ? '' : ` since ${new Date(seenMs).toISOString().slice(0, 16)}Z`;
     const names = known.map(({ name }) => name).join(', ');
     const remedy = `Is it gone for good? sudo techtemp-device servers forget ${first.name}`;
-    faults.failed('silent server', 'SERVER_SILENT', `no server that gives receipts was online${since} (${names}): readings wait in the journal. ${remedy}`);
+    faults.failed(
+      'silent server',
+      'SERVER_SILENT',
+      `no server that gives receipts was online${since} (${names}): readings wait in the journal. ${remedy}`,
+    );
   }
 
   #recallIfDue(): void {
@@ -91,7 +95,10 @@ export class ServerWatch {
       this.#delivery.acceptRecord(name, record);
       remember({ servers: this.#delivery.servers(), acknowledged: {} });
       if (this.#waiting?.record === record) this.#waiting = undefined;
-      log.warn({ server: name, record, count }, `server ${name} has another record: ${count} readings are given to it again`);
+      log.warn(
+        { server: name, record, count },
+        `server ${name} has another record: ${count} readings are given to it again`,
+      );
     } catch (error) {
       this.#parts.faults.failedWith('record', error);
     }

@@ -1,5 +1,5 @@
-import type { DeskParts } from './desk-parts.ts';
 import type { DeliveryMode } from './delivery.ts';
+import type { DeskParts } from './desk-parts.ts';
 
 /**
  * A new installation may meet the broker before its server does. MQTT 5 says whether somebody is subscribed; with 3.1.1 nothing
@@ -46,7 +46,10 @@ export class Subscribers {
     }
     const nowMs = this.#parts.clock.monotonicMs();
     const pauseMs = nobody === undefined ? ASK_AGAIN.minMs : nowMs < nobody.askMs ? nobody.pauseMs : nobody.pauseMs * 2;
-    this.#nobody.set(leaf, { askMs: nowMs + Math.min(pauseMs, ASK_AGAIN.maxMs), pauseMs: Math.min(pauseMs, ASK_AGAIN.maxMs) });
+    this.#nobody.set(leaf, {
+      askMs: nowMs + Math.min(pauseMs, ASK_AGAIN.maxMs),
+      pauseMs: Math.min(pauseMs, ASK_AGAIN.maxMs),
+    });
     if (nobody === undefined) this.#tellNobody(leaf, mode);
     return false;
   }
@@ -80,14 +83,19 @@ export class Subscribers {
     this.#parts.remember({ waitedForServer: true });
     if (!wasWaiting) return false;
     const minutes = WAIT_FOR_SERVER_MS / 60_000;
-    this.#parts.log.info({}, `no server has announced itself within ${minutes} minutes: readings count as delivered when the broker has them`);
+    this.#parts.log.info(
+      {},
+      `no server has announced itself within ${minutes} minutes: readings count as delivered when the broker has them`,
+    );
     this.#parts.onDeliveryChange();
     return true;
   }
 
   /** Ms until the wait is over; Infinity while nothing waits. */
   waitLeftMs(): number {
-    return this.isWaiting() && this.#firstConnectedMs !== undefined ? Math.max(1, this.#leftMs()) : Number.POSITIVE_INFINITY;
+    return this.isWaiting() && this.#firstConnectedMs !== undefined
+      ? Math.max(1, this.#leftMs())
+      : Number.POSITIVE_INFINITY;
   }
 
   #leftMs(): number {

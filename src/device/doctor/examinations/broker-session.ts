@@ -214,13 +214,20 @@ async function agentsWord(heard: readonly Heard[], topic: string, parts: BrokerP
   const status = readStatus(heard.findLast((message) => message.topic === topic)?.payload ?? '');
   const { deviceUid, configFile: file } = parts;
   if (status?.state !== 'online') {
-    return [report('broker.agent-unheard', { deviceUid, status: status === undefined ? 'no status' : 'the status "offline"' })];
+    return [
+      report('broker.agent-unheard', {
+        deviceUid,
+        status: status === undefined ? 'no status' : 'the status "offline"',
+      }),
+    ];
   }
   if (status.journal !== undefined && !ours.epochs.includes(status.journal.epoch)) return [];
   const { problems = [], subscribers } = status.mqtt ?? {};
   const said = problems.map(({ code, message: problem }) => {
     if (code === 'CLIENT_ID_TAKEN') return report('broker.client-id-taken', { problem, file });
-    return code === 'RECORD_CHANGED' ? report('broker.other-record', { problem }) : report('broker.agent-problem', { problem });
+    return code === 'RECORD_CHANGED'
+      ? report('broker.other-record', { problem })
+      : report('broker.agent-problem', { problem });
   });
   return [...(subscribers === 'none' ? [report('broker.no-subscriber')] : []), ...said];
 }

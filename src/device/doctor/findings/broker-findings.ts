@@ -78,7 +78,8 @@ export const BROKER_FINDINGS = {
   'broker.server-deaf': {
     verdict: 'warn',
     found: 'TechTemp server {servers} says that it is online, but the broker says that nobody is subscribed to {topic}',
-    cause: "the announcement is somebody else's, or the broker forbids the server to subscribe; the readings are kept here",
+    cause:
+      "the announcement is somebody else's, or the broker forbids the server to subscribe; the readings are kept here",
     remedy: [
       "on the server's machine: $ sudo techtemp-server check",
       'is there no such server? take its announcement away: $ mosquitto_pub -h {host} -p {port} -r -n -t techtemp/server/NAME',
@@ -88,19 +89,24 @@ export const BROKER_FINDINGS = {
   'broker.server-remembered': {
     verdict: 'warn',
     found: 'the agent waits for receipts of {server} (last online: {seen}), which is not announced at this broker',
-    cause: 'the server is gone, is on another broker, or the broker has forgotten it while it is off; the readings are kept here',
+    cause:
+      'the server is gone, is on another broker, or the broker has forgotten it while it is off; the readings are kept here',
     remedy: ['start the server; or, if it is gone for good: $ sudo techtemp-device servers forget {server}'],
   },
   'broker.client-id-taken': {
     verdict: 'fail',
     found: 'another client has the client id of the agent here, which says: {problem}',
     cause: 'two clients with one client id push each other out of the broker, again and again',
-    remedy: ['in {file} of one of the two devices: [mqtt] client_id = another-name', '$ journalctl -u techtemp-device -n 20'],
+    remedy: [
+      'in {file} of one of the two devices: [mqtt] client_id = another-name',
+      '$ journalctl -u techtemp-device -n 20',
+    ],
   },
   'broker.other-record': {
     verdict: 'warn',
     found: 'a server has another record than before, says the running agent: {problem}',
-    cause: 'the server was set up anew, or an older backup was restored: what it had confirmed before may be missing in its record',
+    cause:
+      'the server was set up anew, or an older backup was restored: what it had confirmed before may be missing in its record',
     remedy: ["on the server's machine: $ sudo techtemp-server verify"],
   },
   'broker.agent-problem': {
@@ -120,8 +126,9 @@ export const BROKER_FINDINGS = {
   'broker.hangs-up': {
     verdict: 'warn',
     found: 'the broker hangs up when we subscribe to {topic}: {problem}',
-    cause: 'it answers what it does not allow by ending the connection; the agent leaves this out then: there are {loss}',
-    remedy: ["allow it in the access rules of the broker: read {pattern}"],
+    cause:
+      'it answers what it does not allow by ending the connection; the agent leaves this out then: there are {loss}',
+    remedy: ['allow it in the access rules of the broker: read {pattern}'],
   },
   'broker.no-server-but-receipts': {
     verdict: 'warn',

@@ -369,10 +369,8 @@ describe('a broker that hangs up', () => {
     await until('it is said', () => agent.log.lines.some(({ level }) => level === 'error'));
     broker.manners.connect = 'accept';
     await agent.connected();
-    expect(agent.log.lines.at(-1)).toMatchObject({
-      level: 'info',
-      message: expect.stringMatching(/^connected to the MQTT broker/),
-    });
+    expect(agent.log.lines.at(-1)?.level).toBe('info');
+    expect(agent.log.lines.at(-1)?.message).toMatch(/^connected to the MQTT broker/);
   });
 });
 

@@ -126,8 +126,8 @@ async function withPlace(
     const { loaded } = await loadConfigOrDefaults(options, io);
     const { brokerHost, brokerPort } = loaded.config.mqtt;
     const memoryPath = join(stateDirectory(serviceEnvironment(options, io)), 'delivery.json');
-    await access(memoryPath, constants.R_OK).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
+    await access(memoryPath, constants.R_OK).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     });
     return await act({ memoryPath, journals: journalFolder(loaded, options, io), brokerHost, brokerPort });
   } catch (error) {

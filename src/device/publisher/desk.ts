@@ -266,8 +266,7 @@ export class Desk {
   }
 
   #receiptCame(): void {
-    if (!this.delivery.receiptCame(this.parts.clock.nowMs())) return this.deliveryChanged();
-    this.parts.remember({ servers: this.delivery.servers() });
+    if (this.delivery.receiptCame(this.parts.clock.nowMs())) this.parts.remember({ servers: this.delivery.servers() });
     this.deliveryChanged();
   }
 

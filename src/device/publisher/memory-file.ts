@@ -59,7 +59,7 @@ export async function saveMemory(path: string, memory: PublisherMemory): Promise
 /** `servers` stays a list of names: an older release, after a rollback, reads nothing else. */
 export function encodeMemory(memory: PublisherMemory): string {
   const { servers, retained, acknowledged, waitedForServer, nobodySubscribed } = memory;
-  const facts = servers.map(({ name, ...rest }) => [name, rest]);
+  const facts = servers.map(({ name, ...rest }) => [name, rest] as const);
   const value = {
     servers: servers.map(({ name }) => name),
     retained,

@@ -83,12 +83,12 @@ export class OptionalSteps {
     if (this.isLeftOut(step)) return false;
     const before = this.#last;
     const asked = this.#asked;
-    let isOnTheWire = false;
+    const turn = { isOnTheWire: false };
     const mine = before
       .catch(() => undefined)
       .then(async () => {
         // A step that only waited for its turn when the connection broke is not to blame.
-        isOnTheWire = asked === this.#asked && !this.#isBroken;
+        turn.isOnTheWire = asked === this.#asked && !this.#isBroken;
         return await run();
       });
     this.#last = mine;
@@ -96,7 +96,7 @@ export class OptionalSteps {
       await mine;
     } catch (error) {
       if (isRefusal(error)) this.#passed(step);
-      else if (isOnTheWire && asked?.aborted !== true && isBreak(error)) this.#broke(step, what, error);
+      else if (turn.isOnTheWire && asked?.aborted !== true && isBreak(error)) this.#broke(step, what, error);
       if (!isRefusal(error)) this.#isBroken = true;
       throw error;
     }

@@ -91,7 +91,7 @@ export class ServerWatch {
     try {
       const { count, durable } = await pulse.during(RECALL_LIMIT_MS, journals.recall());
       this.#onRecalled();
-      if (durable === false) return;
+      if (!durable) return;
       this.#delivery.acceptRecord(name, record);
       remember({ servers: this.#delivery.servers(), acknowledged: {} });
       if (this.#waiting?.record === record) this.#waiting = undefined;

@@ -60,7 +60,7 @@ module.exports = {
     {
       name: 'only-the-session-imports-mqtt-packet',
       severity: 'error',
-      from: { path: '^(drivers|src)/', pathNot: '^src/server/mqtt/' },
+      from: { path: '^(drivers|src)/', pathNot: '^src/(server/mqtt/|common/mqtt/reason-codes\\.ts$)' },
       to: { path: 'node_modules/mqtt-packet/' },
     },
     {

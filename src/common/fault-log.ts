@@ -5,10 +5,10 @@ import type { Log } from './log.ts';
 export interface FaultLog {
   /**
    * It failed (again). The first time of each `kind` (an error's code) is a warning at once; then it is counted, and a warning
-   * with the count follows at growing intervals.
+   * with the count follows at growing intervals. `loud`: that first line is an error, for what only a person can repair.
    */
-  failed(kind: string, fields: object, message: string): void;
-  /** It works (again): one line, if a warning had said that it did not. Cheap when nothing was wrong. */
+  failed(kind: string, fields: object, message: string, loudness?: 'normal' | 'loud'): void;
+  /** It works (again): one line at info, if a line had said that it did not. Cheap when nothing was wrong. */
   works(fields: object, message: string): void;
 }
 
@@ -25,7 +25,10 @@ const LONGEST_SUMMARY_MS = 3_600_000;
 const NEWS_AGAIN_MS = 900_000;
 
 /** A summary is written when a failure comes, never by a timer. `clock` is asked for monotonic time only. */
-export function createFaultLog(log: Pick<Log, 'info' | 'warn'>, clock: Pick<Clock, 'monotonicMs'>): FaultLog {
+export function createFaultLog(
+  log: Pick<Log, 'info' | 'warn'> & Partial<Pick<Log, 'error'>>,
+  clock: Pick<Clock, 'monotonicMs'>,
+): FaultLog {
   const kinds = new Map<string, Kind>();
   let failures = 0;
   let sinceMs = 0;
@@ -51,7 +54,7 @@ export function createFaultLog(log: Pick<Log, 'info' | 'warn'>, clock: Pick<Cloc
   };
 
   return {
-    failed(kind, fields, message) {
+    failed(kind, fields, message, loudness = 'normal') {
       const nowMs = clock.monotonicMs();
       if (failures === 0) {
         sinceMs = nowMs;
@@ -61,7 +64,8 @@ export function createFaultLog(log: Pick<Log, 'info' | 'warn'>, clock: Pick<Cloc
       const line = dueLine(kind, nowMs);
       if (line === undefined) return;
       complained = true;
-      log.warn(line.unsaid === 0 ? fields : { ...fields, repeated: line.unsaid + 1 }, message);
+      if (loudness === 'loud' && line.unsaid === 0 && log.error !== undefined) log.error(fields, message);
+      else log.warn(line.unsaid === 0 ? fields : { ...fields, repeated: line.unsaid + 1 }, message);
     },
     works(fields, message) {
       if (failures === 0) return;

@@ -39,16 +39,21 @@ export function countOfRanges(ranges: readonly SeqRange[]): number {
   return ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
 }
 
-/** What is left of normalised ranges when the numbers of others are taken out; normalised. */
+/** What is left of normalised ranges when the numbers of others are taken out; normalised. One pass over both. */
 export function subtractRanges(ranges: readonly SeqRange[], taken: readonly SeqRange[]): readonly SeqRange[] {
-  let left = [...ranges];
-  for (const [from, to] of taken) {
-    left = left.flatMap(([first, last]): SeqRange[] => {
-      if (to < first || from > last) return [[first, last]];
-      const before: SeqRange[] = first < from ? [[first, from - 1]] : [];
-      const after: SeqRange[] = to < last ? [[to + 1, last]] : [];
-      return [...before, ...after];
-    });
+  const out = normaliseRanges(taken);
+  const left: SeqRange[] = [];
+  let index = 0;
+  for (const [first, last] of ranges) {
+    let from = first;
+    for (let range = out[index]; range !== undefined && range[0] <= last; range = out[index]) {
+      if (range[0] > from) left.push([from, range[0] - 1]);
+      from = Math.max(from, range[1] + 1);
+      // This one may reach into the next range, too.
+      if (range[1] > last) break;
+      index += 1;
+    }
+    if (from <= last) left.push([from, last]);
   }
   return left;
 }

@@ -34,7 +34,26 @@ export interface DeviceStatus {
     readonly last_step_ms?: number;
   };
   readonly config?: { readonly state: 'ok' | 'rejected'; readonly error?: string };
+  readonly mqtt?: StatusOfMqtt;
   readonly last_error?: string;
+}
+
+/** How it stands between the device, the broker and the servers. */
+export interface StatusOfMqtt {
+  readonly protocol?: '5' | '3.1.1';
+  /** `none`: the broker says that nobody is subscribed to the readings; they stay in the journal. */
+  readonly subscribers?: 'none';
+  /** Nothing leaves the journal yet: a server may be about to announce itself. */
+  readonly waiting_for_server?: true;
+  /** What the device does not do any more, since the broker answers it by hanging up. */
+  readonly left_out?: readonly string[];
+  /** Entries of the journal that do not get through while others do. */
+  readonly set_aside?: number;
+  /** Messages that came and were not believed. */
+  readonly ignored?: number;
+  readonly servers?: readonly { readonly name: string; readonly state: string; readonly record?: string }[];
+  /** All that is wrong at the moment, oldest first. */
+  readonly problems?: readonly { readonly code: string; readonly message: string }[];
 }
 
 /** What the broker says for a device that vanished. */
@@ -46,6 +65,8 @@ export function encodeStatus(status: DeviceStatus): string {
 
 /** Texts of a status are for people; what is longer is cut. */
 const MAX_TEXT = 500;
+/** Nothing that a status lists is longer. */
+const MAX_LIST = 16;
 /** Half of a pair: legal in JSON, in no encoding. */
 const LONE_SURROGATE = /[\uD800-\uDFFF]/gu;
 /** Wide enough for any time and any count. */
@@ -72,6 +93,7 @@ export function decodeStatus(text: string): DeviceStatus {
     journal: journalOf(partOf(record['journal'])),
     clock: clockOf(partOf(record['clock'])),
     config: configOf(partOf(record['config'])),
+    mqtt: record['mqtt'] === undefined ? undefined : mqttOf(partOf(record['mqtt'])),
     last_error: textOf(record['last_error']),
   });
 }
@@ -116,6 +138,37 @@ function clockOf(part: JsonRecord): DeviceStatus['clock'] {
 function configOf(part: JsonRecord): DeviceStatus['config'] {
   const state = oneOf(part['state'], ['ok', 'rejected'] as const);
   return state === undefined ? undefined : withoutAbsent({ state, error: textOf(part['error']) });
+}
+
+function mqttOf(part: JsonRecord): DeviceStatus['mqtt'] {
+  const servers = listOf(part['servers'])
+    .map(partOf)
+    .map(({ name, state, record }) =>
+      withoutAbsent({ name: textOf(name) ?? '', state: textOf(state) ?? '', record: textOf(record) }),
+    );
+  const problems = listOf(part['problems'])
+    .map(partOf)
+    .map(({ code, message }) => ({
+      code: textOf(code) ?? '',
+      message: textOf(message) ?? '',
+    }));
+  const leftOut = listOf(part['left_out'])
+    .map(textOf)
+    .filter((text) => text !== undefined);
+  return withoutAbsent({
+    protocol: oneOf(part['protocol'], ['5', '3.1.1'] as const),
+    subscribers: oneOf(part['subscribers'], ['none'] as const),
+    waiting_for_server: part['waiting_for_server'] === true ? (true as const) : undefined,
+    left_out: leftOut.length === 0 ? undefined : leftOut,
+    set_aside: numberOf(part['set_aside']),
+    ignored: numberOf(part['ignored']),
+    servers: servers.length === 0 ? undefined : servers,
+    problems: problems.length === 0 ? undefined : problems,
+  });
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as readonly unknown[]).slice(0, MAX_LIST) : [];
 }
 
 function partOf(value: unknown): JsonRecord {

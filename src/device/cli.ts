@@ -9,6 +9,7 @@ import {
   registerConfig,
   registerJournal,
   registerRead,
+  registerServers,
   withConfigOptions,
 } from './commands/register.ts';
 
@@ -45,7 +46,7 @@ export async function runCommandLine(arguments_: readonly string[], signals: Pro
       finish(exitCode);
       if (hungTransfers > 0) io.onHungTransfer();
     });
-  for (const register of [registerRead, registerCheck, registerJournal, registerConfig])
+  for (const register of [registerRead, registerCheck, registerJournal, registerServers, registerConfig])
     register(program, { io, finish });
 
   try {

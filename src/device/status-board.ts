@@ -1,7 +1,8 @@
-import type { DeviceStatus } from '../contract/status.ts';
+import type { DeviceStatus, StatusOfMqtt } from '../contract/status.ts';
 import type { ClockState } from './clock-keeper.ts';
 import type { DeviceConfig } from './config/device-config.ts';
 import type { JournalSetStats } from './journal/journal.ts';
+import type { PublisherState } from './publisher/publisher.ts';
 import type { SamplerState } from './sampler.ts';
 
 /** Where each part stands; collected when a status is asked for, never kept. */
@@ -18,10 +19,26 @@ export interface StatusSources {
     readonly delivery: 'receipt' | 'broker';
     readonly taken: number;
     readonly lastError?: string | undefined;
-  };
+  } & Partial<MqttFacts>;
   readonly nowMs: () => number;
   readonly version: string;
 }
+
+/** What the publisher knows of broker and servers beside that. */
+type MqttFacts = Pick<
+  PublisherState,
+  | 'protocolVersion'
+  | 'ignoredMessages'
+  | 'problems'
+  | 'nobodySubscribed'
+  | 'waitingForServer'
+  | 'leftOut'
+  | 'setAside'
+  | 'servers'
+>;
+
+/** More problems than these at once are not told; the newest are. */
+const MOST_PROBLEMS = 8;
 
 /** The retained `status` message, from the parts' own words. */
 export function deviceStatus(sources: StatusSources): DeviceStatus {
@@ -59,7 +76,35 @@ export function deviceStatus(sources: StatusSources): DeviceStatus {
     },
     clock: { state: clock.state, ...(clock.lastStepMs !== undefined && { last_step_ms: clock.lastStepMs }) },
     config: configProblem === undefined ? { state: 'ok' } : { state: 'rejected', error: configProblem },
+    mqtt: statusOfMqtt(publisher),
     ...(lastError !== undefined && { last_error: lastError }),
+  };
+}
+
+function statusOfMqtt(facts: Partial<MqttFacts>): StatusOfMqtt {
+  const {
+    protocolVersion,
+    nobodySubscribed,
+    waitingForServer,
+    leftOut = [],
+    setAside = 0,
+    ignoredMessages = 0,
+  } = facts;
+  const { servers = [], problems = [] } = facts;
+  const told = servers.map(({ name, presence, record }) => ({
+    name,
+    state: presence,
+    ...(record !== undefined && { record }),
+  }));
+  return {
+    ...(protocolVersion !== undefined && { protocol: protocolVersion === 5 ? '5' : '3.1.1' }),
+    ...(nobodySubscribed === true && { subscribers: 'none' }),
+    ...(waitingForServer === true && { waiting_for_server: true }),
+    ...(leftOut.length > 0 && { left_out: leftOut }),
+    ...(setAside > 0 && { set_aside: setAside }),
+    ...(ignoredMessages > 0 && { ignored: ignoredMessages }),
+    ...(told.length > 0 && { servers: told }),
+    ...(problems.length > 0 && { problems: problems.slice(-MOST_PROBLEMS) }),
   };
 }
 
@@ -82,7 +127,8 @@ export function statusLine(sources: StatusSources): string {
     publisher.connected
       ? `connected to ${brokerHost}:${brokerPort}${publisher.taken > 0 ? ` (${publisher.taken} taken)` : ''}`
       : `${brokerHost}:${brokerPort} is away${publisher.lastError === undefined ? '' : ` (${publisher.lastError})`}`,
-    `${journal.unreleased} buffered${journal.durable ? '' : ' IN MEMORY'}`,
+    `${journal.unreleased} buffered${journal.durable ? '' : ' IN MEMORY'}${publisher.nobodySubscribed === true ? ' (nobody is subscribed)' : ''}`,
+    ...(publisher.connected && publisher.lastError !== undefined ? [publisher.lastError] : []),
     ...(sources.clock().state === 'synced' ? [] : [`clock ${sources.clock().state}`]),
     ...(sources.configProblem() === undefined ? [] : ['device.conf has an error']),
   ];

@@ -49,6 +49,7 @@ async function examine(
     openLink: createOpenLink({ clock }),
     clock,
     ownJournal: () => Promise.resolve(undefined),
+    rememberedServers: () => Promise.resolve([]),
     root: folder,
     ...parts,
   }).run(neverAborted);
@@ -344,6 +345,52 @@ describe.skipIf(!mosquittoInstalled)('who else is on the broker', () => {
     expect(await ids(port, {}, journalHere(['theirs'], false))).toContain('broker.ghost');
     await retain(port, `${folderTopic}/status`, 'null');
     expect(await ids(port, {}, journalHere(['ours']))).not.toContain('broker.duplicate-uid');
+  });
+
+  it('passes on what the running agent says of itself, and that the broker has not heard of it', async () => {
+    const { port } = await mosquitto();
+    const ownJournal = (): ReturnType<BrokerParts['ownJournal']> =>
+      Promise.resolve({ epochs: ['ours'], isInUse: true });
+    expect(await ids(port, {}, { ownJournal })).toContain('broker.agent-unheard');
+    const problems = ['CLIENT_ID_TAKEN', 'RECORD_CHANGED', 'STEP_LEFT_OUT'].map((code) => ({
+      code,
+      message: `it is ${code}`,
+    }));
+    const journal = { epoch: 'ours', state: 'ok', buffered: 0, dropped: 0 } as const;
+    const status = encodeStatus({ state: 'online', journal, mqtt: { subscribers: 'none', problems } });
+    await retain(port, `${folderTopic}/status`, status);
+    const findings = await examine(port, {}, { ownJournal });
+    const said = ['broker.no-subscriber', 'broker.client-id-taken', 'broker.other-record', 'broker.agent-problem'];
+    expect(findings.map(({ id }) => id)).toEqual(expect.arrayContaining(said));
+    expect(findings.map(({ id }) => id)).not.toContain('broker.agent-unheard');
+    expect(findings.find(({ id }) => id === 'broker.agent-problem')?.found).toContain('it is STEP_LEFT_OUT');
+  });
+
+  it('names a server to which nobody is subscribed, and one that the agent waits for in vain', async () => {
+    const { port } = await mosquitto();
+    await retain(port, 'techtemp/server/main', encodeAnnouncement({ state: 'online', accepts: ['batch', 'receipt'] }));
+    const old = { name: 'old', accepts: ['receipt'], seenMs: 1_790_000_000_000, gaveReceipts: true } as const;
+    const findings = await examine(
+      port,
+      {},
+      { rememberedServers: () => Promise.resolve([old, { ...old, name: 'main' }]) },
+    );
+    expect(findings.map(({ id }) => id)).toContain('broker.server-deaf');
+    const missing = findings.filter(({ id }) => id === 'broker.server-remembered');
+    expect(missing).toHaveLength(1);
+    expect(missing[0]?.found).toContain('old (last online: 2026-09-21T');
+    expect(missing[0]?.remedy?.join()).toContain('sudo techtemp-device servers forget old');
+  });
+
+  it('names each subscription at which the broker hangs up, and examines the rest', async () => {
+    const broker = await scripted({
+      suback: (filter) => (filter.endsWith('+') || filter.endsWith('/command') ? 'hang up' : 1),
+    });
+    const findings = await examine(broker.port, { commands: true });
+    const hangsUp = findings.filter(({ id }) => id === 'broker.hangs-up').map(({ found }) => found);
+    expect(hangsUp).toHaveLength(2);
+    expect(hangsUp[0]).toContain('techtemp/server/+');
+    expect(findings.map(({ id }) => id)).toContain('broker.permissions');
   });
 
   it('disturbs nobody: a running agent stays connected, nothing is retained, no topic of others hears anything', async () => {

@@ -156,6 +156,9 @@ describe('techtemp-device check on the journal', () => {
     expect(await ids('journal')).toEqual(['journal.ok', 'journal.backlog', 'journal.dropped']);
     await set.close();
     expect(await ids('journal')).toEqual(['journal.ok', 'journal.backlog', 'journal.dropped', 'journal.pending']);
+    // Beside Home Assistant alone this is no fault.
+    writeFileSync(join(folder, 'delivery.json'), '{"servers":[],"retained":[],"nobody_subscribed":true}');
+    expect(await ids('journal')).toEqual(['journal.ok', 'journal.kept', 'journal.pending']);
   });
 
   // A6

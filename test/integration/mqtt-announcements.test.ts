@@ -135,7 +135,10 @@ describe('Home Assistant discovery', () => {
       device_class: 'temperature',
       unit_of_measurement: '°C',
       suggested_display_precision: 1,
-      value_template: '{{ value_json.temperature_c }}',
+      value_template:
+        '{{ value_json.temperature_c if value_json.clock is defined or ' +
+        "(now().timestamp() * 1000 - value_json.ts) | abs < 300000 else 'None' }}",
+      qos: 1,
       availability_topic: agent.topic('status'),
       availability_template: "{{ value_json.state | default('offline') }}",
       device: {

@@ -304,7 +304,7 @@ describe.skipIf(!mosquittoInstalled)('the connection to a real Mosquitto (needs 
   it('survives kill -9 and restarts of the broker without a reading lost', async () => {
     const broker = await Mosquitto.start();
     closing.push(async () => broker.dispose());
-    const agent = rig(broker.port);
+    const agent = rig(broker.port, { mqtt: { noSubscriber: 'release' } });
     await agent.startConnected();
     for (let round = 0; round < 3; round += 1) {
       await broker.kill();
@@ -365,7 +365,8 @@ describe('the connection to the embedded broker of npm start', () => {
       await new Promise<void>((resolve) => server.close(() => resolve()));
     });
     const { port } = server.address() as AddressInfo;
-    const agent = rig(port, { mqtt: { delivery: 'auto' } });
+    // With auto a new installation waits some minutes for a server first.
+    const agent = rig(port, { mqtt: { delivery: 'broker' } });
     agent.buffer(20);
     agent.start();
     await agent.drained();

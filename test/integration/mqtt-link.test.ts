@@ -251,6 +251,51 @@ describe('publishing', () => {
   });
 });
 
+describe('reason codes of MQTT 5', () => {
+  it('A8: tells apart that nobody is subscribed', async () => {
+    const broker = await scripted({ puback: (topic) => (topic === 'nobody' ? 0x10 : 0) });
+    const session = await connected(broker.port);
+    const said = ['nobody', 'somebody', 'nobody'].map(async (topic) =>
+      session.publish({ topic, payload: '', retain: false }),
+    );
+    expect(await Promise.all(said)).toEqual(['by-nobody', 'taken', 'by-nobody']);
+  });
+
+  it('C2: names a message that is too large for the broker, and the connection goes on', async () => {
+    const broker = await scripted({ puback: (topic) => (topic === 'large' ? 0x95 : 0) });
+    const session = await connected(broker.port);
+    const error = await failure(session.publish({ topic: 'large', payload: 'x', retain: false }));
+    expect(error).toMatchObject({ code: 'LINK_TOO_LARGE', reasonCode: 0x95 });
+    expect(error.message).toContain('larger than the broker takes');
+    await session.publish({ topic: 'small', payload: '', retain: false });
+    expect(broker.connects).toHaveLength(1);
+  });
+
+  it('C2: no code ends the connection that is about one message or one filter, whatever it is', async () => {
+    const broker = await scripted({ puback: (topic) => Number(topic), suback: (filter) => Number(filter) });
+    const session = await connected(broker.port);
+    const codes = Array.from({ length: 256 }, (_, code) => code);
+    const outcome = async (promise: Promise<unknown>): Promise<unknown> =>
+      promise.then(
+        () => undefined,
+        (error: unknown) => (error instanceof LinkError ? error.reasonCode : error),
+      );
+    const refusedOnly = codes.map((code) => (code >= 0x80 ? code : undefined));
+    const publishing = codes.map((code) => session.publish({ topic: String(code), payload: '', retain: false }));
+    expect(await Promise.all(publishing.map(outcome))).toEqual(refusedOnly);
+    const subscribing = codes.map(async (code) => session.subscribe([String(code)]));
+    expect(await Promise.all(subscribing.map(outcome))).toEqual(refusedOnly);
+    expect(broker.connects).toHaveLength(1);
+  });
+
+  it('C2: a goodbye with a code that nobody knows is passed on with its number', async () => {
+    const broker = await scripted();
+    const session = await connected(broker.port);
+    broker.sendBytes(Buffer.from([0xe0, 0x02, 0xf1, 0x00]));
+    expect(await session.closed).toMatchObject({ code: 'LINK_OFFLINE', reasonCode: 0xf1 });
+  });
+});
+
 describe('subscribing', () => {
   it('names the filters that were refused, and keeps the others', async () => {
     const broker = await scripted({ suback: (filter) => (filter.startsWith('secret') ? 0x87 : 1) });

@@ -22,6 +22,7 @@ export function mqttSection(port: number, changes: Partial<MqttSection> = {}): M
     tlsKeyFile: '',
     tlsServerName: '',
     delivery: 'auto',
+    noSubscriber: 'keep',
     receiptTimeoutMs: 30_000,
     maxInFlight: 20,
     batchSize: 50,

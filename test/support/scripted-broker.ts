@@ -14,10 +14,10 @@ export interface Manners {
   hangsUpAboveBytes: number | undefined;
   maximumQoS: number | undefined;
   serverKeepAlive: number | undefined;
-  /** `never`: no PUBACK. `hold`: kept until `releaseAcks()`. A function: reason code for a topic, 0 for success, or `hold`. */
-  puback: 'at-once' | 'never' | 'hold' | ((topic: string) => number | 'hold');
-  /** Reason code for a subscription. */
-  suback: (filter: string) => number;
+  /** `never`: no PUBACK. `hold`: kept until `releaseAcks()`. A function: reason code for a topic, 0 for success, or what else. */
+  puback: 'at-once' | 'never' | 'hold' | ((topic: string) => number | 'hold' | 'hang up');
+  /** Reason code for a subscription, or how it is answered by hanging up. */
+  suback: (filter: string) => number | 'hang up';
   /** Sends DISCONNECT with this code right after CONNACK, and hangs up. */
   disconnectAfterConnack: number | undefined;
   /** From now on nothing is answered, not even PINGREQ; no FIN either. */
@@ -281,6 +281,7 @@ class Link {
     });
     const answer = typeof manners.puback === 'function' ? manners.puback(packet.topic) : manners.puback;
     if (answer === 'hold') this.held.push(messageId);
+    else if (answer === 'hang up') this.socket.end();
     else if (answer !== 'never') this.#puback(messageId, answer === 'at-once' ? 0 : answer);
   }
 
@@ -292,11 +293,10 @@ class Link {
   #subscribe(packet: ISubscribePacket): void {
     const filters = packet.subscriptions.map(({ topic }) => topic);
     this.#broker.subscriptions.push(...filters);
-    this.write({
-      cmd: 'suback',
-      messageId: packet.messageId ?? 0,
-      granted: filters.map((filter) => this.#broker.manners.suback(filter)),
-    });
+    const answers = filters.map((filter) => this.#broker.manners.suback(filter));
+    const granted = answers.filter((answer) => answer !== 'hang up');
+    if (granted.length < answers.length) this.socket.end();
+    else this.write({ cmd: 'suback', messageId: packet.messageId ?? 0, granted });
   }
 }
 

@@ -23,6 +23,9 @@ export function fromSocketError(error: Error, peer: Peer, phase: LinkPhase, now:
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO' || phase === 'tls') {
     return linkError('LINK_TLS', peer, tlsProblem(code, error), error);
   }
+  if (phase === 'established' && error.message === KEEPALIVE_TIMEOUT) {
+    return linkError('LINK_OFFLINE', peer, 'the broker did not answer our keep-alive', error);
+  }
   if (phase === 'established') return linkError('LINK_OFFLINE', peer, `the connection broke (${reason(error)})`, error);
   if (phase === 'mqtt') return closedBeforeConnack(peer, error);
   return linkError('LINK_OFFLINE', peer, `no connection (${reason(error)})`, error);
@@ -94,6 +97,8 @@ const FIRST_FAILURE_CODE = 0x80;
 
 /** Section 4.13.2 of MQTT 5 has it for DISCONNECT and CONNACK; Mosquitto answers a PUBLISH with it too. */
 const PACKET_TOO_LARGE = 0x95;
+/** The word of mqtt.js for a broker that does not answer PINGREQ. */
+const KEEPALIVE_TIMEOUT = 'Keepalive timeout';
 
 const CHECK_LOGIN = 'check username and password in section [mqtt]';
 const CHECK_CA = 'check tls_ca_file in section [mqtt]';
@@ -157,24 +162,38 @@ const CONNACK_PROBLEMS: Readonly<Record<number, readonly [LinkErrorCode, string]
 };
 
 const DISCONNECT_PROBLEMS: Readonly<Record<number, string>> = {
+  0x81: 'the broker calls a packet of ours malformed',
+  0x82: 'the broker says that we broke the rules of MQTT',
+  0x83: 'the broker ended the connection for a reason of its own',
   0x87: `not authorised any more; ${CHECK_LOGIN}`,
   0x89: 'the broker is busy and ended the connection',
   0x8b: 'the broker is shutting down',
   0x8d: 'the broker heard nothing from us for too long',
   0x8e: 'another client logged in with the same client id; give each its own client_id in section [mqtt]',
+  0x8f: 'the broker does not accept a topic that we subscribe to',
+  0x90: 'the broker does not accept a topic that we publish to',
   0x93: 'the broker says that we sent too many messages at once (Receive Maximum)',
   0x95: 'the broker says that a packet was too large',
+  0x96: 'the broker says that we send too fast',
   0x97: 'a quota of the broker is exceeded',
   0x98: 'an administrator ended the connection',
   0x9a: 'the broker does not keep retained messages, which we need',
+  0x9b: 'the broker does not take QoS 1',
+  0x9c: 'the broker says to use another server',
+  0x9d: 'the broker has moved to another server',
+  0x9f: 'the broker says that we connect too often',
+  0xa0: 'the broker ends connections after some time',
+  0xa2: 'the broker does not take subscriptions with wildcards',
 };
 
 const PUBACK_PROBLEMS: Readonly<Record<number, string>> = {
   0x83: 'refused by the broker for a reason of its own',
   0x87: `not authorised to publish there; ${CHECK_ACL}`,
   0x90: 'the broker does not accept this topic',
+  0x91: 'the broker says that this packet id is in use',
   0x97: 'a quota of the broker is exceeded',
   0x99: 'the broker does not accept the format',
+  0x9a: 'the broker does not keep retained messages',
 };
 
 function closedBeforeConnack(peer: Peer, cause?: Error): LinkError {

@@ -10,6 +10,7 @@ import { nodeExamination, notifyPackageExamination } from '../../common/doctor/e
 import { unitExamination } from '../../common/doctor/examinations/unit.ts';
 import type { Machine } from '../../common/doctor/machine.ts';
 import { createNotifier } from '../../common/notify.ts';
+import { stateDirectory } from '../../common/state-directory.ts';
 import { createMachineTimeSync } from '../../common/time-sync.ts';
 import type { LoadedDeviceConfig } from '../config/open-config.ts';
 import { brokerExamination } from '../doctor/examinations/broker.ts';
@@ -24,6 +25,7 @@ import { synchronisationFinding } from '../doctor/examinations/synchronisation.t
 import { report } from '../doctor/finding.ts';
 import { type JournalLook, lastWriteMs, lookAtJournals } from '../doctor/journal-look.ts';
 import { createOpenLink } from '../mqtt/link.ts';
+import { loadMemory, NEW_MEMORY } from '../publisher/memory-file.ts';
 import {
   type ConfigOptions,
   journalFolder,
@@ -119,6 +121,11 @@ function withConfig(
   const timing = { delay: clock.sleep, monotonicMs: clock.monotonicMs };
   const { i2cBus: busNumber, i2cAddress: address } = config.sensor;
   const journals = journalFolder(loaded, options, io);
+  const memoryPath = join(stateDirectory(serviceEnvironment(options, io)), 'delivery.json');
+  const remembered = once(async () => {
+    const { memory, problem } = await loadMemory(memoryPath);
+    return problem === undefined ? memory : NEW_MEMORY;
+  });
   return [
     i2cExamination({
       ...timing,
@@ -135,7 +142,16 @@ function withConfig(
       configFile,
       isPrivate: journals.startsWith(`${SERVICE_STATE_DIRECTORY}/`),
     }),
-    journalExamination({ folder: journals, maxReadings: config.journal.maxReadings, configFile, look }),
+    journalExamination({
+      folder: journals,
+      maxReadings: config.journal.maxReadings,
+      configFile,
+      look,
+      isKeptForNobody: async () => {
+        const { servers, nobodySubscribed } = await remembered();
+        return servers.length === 0 && nobodySubscribed && config.mqtt.noSubscriber === 'keep';
+      },
+    }),
     brokerExamination({
       mqtt: config.mqtt,
       deviceUid: config.device.deviceUid,
@@ -149,6 +165,7 @@ function withConfig(
         if (seen.state !== 'seen' || seen.reports.length === 0) return undefined;
         return { epochs: seen.reports.map(({ epoch }) => epoch), isInUse: seen.isInUse };
       },
+      rememberedServers: async () => (await remembered()).servers,
       root: machine.root,
     }),
   ];

@@ -83,6 +83,24 @@ export function registerJournal(program: Command, { io, finish }: CommandContext
     });
 }
 
+/** `servers`: whose receipts the agent waits for. */
+export function registerServers(program: Command, { io, finish }: CommandContext): void {
+  const servers = program.command('servers').description('the servers whose receipts the agent waits for');
+  withConfigOptions(servers.command('list', { isDefault: true }))
+    .description('each server: when it was last online, whether it gave receipts, its record')
+    .option('--json', 'print it as JSON', false)
+    .action(async (given: GivenOptions & { readonly json: boolean }) => {
+      const { runServersList } = await import('./servers.ts');
+      finish(await runServersList({ ...configOptions(given), json: given.json }, io));
+    });
+  withConfigOptions(servers.command('forget <name>'))
+    .description('wait no longer for receipts of this server; also beside a running agent')
+    .action(async (name: string, given: GivenOptions) => {
+      const { runServersForget } = await import('./servers.ts');
+      finish(await runServersForget({ ...configOptions(given), name }, io));
+    });
+}
+
 /** `config`: what is in force and where it comes from. */
 export function registerConfig(program: Command, { io, finish }: CommandContext): void {
   withConfigOptions(program.command('config'))

@@ -50,6 +50,8 @@ export interface MqttSection {
   /** Name to expect in the broker's certificate; empty: broker_host. */
   readonly tlsServerName: string;
   readonly delivery: 'auto' | 'receipt' | 'broker';
+  /** What becomes of a reading to which nobody is subscribed, where the broker says so. */
+  readonly noSubscriber: 'keep' | 'release';
   readonly receiptTimeoutMs: number;
   readonly maxInFlight: number;
   readonly batchSize: number;

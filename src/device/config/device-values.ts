@@ -69,6 +69,7 @@ export function toDeviceConfig(values: DeviceValues, deviceUid: string): DeviceC
       tlsKeyFile: mqtt.tls_key_file,
       tlsServerName: mqtt.tls_server_name,
       delivery: mqtt.delivery,
+      noSubscriber: mqtt.no_subscriber,
       receiptTimeoutMs: inMs(mqtt.receipt_timeout_seconds),
       maxInFlight: mqtt.max_in_flight,
       batchSize: mqtt.batch_size,

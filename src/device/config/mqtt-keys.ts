@@ -37,6 +37,16 @@ export const MQTT_SECTION = {
         'stored it. broker: when the broker has taken it; a broker may still lose it. auto: receipt as soon as a server ' +
         'that gives receipts has been seen once, until then broker.',
     },
+    no_subscriber: {
+      format: 'choice',
+      values: ['keep', 'release'],
+      default: 'keep',
+      doc:
+        'What becomes of a reading when the broker says that nobody is subscribed to it (MQTT 5; older brokers cannot tell). ' +
+        'keep: it stays in the journal, up to max_readings, and goes out when somebody is: a server that is installed later ' +
+        'gets them all. release: it leaves the journal all the same. Beside Home Assistant alone, which reads the topic ' +
+        'latest, keep is normal and costs only room on the disk.',
+    },
     receipt_timeout_seconds: {
       format: 'number',
       default: 30,

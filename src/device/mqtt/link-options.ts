@@ -10,7 +10,12 @@ export interface LinkSources {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** Of a device whose config gives none. */
+export function defaultClientId(deviceUid: string): string {
+  return `techtemp-${deviceUid}`;
+}
+
 /** What the config says about the agent's connection. @throws LinkError LINK_FILE */
 export async function readLinkIdentity({ mqtt, deviceUid, env }: LinkSources): Promise<LinkIdentity> {
-  return await readBrokerIdentity({ mqtt, defaultClientId: `techtemp-${deviceUid}`, env });
+  return await readBrokerIdentity({ mqtt, defaultClientId: defaultClientId(deviceUid), env });
 }

@@ -12,9 +12,10 @@ export interface LinkSession {
   readonly maximumPacketSize: number;
   /**
    * QoS 1; resolves at PUBACK. Bounded in time; settles at the latest when the session ends.
-   * @throws LinkError LINK_TOO_LARGE (nothing was sent), LINK_PUBLISH_REFUSED (this message only), LINK_TIMEOUT, or why the session ended
+   * @throws LinkError LINK_TOO_LARGE (without a reason code: nothing was sent), LINK_PUBLISH_REFUSED (this message only),
+   * LINK_TIMEOUT, or why the session ended
    */
-  publish(message: LinkMessage): Promise<void>;
+  publish(message: LinkMessage): Promise<Taken>;
   /**
    * Each filter by itself: where the broker refuses some, the others hold.
    * @throws LinkError LINK_SUBSCRIBE_REFUSED, naming the filters that were refused; LINK_TIMEOUT, or why the session ended
@@ -26,6 +27,12 @@ export interface LinkSession {
   /** Ends in good order within the limit (the broker drops the will), else abruptly. Idempotent, never rejects. */
   end(limitMs: number): Promise<void>;
 }
+
+/**
+ * What PUBACK says: `taken`, or `by-nobody` where the broker says that no subscription matches (0x10). Only MQTT 5 can say the
+ * latter, and not every broker does.
+ */
+export type Taken = 'taken' | 'by-nobody';
 
 export interface LinkMessage {
   readonly topic: string;

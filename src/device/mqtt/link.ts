@@ -14,7 +14,7 @@ import {
   type LinkPhase,
   linkError,
 } from '../../common/mqtt/link-errors.ts';
-import type { LinkError, LinkMessage, LinkOptions, LinkSession, OpenLink } from './link-session.ts';
+import type { LinkError, LinkMessage, LinkOptions, LinkSession, OpenLink, Taken } from './link-session.ts';
 import { publishPacketSize } from './packet-size.ts';
 import { PendingRequests } from './pending-requests.ts';
 
@@ -22,6 +22,10 @@ import { PendingRequests } from './pending-requests.ts';
 const DEFAULT_RECEIVE_MAXIMUM = 65_535;
 /** Reason code of MQTT 5 for a broker without QoS 1; some announce it instead of refusing us. */
 const QOS_NOT_SUPPORTED = 0x9b;
+/** Reason codes of MQTT 5 from here on are failures (2.4). */
+const FIRST_FAILURE_CODE = 0x80;
+/** PUBACK of MQTT 5: taken, and nobody is subscribed (3.4.2.1). */
+const NO_MATCHING_SUBSCRIBERS = 0x10;
 /** Largest packet we take: a receipt of some ten thousand scattered numbers. */
 const OUR_MAXIMUM_PACKET_SIZE = 262_144;
 
@@ -40,7 +44,11 @@ export function createOpenLink(parts: { readonly clock: Clock }): OpenLink {
   return async (options, signal) => {
     signal.throwIfAborted();
     // Loaded at the first attempt, after the first reading is safe; 14 MB that a one-shot command never pays.
-    const { MqttClient: Client } = await import('mqtt');
+    const [{ MqttClient: Client }, { admitAllReasonCodes }] = await Promise.all([
+      import('mqtt'),
+      import('../../common/mqtt/reason-codes.ts'),
+    ]);
+    admitAllReasonCodes();
     const line = new Line(options, parts.clock, openBrokerSocket(options));
     const client = new Client(() => line.socket, clientOptions(options));
     try {
@@ -182,6 +190,8 @@ class MqttLinkSession implements LinkSession {
   readonly closed: Promise<LinkError>;
   readonly #line: Line;
   readonly #client: MqttClient;
+  /** Packet ids of our messages that nobody is subscribed to, until their answer is passed on. */
+  readonly #unheard = new Set<number>();
   #ending: Promise<void> | undefined;
 
   constructor(line: Line, client: MqttClient, connack: Connack) {
@@ -191,23 +201,32 @@ class MqttLinkSession implements LinkSession {
     this.protocolVersion = line.options.protocolVersion;
     this.receiveMaximum = connack.receiveMaximum ?? DEFAULT_RECEIVE_MAXIMUM;
     this.maximumPacketSize = connack.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    // mqtt.js answers 0x10 as if it were plain success.
+    client.on('packetreceive', (packet) => {
+      if (packet.cmd !== 'puback' || packet.reasonCode !== NO_MATCHING_SUBSCRIBERS) return;
+      if (packet.messageId !== undefined) this.#unheard.add(packet.messageId);
+    });
     client.on('message', (topic, payload, packet) =>
       line.options.onMessage(topic, payload.toString('utf8'), packet.retain),
     );
   }
 
-  async publish({ topic, payload, retain }: LinkMessage): Promise<void> {
+  async publish({ topic, payload, retain }: LinkMessage): Promise<Taken> {
     const size = publishPacketSize(topic, Buffer.byteLength(payload), this.protocolVersion);
     if (size > this.maximumPacketSize) {
       const what = `message of ${size} bytes on ${topic}: the broker takes at most ${this.maximumPacketSize}`;
       throw linkError('LINK_TOO_LARGE', this.#line.options, what);
     }
+    let taken: Taken = 'taken';
     await this.#line.requests.run((answer) => {
-      this.#client.publish(topic, payload, { qos: 1, retain }, (error) => {
+      this.#client.publish(topic, payload, { qos: 1, retain }, (error, packet) => {
+        if (packet?.messageId !== undefined && this.#unheard.delete(packet.messageId)) taken = 'by-nobody';
         const code = error instanceof Error ? brokerCode(error) : undefined;
-        answer(code === undefined ? error : fromPubackCode(code, topic, this.#line.options));
+        if (code === undefined) answer(error);
+        else answer(code < FIRST_FAILURE_CODE ? null : fromPubackCode(code, topic, this.#line.options));
       });
     });
+    return taken;
   }
 
   async subscribe(filters: readonly string[]): Promise<void> {

@@ -10,18 +10,22 @@ import { discoveryMessages } from './discovery.ts';
 import { isRefusal } from './faults.ts';
 import { latestWanted } from './live-lane.ts';
 import type { Memory } from './memory.ts';
+import type { OptionalSteps } from './optional-steps.ts';
 import type { Post } from './post.ts';
 import { statusMessage } from './status-message.ts';
 
 /** Several things that change together are one status. */
 const STATUS_DEBOUNCE_MS = 200;
 const STATUS_SPACING_MS = 1_000;
+/** `{"state":"online"}`: there is nothing to leave out of it. */
+const SMALLEST_STATUS = 18;
 /** What a broker has refused is offered again. */
 const RETRY = { minMs: 30_000, maxMs: 600_000 };
 
 export interface AnnouncerParts {
   readonly desk: Desk;
   readonly memory: Memory;
+  readonly steps: OptionalSteps;
   readonly random: Random;
   readonly version: string;
   readonly status: () => DeviceStatus;
@@ -39,6 +43,8 @@ export class Announcer {
   readonly #refusals = { status: 0, discovery: 0 };
   /** Whom the open connection speaks for; the config may be further by the time it says goodbye. */
   #device: DeviceSection;
+  /** A status has to be shorter than this, as far as this connection has shown. */
+  #statusLimit = Number.POSITIVE_INFINITY;
   /** Discovery as this connection has published it. */
   #published = new Map<string, string>();
 
@@ -67,6 +73,7 @@ export class Announcer {
     this.#device = this.#parts.desk.parts.device.current;
     this.#published.clear();
     this.#retryDueMs = Number.POSITIVE_INFINITY;
+    this.#statusLimit = Number.POSITIVE_INFINITY;
     await this.#remember(this.#wantedTopics());
     await this.#publishStatus(post, signal);
   }
@@ -90,15 +97,18 @@ export class Announcer {
 
   async #publishStatus(post: Post, signal: AbortSignal): Promise<void> {
     const { clock, mqtt } = this.#parts.desk.parts;
+    const limitBefore = this.#statusLimit;
     this.#statusSentMs = clock.monotonicMs();
     this.#statusDueMs = this.#statusSentMs + mqtt.current.statusIntervalMs;
     const taken = await this.#offer('status', this.#statusOf(this.#parts.status(), post), post, signal);
+    if (!taken && this.#statusLimit !== limitBefore) return this.#publishStatus(post, signal);
     if (!taken) this.#statusDueMs = this.#statusSentMs + this.#retryInMs('status');
   }
 
   #statusOf(status: DeviceStatus, post: Post): LinkMessage {
     const { homeId, deviceUid } = this.#device;
-    return statusMessage(sensorTopic(homeId, deviceUid, 'status'), status, (message) => post.fits(message));
+    const topic = sensorTopic(homeId, deviceUid, 'status');
+    return statusMessage(topic, status, (message) => post.fits(message) && message.payload.length < this.#statusLimit);
   }
 
   /** Publishes what differs from what was published, and takes back what is not wanted any more. */
@@ -130,10 +140,16 @@ export class Announcer {
   /** @returns whether the broker took it */
   async #offer(place: 'status' | 'discovery', message: LinkMessage, post: Post, signal: AbortSignal): Promise<boolean> {
     const { faults } = this.#parts.desk.parts;
+    const what = `we publish to ${message.topic}`;
     try {
-      await post.send('live', message, signal);
+      // What is left out is as good as said: its fault is told already.
+      if (!(await this.#parts.steps.take(place, what, async () => post.send('live', message, signal)))) return true;
     } catch (error) {
       if (!isRefusal(error)) throw error;
+      if (place === 'status' && error.reasonCode !== undefined && error.code === 'LINK_TOO_LARGE') {
+        // The broker does not say how large it may be; each time the least missed part goes.
+        if (message.payload.length > SMALLEST_STATUS) this.#statusLimit = message.payload.length;
+      }
       faults.failedWith(place, error);
       return false;
     }

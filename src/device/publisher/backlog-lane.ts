@@ -2,11 +2,12 @@ import { backOffMs } from '../../common/back-off.ts';
 import type { Random } from '../../common/clock.ts';
 import { TokenBucket } from '../../common/token-bucket.ts';
 import type { Journal, JournalEntry } from '../journal/journal.ts';
-import type { LinkMessage } from '../mqtt/link-session.ts';
+import type { LinkError, LinkMessage, Taken } from '../mqtt/link-session.ts';
 import type { Crew } from './crew.ts';
 import type { Desk } from './desk.ts';
 import { entryMessage, fittingBacklog } from './entry-message.ts';
 import { isRefusal } from './faults.ts';
+import type { Shipment } from './in-transit.ts';
 import type { LiveLane } from './live-lane.ts';
 import type { Place, Post } from './post.ts';
 
@@ -18,8 +19,6 @@ const READ_AHEAD = 50;
 const PAUSE = { minMs: 1_000, maxMs: 300_000 };
 /** A tenth of a second's worth goes at once: timers have a resolution. */
 const BURST_SECONDS = 0.1;
-/** After a connection broke under an array, arrays are half as long and grow again by this factor: twice in 35 arrays. */
-const ARRAY_GROWTH = 1.02;
 
 /** Entries of one journal that were read and not yet sent. */
 interface Chunk {
@@ -45,8 +44,10 @@ export class BacklogLane {
   #rescans = -1;
   #pausedUntilMs = 0;
   #refusals = 0;
-  /** Most entries in an array at the moment. */
-  #arrayLimit = Number.POSITIVE_INFINITY;
+  /** What the broker had taken when this session began. */
+  #takenBefore = 0;
+  /** The first message that was under way when the connection broke is the one that may be the reason. */
+  #hasBlamed = false;
 
   constructor(desk: Desk, live: Pick<LiveLane, 'holds' | 'waiting'>, random: Random) {
     this.#desk = desk;
@@ -58,8 +59,10 @@ export class BacklogLane {
   async run(post: Post, crew: Crew, signal: AbortSignal): Promise<void> {
     const { backlogBell, parts } = this.#desk;
     this.#pausedUntilMs = 0;
+    this.#takenBefore = this.#desk.taken();
+    this.#hasBlamed = false;
     for (;;) {
-      const receiptDueMs = this.#desk.missReceipts();
+      const receiptDueMs = this.#desk.lookAtClock();
       const waitMs = this.#hasWork() ? this.#waitMs() : Number.POSITIVE_INFINITY;
       if (waitMs > 0) {
         await backlogBell.wait(parts.clock, Math.min(waitMs, receiptDueMs), signal);
@@ -79,7 +82,7 @@ export class BacklogLane {
   #hasWork(): boolean {
     if (this.#rescans !== this.#desk.rescans) return true;
     const { unreleased, pending } = this.#desk.parts.journals.stats();
-    return unreleased - pending > this.#desk.transit.entries() + this.#live.waiting();
+    return unreleased - pending > this.#desk.transit.entries() + this.#live.waiting() + this.#desk.held();
   }
 
   /** 0: go on; else ms to wait, unless the bell rings before. */
@@ -88,6 +91,8 @@ export class BacklogLane {
     const pauseMs = this.#pausedUntilMs - clock.monotonicMs();
     if (pauseMs > 0) return pauseMs;
     if (this.#desk.mode() === 'receipt') return this.#desk.mayShip() ? 0 : Number.POSITIVE_INFINITY;
+    const askMs = this.#desk.subscribers.askInMs('reading');
+    if (askMs > 0) return askMs;
     const { replayPerSecond } = mqtt.current;
     return this.#bucket.take(replayPerSecond, Math.max(1, replayPerSecond * BURST_SECONDS));
   }
@@ -105,8 +110,11 @@ export class BacklogLane {
       this.#keep(journal, entries.slice(1));
       return { journal, message: entryMessage(homeId, journal, first), entries: [first] };
     }
-    const most = Math.floor(Math.min(batchSize, this.#arrayLimit));
-    const { message, count } = fittingBacklog(homeId, journal, entries.slice(0, most), (it) => post.fits(it));
+    const { sizes } = this.#desk;
+    const mostBytes = sizes.limitBytes(this.#desk.parts.clock.monotonicMs());
+    const most = sizes.probing() ? 1 : batchSize;
+    const fits = (it: LinkMessage): boolean => post.fits(it) && Buffer.byteLength(it.payload) <= mostBytes;
+    const { message, count } = fittingBacklog(homeId, journal, entries.slice(0, most), fits);
     this.#keep(journal, entries.slice(count));
     return { journal, message, entries: entries.slice(0, count) };
   }
@@ -128,7 +136,7 @@ export class BacklogLane {
         const last = entries.at(-1);
         if (last === undefined) break;
         this.#readTo.set(journal.epoch, last.seq);
-        const waiting = entries.filter(({ seq }) => !this.#isOnItsWay(journal.epoch, seq));
+        const waiting = entries.filter((entry) => this.#isToSend(journal.epoch, entry));
         if (waiting.length > 0) return { journal, entries: waiting };
       }
     }
@@ -148,26 +156,46 @@ export class BacklogLane {
   async #send(place: Place, { journal, message, entries }: Parcel): Promise<void> {
     const { transit, parts } = this.#desk;
     const seqs = entries.map(({ seq }) => seq);
-    const shipment = { epoch: journal.epoch, urgency: 'backlog', seqs } as const;
+    const bytes = Buffer.byteLength(message.payload);
+    const shipment = { epoch: journal.epoch, urgency: 'backlog', seqs, bytes } as const;
     transit.add(shipment);
+    let taken: Taken;
     try {
-      await place.send(message);
+      taken = await place.send(message);
     } catch (error) {
       transit.remove(shipment);
-      if (!isRefusal(error)) {
-        // It may be the array that broke the connection: a 3.1.1 broker has no other way to say that a packet is too large.
-        this.#arrayLimit = Math.max(1, Math.floor(entries.length / 2));
-        throw error;
-      }
-      // What can never fit is passed over, kept, and said; everything else is tried again from the oldest on.
-      if (error.code === 'LINK_TOO_LARGE') parts.faults.failedWith('oversize', error);
-      else this.#pause(error);
+      if (isRefusal(error)) this.#refused(shipment, error);
+      else this.#broke(shipment, error);
       return;
     }
     this.#refusals = 0;
-    this.#arrayLimit *= ARRAY_GROWTH;
     parts.faults.works('backlog');
-    await this.#desk.acknowledged(shipment, journal);
+    await this.#desk.acknowledged(shipment, journal, message.topic.slice(message.topic.lastIndexOf('/') + 1), taken);
+  }
+
+  /** What is too large alone is set aside, kept, and said; arrays become smaller; everything else is tried again from the oldest on. */
+  #refused({ epoch, seqs, bytes }: Shipment, error: LinkError): void {
+    const [first] = seqs;
+    if (error.code !== 'LINK_TOO_LARGE') this.#pause(error);
+    else if (seqs.length === 1 && first !== undefined) this.#desk.refusedAlone(epoch, first, error);
+    else {
+      this.#desk.arrayTooLarge(bytes);
+      this.#desk.rescan();
+    }
+  }
+
+  /**
+   * It may be this message that broke the connection: a 3.1.1 broker has no other way to say that it is too large. @throws the error
+   */
+  #broke({ epoch, seqs, bytes }: Shipment, error: unknown): void {
+    const [first] = seqs;
+    const isFirst = !this.#hasBlamed;
+    this.#hasBlamed = true;
+    if (seqs.length > 1) this.#desk.sizes.brokeUnder(bytes);
+    else if (first !== undefined && isFirst && this.#desk.taken() > this.#takenBefore) {
+      this.#desk.failedAlone(epoch, first, `the connection broke each time when it was sent (${bytes} bytes)`);
+    }
+    throw error;
   }
 
   #pause(error: unknown): void {
@@ -185,7 +213,10 @@ export class BacklogLane {
     this.#chunk = entries.length === 0 ? undefined : { journal, entries };
   }
 
-  #isOnItsWay(epoch: string, seq: number): boolean {
-    return this.#desk.transit.has(epoch, seq) || this.#live.holds(epoch, seq);
+  #isToSend(epoch: string, { kind, seq }: JournalEntry): boolean {
+    if (this.#desk.transit.has(epoch, seq) || this.#live.holds(epoch, seq) || this.#desk.isHeld(epoch, seq))
+      return false;
+    // Home Assistant and older servers do not read gap records; they wait for somebody who does.
+    return kind === 'reading' || this.#desk.mode() === 'receipt' || this.#desk.subscribers.askInMs('gap') === 0;
   }
 }

@@ -6,8 +6,9 @@ import { waitAny } from '../../common/wait-any.ts';
 import { encodeStatus, OFFLINE_STATUS } from '../../contract/status.ts';
 import { sensorTopic } from '../../contract/topics.ts';
 import type { DeviceSection, MqttSection } from '../config/device-config.ts';
-import { readLinkIdentity } from '../mqtt/link-options.ts';
+import { defaultClientId, readLinkIdentity } from '../mqtt/link-options.ts';
 import { LinkError, type LinkSession, type OpenLink } from '../mqtt/link-session.ts';
+import { ClientIdWatch } from './client-id-watch.ts';
 import type { Incoming } from './incoming.ts';
 import { PUBLISH_TIMEOUT_MS } from './post.ts';
 import { runSession, type SessionParts } from './session.ts';
@@ -38,11 +39,14 @@ interface Opened {
 export class ConnectionLoop {
   readonly #parts: ConnectionParts;
   readonly #protocol = new ProtocolChoice();
+  readonly #clientId: ClientIdWatch;
   #session: LinkSession | undefined;
   #failures = 0;
 
   constructor(parts: ConnectionParts) {
+    const { clock, faults } = parts.desk.parts;
     this.#parts = parts;
+    this.#clientId = new ClientIdWatch(clock, faults);
   }
 
   /** The session that is open at the moment. */
@@ -88,19 +92,27 @@ export class ConnectionLoop {
 
   /** @returns why the attempt or the session failed; undefined when it was called off */
   async #connect(opened: Opened, signal: AbortSignal): Promise<LinkError | undefined> {
+    const { steps } = this.#parts;
     const { clock, faults, pulse } = this.#parts.desk.parts;
     try {
       const session = await pulse.during(ATTEMPT_LIMIT_MS, this.#open(opened, signal));
       const openedMs = clock.monotonicMs();
       this.#session = session;
       this.#sayConnected(opened);
+      const calm = this.#watchCalm(session);
+      const breaksBefore = steps.breaks();
       const broken = await runSession(this.#parts, session, signal);
+      await calm;
       if (clock.monotonicMs() - openedMs >= STABLE_MS) this.#failures = 0;
-      if (broken !== undefined) faults.failedWith('connection', broken);
+      if (broken !== undefined) {
+        faults.failedWith('connection', broken);
+        this.#clientId.sessionEnded(broken, clientIdOf(opened), steps.breaks() > breaksBefore);
+      }
       return broken;
     } catch (error) {
       if (signal.aborted && this.#session === undefined) return undefined;
       if (!(error instanceof LinkError)) throw error;
+      if (this.#session === undefined) this.#clientId.attemptFailed();
       faults.failed('connection', error.code, error.message, isLogin(error) ? 'loud' : 'normal');
       return error;
     } finally {
@@ -129,10 +141,25 @@ export class ConnectionLoop {
   #sayConnected({ mqtt }: Opened): void {
     const { log, desk, onStateChange } = this.#parts;
     const fields = { mqtt: this.#session?.protocolVersion === 5 ? '5' : '3.1.1', delivery: desk.mode() };
-    const level = this.#failures > 1 ? 'debug' : 'info';
-    log[level](fields, `connected to the MQTT broker ${mqtt.brokerHost}:${mqtt.brokerPort}`);
-    desk.parts.faults.works('connection');
+    const message = `connected to the MQTT broker ${mqtt.brokerHost}:${mqtt.brokerPort}`;
+    const { faults } = desk.parts;
+    // As loud as it was said that it was gone; where nothing was said of that, as with a connection that comes and goes, nothing.
+    if (faults.has('connection')) faults.works('connection', message, fields);
+    else log.info(fields, message);
     onStateChange();
+  }
+
+  /** A session that lasts ends the suspicion that another client has our id. Never rejects. */
+  async #watchCalm(session: LinkSession): Promise<void> {
+    const { clock } = this.#parts.desk.parts;
+    const calmMs = this.#clientId.calmInMs();
+    if (calmMs === undefined) return;
+    const over = new AbortController();
+    void session.closed.then(() => over.abort(new Error('the session is over')));
+    await clock.sleep(calmMs, over.signal).then(
+      () => this.#clientId.calm(),
+      () => undefined,
+    );
   }
 
   /** Aborts when the connection would have to be another one by now. Never rejects. */
@@ -145,6 +172,7 @@ export class ConnectionLoop {
         const now = { mqtt: mqtt.current, device: device.current };
         if (connectionKeys(now) !== before) {
           if (placeOf(now) !== placeOf(opened)) this.#protocol.reset();
+          if (clientIdOf(now) !== clientIdOf(opened) || placeOf(now) !== placeOf(opened)) this.#clientId.calm();
           config.abort(new Error('the config has changed'));
           return;
         }
@@ -172,6 +200,10 @@ function connectionKeys({ mqtt, device }: Opened): string {
 
 function placeOf({ mqtt }: Opened): string {
   return `${mqtt.brokerHost}:${mqtt.brokerPort}`;
+}
+
+function clientIdOf({ mqtt, device }: Opened): string {
+  return mqtt.clientId || defaultClientId(device.deviceUid);
 }
 
 function isLogin({ code }: LinkError): boolean {

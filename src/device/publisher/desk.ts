@@ -1,13 +1,16 @@
 import { Bell } from '../../common/bell.ts';
-import type { Clock } from '../../common/clock.ts';
-import type { Live } from '../../common/live.ts';
-import type { Pulse } from '../../common/pulse.ts';
-import { rangesOf } from '../../contract/seq-ranges.ts';
-import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config/device-config.ts';
-import type { Journal, JournalSet } from '../journal/journal.ts';
+import { countOfRanges, rangesOf, type SeqRange, subtractRanges } from '../../contract/seq-ranges.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Taken } from '../mqtt/link-session.ts';
+import { Acknowledged } from './acknowledged.ts';
+import { ArraySizes } from './array-sizes.ts';
 import { Delivery, type DeliveryMode } from './delivery.ts';
-import type { Faults } from './faults.ts';
-import { InTransit, type Shipment } from './in-transit.ts';
+import type { DeskParts } from './desk-parts.ts';
+import { InTransit, type Sent, type Shipment } from './in-transit.ts';
+import type { PublisherMemory } from './memory-file.ts';
+import { ServerWatch } from './server-watch.ts';
+import { SetAside } from './set-aside.ts';
+import { Subscribers } from './subscribers.ts';
 
 /** However long receipts fail to come, they are asked for again after this at the latest. */
 const LONGEST_PATIENCE_MS = 3_600_000;
@@ -25,25 +28,15 @@ const QUIET_START_MS = 300_000;
 /** Woken so much later than asked, we were kept from running: what has come meanwhile is read first. */
 const OWN_LATENESS_MS = 2_000;
 const READ_FIRST_MS = 500;
-
-export interface DeskParts {
-  readonly clock: Clock;
-  readonly journals: Pick<JournalSet, 'journals' | 'stats'>;
-  readonly device: Live<DeviceSection>;
-  readonly mqtt: Live<MqttSection>;
-  readonly homeassistant: Live<HomeAssistantSection>;
-  readonly faults: Faults;
-  readonly pulse: Pulse;
-  /** The delivery promise, or who is there to keep it, has changed. */
-  readonly onDeliveryChange: () => void;
-  /** The broker has acknowledged readings (`news` when they are the first), or a server has stored them. */
-  readonly onTaken: (word: 'news' | 'routine') => void;
-}
+/** How often the numbers that wait for a receipt are noted on disk, beside the end of the program. */
+const NOTE_ACKNOWLEDGED_MS = 3_600_000;
+/** Ranges of numbers that have left the journals, kept to know a receipt that comes twice. */
+const MOST_DONE_RANGES = 1_000;
 
 /**
  * What the lanes share: what is on its way, when an entry may leave the journal, and how much may go out unconfirmed.
  *
- *   reading --> live lane ----\                          /-- broker mode --> released at PUBACK
+ *   reading --> live lane ----\                          /-- broker mode --> released at PUBACK, where somebody is subscribed
  *                              >-- in transit -- PUBACK <
  *   journal --> backlog lane -/                          \-- receipt mode --> released by receipt, else sent again
  */
@@ -51,11 +44,20 @@ export class Desk {
   readonly parts: DeskParts;
   readonly delivery: Delivery;
   readonly transit = new InTransit();
+  readonly sizes = new ArraySizes();
+  readonly aside = new SetAside();
+  readonly subscribers: Subscribers;
+  readonly servers: ServerWatch;
   readonly backlogBell = new Bell();
   /** Counts demands to begin again at the oldest entry. */
   rescans = 0;
   /** Resolves when this session knows which servers have announced themselves; rejects when it ended before. */
   #introduced: Promise<void> = Promise.resolve();
+  /** For these a receipt can be true. */
+  readonly #acknowledged: Acknowledged;
+  /** These have left the journals since the start. */
+  readonly #done = new Acknowledged();
+  #notedMs: number;
   #taken = 0;
   #knownState = '';
   #unreceiptedInARow = 0;
@@ -63,10 +65,16 @@ export class Desk {
   #begunMs = 0;
   #serverSpoke = false;
   #readsFirst = false;
+  /** The newest single entry that got its receipt: what went out before it and is larger should have got one too. */
+  #passedOrder = 0;
 
-  constructor(parts: DeskParts, givers: readonly string[]) {
+  constructor(parts: DeskParts, memory: PublisherMemory) {
     this.parts = parts;
-    this.delivery = new Delivery(givers);
+    this.delivery = new Delivery(memory.servers);
+    this.#acknowledged = new Acknowledged(memory.acknowledged);
+    this.#notedMs = parts.clock.monotonicMs();
+    this.subscribers = new Subscribers(parts, memory.waitedForServer);
+    this.servers = new ServerWatch(parts, this.delivery, () => this.#afterRecall());
   }
 
   mode(): DeliveryMode {
@@ -74,11 +82,14 @@ export class Desk {
   }
 
   /** A new session: nothing is on its way, and nobody is known to be there. */
-  begin(introduced: Promise<void>): void {
+  begin(introduced: Promise<void>, protocolVersion: 4 | 5): void {
     this.#introduced = introduced;
     this.#begunMs = this.parts.clock.monotonicMs();
     this.#serverSpoke = false;
     this.delivery.forgetPresence();
+    this.subscribers.begin(protocolVersion);
+    this.servers.begin();
+    this.aside.forgetRefusals();
     this.parts.faults.works('oversize');
     this.#knownState = this.#state();
     this.#beginAgain();
@@ -105,17 +116,18 @@ export class Desk {
   }
 
   /** The broker has acknowledged a shipment. */
-  async acknowledged(shipment: Shipment, journal: Journal): Promise<void> {
+  async acknowledged(shipment: Shipment, journal: Journal, leaf: string, taken: Taken): Promise<void> {
+    const byNobody = taken === 'by-nobody';
+    // Where nobody got it a receipt for it cannot be true.
+    if (!byNobody) this.#acknowledged.add(shipment.epoch, shipment.seqs);
     // An announcement that is on its way to us may say that PUBACK is not enough.
     if (this.parts.mqtt.current.delivery === 'auto') await this.#introduced;
+    if (this.subscribers.answered(leaf, byNobody, this.mode())) this.rescan();
     if (this.mode() === 'broker') {
-      journal.release(rangesOf(shipment.seqs));
       this.transit.remove(shipment);
-    } else if (this.delivery.giverOnline()) {
-      this.transit.awaitReceipt(shipment, this.parts.clock.monotonicMs() + this.#patienceMs());
-    } else {
-      this.transit.remove(shipment);
-    }
+      const stays = byNobody ? this.parts.mqtt.current.noSubscriber === 'keep' : this.subscribers.isWaiting();
+      if (!stays) this.#release(journal, rangesOf(shipment.seqs));
+    } else this.#awaitReceipt(shipment, journal, byNobody);
     const isFirst = this.#taken === 0;
     this.#taken += shipment.seqs.length;
     this.parts.onTaken(isFirst ? 'news' : 'routine');
@@ -127,19 +139,147 @@ export class Desk {
     return this.#taken;
   }
 
-  /** A receipt that was found good. */
-  received(epoch: string, stored: Parameters<InTransit['confirm']>[1]): void {
-    this.parts.onTaken('routine');
+  /**
+   * A receipt that is not retained, for a journal of ours. Believed for what a broker has acknowledged to us; a receipt that was
+   * faster than the PUBACK counts when that comes.
+   * @returns how many of its numbers were never sent
+   */
+  received(journal: Journal, stored: readonly SeqRange[]): number {
+    const { epoch } = journal;
+    const believed = this.#acknowledged.among(epoch, stored);
+    const rest = subtractRanges(subtractRanges(stored, believed), this.#done.among(epoch, stored));
+    const neverSent = subtractRanges(rest, this.transit.confirmEarly(epoch, rest));
+    if (believed.length > 0) this.#confirmed(journal, believed);
+    // Where readings leave at PUBACK a receipt comes late, and says that a server is there whose announcement was not heard.
+    else if (this.mode() === 'broker' && rest.length === 0 && stored.length > 0) this.#receiptCame();
+    return countOfRanges(neverSent);
+  }
+
+  /** Whether it need not be sent, and why not is not that it is on its way. */
+  isHeld(epoch: string, seq: number): boolean {
+    if (this.aside.has(epoch, seq, this.parts.clock.monotonicMs())) return true;
+    return this.mode() === 'broker' && this.subscribers.isWaiting() && this.#acknowledged.has(epoch, seq);
+  }
+
+  /** Entries that are held, as far as they are counted. */
+  held(): number {
+    const waiting = this.mode() === 'broker' && this.subscribers.isWaiting() ? this.#acknowledged.count() : 0;
+    return waiting + this.aside.count(this.parts.clock.monotonicMs());
+  }
+
+  /** Does what is due: missed receipts, the end of the wait for a server. @returns ms until something may be due again */
+  lookAtClock(): number {
+    if (this.mode() === 'broker' && this.subscribers.waitIsOver()) {
+      for (const journal of this.parts.journals.journals()) {
+        this.#release(journal, this.#acknowledged.ranges(journal.epoch));
+      }
+    }
+    this.servers.lookAtClock(this.mode());
+    const nowMs = this.parts.clock.monotonicMs();
+    const limit = this.sizes.knownLimit(nowMs);
+    if (limit === undefined) this.parts.faults.works('message size');
+    return Math.min(this.#missReceipts(), this.subscribers.waitLeftMs());
+  }
+
+  /** Whether another backlog message may go out in receipt mode. */
+  mayShip(): boolean {
+    return this.delivery.giverOnline() && this.transit.messages('backlog') < this.#allowance;
+  }
+
+  /** An entry alone got no further while others did. */
+  failedAlone(epoch: string, seq: number, why: string): void {
+    if (!this.aside.failed(epoch, seq, this.parts.clock.monotonicMs())) return;
+    this.#tellAside(epoch, seq, why);
+  }
+
+  /** The broker has refused an entry alone, and will always. */
+  refusedAlone(epoch: string, seq: number, error: Error): void {
+    this.aside.refused(epoch, seq, this.parts.clock.monotonicMs());
+    this.#tellAside(epoch, seq, error.message);
+  }
+
+  /** An array of this size does not get through. */
+  arrayTooLarge(bytes: number): void {
+    const { clock, faults, log } = this.parts;
+    const nowMs = clock.monotonicMs();
+    this.sizes.tooLarge(bytes, nowMs);
+    const smaller = Math.round(this.sizes.limitBytes(nowMs));
+    const what = `an array of ${bytes} bytes does not get through, smaller messages do; the next has ${smaller} bytes at most`;
+    log.info({ bytes, smaller }, `MQTT: ${what}`);
+    const limit = this.sizes.knownLimit(nowMs);
+    if (limit === undefined) return;
+    const cause = 'is there a limit at the broker (message_size_limit in Mosquitto)?';
+    faults.failed(
+      'message size',
+      'MESSAGE_TOO_LARGE',
+      `messages above ${limit} bytes do not get through; ${cause} Readings go out in smaller arrays`,
+    );
+  }
+
+  /** What is to be known after a restart. */
+  toRemember(): Partial<PublisherMemory> {
+    const epochs = new Set(this.parts.journals.journals().map(({ epoch }) => epoch));
+    return {
+      servers: this.delivery.servers(),
+      acknowledged: this.#acknowledged.toRemember(epochs),
+      waitedForServer: this.subscribers.hasWaited(),
+    };
+  }
+
+  #tellAside(epoch: string, seq: number, why: string): void {
+    const count = this.aside.count(this.parts.clock.monotonicMs());
+    const others = count > 1 ? ` (${count} in all)` : '';
+    const message = `entry ${seq} of journal ${epoch} is set aside${others}: ${why}. It stays in the journal and is tried again later`;
+    this.parts.faults.failed('oversize', 'ENTRY_SET_ASIDE', message);
+  }
+
+  #awaitReceipt(shipment: Shipment, journal: Journal, byNobody: boolean): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    const early = byNobody ? [] : this.transit.earlyOf(shipment);
+    if (this.delivery.giverOnline()) this.transit.awaitReceipt(shipment, nowMs + this.#patienceMs());
+    if (early.length > 0) this.#confirmed(journal, early);
+    if (!this.delivery.giverOnline()) this.transit.remove(shipment);
+    if (nowMs - this.#notedMs < NOTE_ACKNOWLEDGED_MS) return;
+    this.#notedMs = nowMs;
+    this.parts.remember(this.toRemember());
+  }
+
+  #confirmed(journal: Journal, ranges: readonly SeqRange[]): void {
+    const { faults, onTaken } = this.parts;
+    this.#release(journal, ranges);
+    onTaken('routine');
     this.serverSpoke();
-    if (!this.transit.confirm(epoch, stored)) return;
+    this.#receiptCame();
+    const sent = this.transit.confirm(journal.epoch, ranges);
+    if (sent.length === 0) return;
+    for (const { shipment, order } of sent) {
+      if (shipment.seqs.length === 1) this.#passedOrder = Math.max(this.#passedOrder, order);
+      const tooLarge = this.sizes.passed(shipment.bytes, shipment.seqs.length);
+      if (tooLarge !== undefined) this.arrayTooLarge(tooLarge);
+    }
     this.#unreceiptedInARow = 0;
-    this.#allowance = Math.min(MOST_UNRECEIPTED, this.#allowance * 2);
-    this.parts.faults.works('receipts');
+    // A receipt for a live reading says that the server is well, and nothing of how much it takes at once.
+    const isBacklog = sent.some(({ shipment }) => shipment.urgency === 'backlog');
+    this.#allowance = isBacklog ? Math.min(MOST_UNRECEIPTED, this.#allowance * 2) : Math.max(this.#allowance, 2);
+    faults.works('receipts');
     this.backlogBell.ring();
   }
 
+  #receiptCame(): void {
+    if (this.delivery.receiptCame(this.parts.clock.nowMs())) this.parts.remember({ servers: this.delivery.servers() });
+    this.deliveryChanged();
+  }
+
+  #release(journal: Journal, ranges: readonly SeqRange[]): void {
+    if (ranges.length === 0) return;
+    journal.release(ranges);
+    this.#acknowledged.remove(journal.epoch, ranges);
+    this.#done.addRanges(journal.epoch, ranges, MOST_DONE_RANGES);
+    this.aside.released(journal.epoch, ranges);
+  }
+
   /** Begins again when a receipt is overdue, with a single message as a probe. @returns ms until the next may be overdue */
-  missReceipts(): number {
+  #missReceipts(): number {
     const nowMs = this.parts.clock.monotonicMs();
     const nextMs = this.transit.nextDueMs() - nowMs;
     if (nextMs > 0) return nextMs;
@@ -148,33 +288,60 @@ export class Desk {
       return READ_FIRST_MS;
     }
     this.#readsFirst = false;
-    const waited = this.#patienceMs() / 1000;
-    this.#unreceiptedInARow += 1;
-    this.#allowance = 1;
-    this.transit.forgetAwaited();
-    const what = `no receipt from the server for ${waited} s; is it storing? The readings are kept and sent again`;
-    const isHere = this.delivery.giverOnline() && (this.#serverSpoke || nowMs - this.#begunMs >= QUIET_START_MS);
-    if (isHere) this.parts.faults.failed('receipts', 'RECEIPT_MISSING', what);
+    const overdue = this.transit.overdue(nowMs);
+    const passedBy = overdue.filter(({ order }) => order < this.#passedOrder);
+    if (passedBy.length > 0) this.#missAlone(passedBy);
+    else this.#missAll(overdue);
     this.rescan();
     return 0;
   }
 
-  /** Whether another backlog message may go out in receipt mode. */
-  mayShip(): boolean {
-    return this.delivery.giverOnline() && this.transit.messages('backlog') < this.#allowance;
+  /** What went out later has its receipt: it is not the server that is slow. */
+  #missAlone(overdue: readonly Sent[]): void {
+    for (const { shipment } of overdue) {
+      this.transit.remove(shipment);
+      const [seq] = shipment.seqs;
+      if (shipment.seqs.length === 1 && seq !== undefined) {
+        this.failedAlone(shipment.epoch, seq, `no receipt comes for it (${shipment.bytes} bytes), but for others`);
+      }
+    }
+    const arrays = overdue.filter(({ shipment }) => shipment.seqs.length > 1);
+    if (arrays.length > 0) this.arrayTooLarge(Math.min(...arrays.map(({ shipment }) => shipment.bytes)));
+    this.#allowance = FIRST_UNRECEIPTED;
+  }
+
+  #missAll(overdue: readonly Sent[]): void {
+    const waited = this.#patienceMs() / 1000;
+    this.#unreceiptedInARow += 1;
+    this.#allowance = 1;
+    for (const { shipment } of overdue) if (shipment.seqs.length > 1) this.sizes.missed(shipment.bytes);
+    this.transit.forgetAwaited();
+    const what = `no receipt from the server for ${waited} s; is it storing? The readings are kept and sent again`;
+    const isQuietStart = !this.#serverSpoke && this.parts.clock.monotonicMs() - this.#begunMs < QUIET_START_MS;
+    if (this.delivery.giverOnline() && !isQuietStart) this.parts.faults.failed('receipts', 'RECEIPT_MISSING', what);
   }
 
   /** What was sent to others before does not count: a server that has just come may never have been given it. */
   #beginAgain(): void {
     this.transit.clear();
+    this.sizes.forgetSuspicion();
     this.#allowance = FIRST_UNRECEIPTED;
     this.#unreceiptedInARow = 0;
+    this.#passedOrder = 0;
     this.parts.faults.works('receipts');
     this.rescan();
   }
 
+  /** The record that is there now has not given the receipts so far, nor those that are on their way. */
+  #afterRecall(): void {
+    this.#acknowledged.clear();
+    this.#done.clear();
+    this.#beginAgain();
+  }
+
   #state(): string {
-    return [this.mode(), this.delivery.giverOnline(), this.delivery.takesBatches()].join();
+    const { noSubscriber } = this.parts.mqtt.current;
+    return [this.mode(), this.delivery.giverOnline(), this.delivery.takesBatches(), noSubscriber].join();
   }
 
   /** Doubles with each time in a row that receipts did not come. */

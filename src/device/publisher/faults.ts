@@ -3,10 +3,27 @@ import { createFaultLog, type FaultLog } from '../../common/fault-log.ts';
 import type { Log } from '../../common/log.ts';
 import { LinkError } from '../mqtt/link-session.ts';
 
+/** What a session does beside sending readings. */
+export type OptionalStep =
+  | 'receipts'
+  | 'known servers'
+  | 'servers'
+  | 'commands'
+  | 'Home Assistant'
+  | 'status'
+  | 'discovery'
+  | 'latest';
+
 /** What can be at fault independently of the rest. */
 export type FaultPlace =
   | 'connection'
-  | 'subscriptions'
+  | 'client id'
+  | `subscription to ${OptionalStep}`
+  | `without ${OptionalStep}`
+  | 'subscribers'
+  | 'record'
+  | 'silent server'
+  | 'message size'
   | 'reading'
   | 'backlog'
   | 'oversize'
@@ -16,6 +33,12 @@ export type FaultPlace =
   | 'discovery'
   | 'memory';
 
+/** Something that is wrong at the moment. */
+export interface Fault {
+  readonly code: string;
+  readonly message: string;
+}
+
 /** What is wrong at the moment, place by place: logged as states, and the newest of them published in `status`. */
 export class Faults {
   readonly #log: Log;
@@ -23,7 +46,7 @@ export class Faults {
   readonly #onChange: () => void;
   readonly #logs = new Map<FaultPlace, FaultLog>();
   /** Newest last. */
-  readonly #current = new Map<FaultPlace, { readonly code: string; readonly message: string }>();
+  readonly #current = new Map<FaultPlace, Fault>();
 
   constructor(log: Log, clock: Clock, onChange: () => void) {
     this.#log = log;
@@ -34,8 +57,7 @@ export class Faults {
   /** It failed, perhaps again. `loud`: the first time is an error, not a warning, for what only a person can repair. */
   failed(place: FaultPlace, code: string, message: string, loudness: 'normal' | 'loud' = 'normal'): void {
     const before = this.#current.get(place);
-    if (loudness === 'loud' && before?.code !== code) this.#log.error({ code }, message);
-    else this.#faultLog(place).failed(code, { code }, message);
+    this.#faultLog(place).failed(code, { code }, message, loudness);
     if (before?.message === message) return;
     this.#current.delete(place);
     this.#current.set(place, { code, message });
@@ -47,10 +69,20 @@ export class Faults {
     this.failed(place, code, error instanceof Error ? error.message : String(error));
   }
 
-  works(place: FaultPlace): void {
+  /** It works (again); said at info, as loud as it was said that it did not. */
+  works(place: FaultPlace, message = `MQTT: ${place} works again`, fields: object = {}): void {
     if (!this.#current.delete(place)) return;
-    this.#faultLog(place).works({}, `MQTT: ${place} works again`);
+    this.#faultLog(place).works(fields, message);
     this.#onChange();
+  }
+
+  has(place: FaultPlace): boolean {
+    return this.#current.has(place);
+  }
+
+  /** All that is wrong at the moment, oldest first. */
+  all(): readonly Fault[] {
+    return [...this.#current.values()];
   }
 
   /** The newest of what is wrong, for people. */
@@ -61,14 +93,7 @@ export class Faults {
   #faultLog(place: FaultPlace): FaultLog {
     let faultLog = this.#logs.get(place);
     if (faultLog === undefined) {
-      faultLog = createFaultLog(
-        {
-          warn: (fields, message) => this.#log.warn(fields, message),
-          // A connection that works is announced by the connection loop, which knows more about it.
-          info: (fields, message) => (place === 'connection' ? undefined : this.#log.info(fields, message)),
-        },
-        this.#clock,
-      );
+      faultLog = createFaultLog(this.#log, this.#clock);
       this.#logs.set(place, faultLog);
     }
     return faultLog;

@@ -1,3 +1,4 @@
+import { createFaultLog, type FaultLog } from '../../common/fault-log.ts';
 import { TokenBucket } from '../../common/token-bucket.ts';
 import { type Command, decodeCommand } from '../../contract/command.ts';
 import { WireError } from '../../contract/json.ts';
@@ -10,10 +11,19 @@ import { homeAssistantStatusTopic } from './discovery.ts';
 /** A measurement warms the sensor; nobody needs more of them on demand. */
 const COMMANDS_PER_SECOND = 1;
 const COMMAND_BURST = 5;
+/** A server gives a receipt a message; more than this is a flood. What is not read now is receipted again when it is sent again. */
+const RECEIPTS_PER_SECOND = 500;
+const RECEIPT_BURST = 2_000;
+/** A receipt names the numbers of a message or a few; of one that names more, the rest waits for the next. */
+const MOST_RANGES = 2_000;
+/** Home Assistant starts seldom; each time all is said again. */
+const STARTS_PER_SECOND = 0.1;
+const START_BURST = 3;
+/** An announcement has some sixty bytes. */
+const MOST_ANNOUNCEMENT_BYTES = 4_096;
 
 export interface IncomingParts {
   readonly desk: Desk;
-  readonly onServersChanged: () => void;
   readonly onCommand: (command: Command) => void;
   /** Home Assistant has started. */
   readonly onHomeAssistant: () => void;
@@ -25,11 +35,18 @@ export interface IncomingParts {
 export class Incoming {
   readonly #parts: IncomingParts;
   readonly #commands: TokenBucket;
+  readonly #receipts: TokenBucket;
+  readonly #starts: TokenBucket;
+  readonly #disbelieved: FaultLog;
   #ignored = 0;
 
   constructor(parts: IncomingParts) {
+    const { clock, log } = parts.desk.parts;
     this.#parts = parts;
-    this.#commands = new TokenBucket(parts.desk.parts.clock, COMMAND_BURST);
+    this.#commands = new TokenBucket(clock, COMMAND_BURST);
+    this.#receipts = new TokenBucket(clock, RECEIPT_BURST);
+    this.#starts = new TokenBucket(clock, START_BURST);
+    this.#disbelieved = createFaultLog(log, clock);
   }
 
   /** Messages that were not believed, or came too fast. */
@@ -50,43 +67,67 @@ export class Incoming {
     const instance = parseServerTopic(topic);
     if (instance !== undefined) {
       if (!retained) this.#parts.desk.serverSpoke();
-      this.#announcement(instance, payload);
+      this.#announcement(topic, instance, payload);
       return;
     }
     const { homeassistant } = this.#parts.desk.parts;
     if (topic === homeAssistantStatusTopic(homeassistant.current.discoveryPrefix)) {
-      if (payload === 'online' && !retained) this.#parts.onHomeAssistant();
+      if (payload !== 'online' || retained) return;
+      if (this.#starts.take(STARTS_PER_SECOND, START_BURST) > 0) this.#ignore(topic, 'Home Assistant starts too often');
+      else this.#parts.onHomeAssistant();
       return;
     }
     const sensor = parseSensorTopic(topic);
-    if (sensor?.leaf === 'receipt') this.#receipt(topic, sensor.deviceUid, payload);
+    if (sensor?.leaf === 'receipt') this.#receipt(topic, sensor.deviceUid, payload, retained);
     else if (sensor?.leaf === 'command') this.#command(topic, payload, retained);
   }
 
-  #announcement(instance: string, payload: string): void {
-    const { delivery } = this.#parts.desk;
-    const before = delivery.givers().join();
-    delivery.announced(instance, payload);
-    if (delivery.givers().join() !== before) this.#parts.onServersChanged();
-    this.#parts.desk.deliveryChanged();
+  #announcement(topic: string, instance: string, payload: string): void {
+    const { desk } = this.#parts;
+    if (payload.length > MOST_ANNOUNCEMENT_BYTES) {
+      this.#ignore(topic, 'no announcement is so long');
+      return;
+    }
+    desk.servers.heard(desk.delivery.announced(instance, payload, desk.parts.clock.nowMs()));
+    desk.deliveryChanged();
   }
 
-  #receipt(topic: string, deviceUid: string, payload: string): void {
+  #receipt(topic: string, deviceUid: string, payload: string, retained: boolean): void {
     const { desk } = this.#parts;
+    if (this.#receipts.take(RECEIPTS_PER_SECOND, RECEIPT_BURST) > 0) {
+      this.#ignore(topic, 'receipts come too fast');
+      return;
+    }
     const { epoch, stored } = decodeReceipt(payload);
     const journal = desk.parts.journals
       .journals()
       .find((candidate) => candidate.epoch === epoch && candidate.deviceUid === deviceUid);
     // Not a fault: a repeated receipt for a journal that has been emptied since.
     if (journal === undefined) return;
-    const { lastSeq } = journal.stats();
-    if (stored.some(([, to]) => to > lastSeq)) {
-      this.#ignore(topic, `a receipt for numbers above ${lastSeq}, which were never given`);
+    if (retained) {
+      this.#disbelieve(topic, 'RECEIPT_RETAINED', 'a retained receipt: nobody knows when, and by whom, it was given');
       return;
     }
-    const ranges = normaliseRanges(stored);
-    journal.release(ranges);
-    desk.received(epoch, ranges);
+    const neverSent = desk.received(journal, normaliseRanges(stored.slice(0, MOST_RANGES)));
+    if (neverSent === 0) return;
+    const { lastSeq } = journal.stats();
+    if (stored.some(([, to]) => to > lastSeq)) {
+      this.#disbelieve(
+        topic,
+        'RECEIPT_FORGED',
+        `a receipt for ${neverSent} numbers that were never sent, some above ${lastSeq}, which were never given`,
+      );
+    } else {
+      // A true one, too, when the program has just been started again.
+      const what = `a receipt for ${neverSent} numbers that were not sent since the start; they are sent before they are believed to be stored`;
+      this.#disbelieve(topic, 'RECEIPT_NOT_SENT', what);
+    }
+  }
+
+  /** Said in the log, seldom: a receipt that is not true may come from somebody who means no good. */
+  #disbelieve(topic: string, code: string, what: string): void {
+    this.#disbelieved.failed(code, { topic, code }, `not believed: ${what}`);
+    this.#ignore(topic, what);
   }
 
   #command(topic: string, payload: string, retained: boolean): void {

@@ -2,10 +2,12 @@ import { Bell } from '../../common/bell.ts';
 import { encodeReading } from '../../contract/reading.ts';
 import { sensorTopic } from '../../contract/topics.ts';
 import type { Placed, ReadingEntry } from '../journal/journal.ts';
+import type { Taken } from '../mqtt/link-session.ts';
 import type { Crew } from './crew.ts';
 import type { Desk } from './desk.ts';
 import { entryMessage, wireItem } from './entry-message.ts';
 import { isRefusal } from './faults.ts';
+import type { OptionalSteps } from './optional-steps.ts';
 import type { Place, Post } from './post.ts';
 
 /** More than these few wait in the journal, where the backlog lane finds them. */
@@ -19,13 +21,15 @@ const MOST_UNRECEIPTED = 500;
 /** Sends each new reading the moment it comes, and keeps `latest` up to date. */
 export class LiveLane {
   readonly #desk: Desk;
+  readonly #steps: OptionalSteps;
   readonly #intervalMs: () => number;
   readonly #bell = new Bell();
   #waiting: Placed<ReadingEntry>[] = [];
   #online = false;
 
-  constructor(desk: Desk, intervalMs: () => number) {
+  constructor(desk: Desk, steps: OptionalSteps, intervalMs: () => number) {
     this.#desk = desk;
+    this.#steps = steps;
     this.#intervalMs = intervalMs;
   }
 
@@ -70,10 +74,13 @@ export class LiveLane {
   async #send(place: Place, placed: Placed<ReadingEntry>): Promise<void> {
     const { transit, parts } = this.#desk;
     const { journal, entry } = placed;
-    const shipment = { epoch: journal.epoch, urgency: 'live', seqs: [entry.seq] } as const;
+    const message = entryMessage(parts.device.current.homeId, journal, entry);
+    const bytes = Buffer.byteLength(message.payload);
+    const shipment = { epoch: journal.epoch, urgency: 'live', seqs: [entry.seq], bytes } as const;
     if (transit.messages('live') < MOST_UNRECEIPTED) transit.add(shipment);
+    let taken: Taken;
     try {
-      await place.send(entryMessage(parts.device.current.homeId, journal, entry));
+      taken = await place.send(message);
     } catch (error) {
       transit.remove(shipment);
       if (!isRefusal(error)) {
@@ -81,12 +88,13 @@ export class LiveLane {
         if (this.#waiting.length === 0) this.#waiting = [placed];
         throw error;
       }
-      parts.faults.failedWith('reading', error);
+      if (error.code === 'LINK_TOO_LARGE') this.#desk.refusedAlone(journal.epoch, entry.seq, error);
+      else parts.faults.failedWith('reading', error);
       this.#desk.rescan();
       return;
     }
     parts.faults.works('reading');
-    await this.#desk.acknowledged(shipment, journal);
+    await this.#desk.acknowledged(shipment, journal, 'reading', taken);
   }
 
   async #sendLatest(post: Post, { journal, entry }: Placed<ReadingEntry>, signal: AbortSignal): Promise<void> {
@@ -94,9 +102,11 @@ export class LiveLane {
     const item = wireItem(journal.epoch, entry);
     if ('gap' in item) return;
     const topic = sensorTopic(device.current.homeId, device.current.deviceUid, 'latest');
+    const message = { topic, payload: encodeReading(item), retain: true };
     try {
-      await post.send('live', { topic, payload: encodeReading(item), retain: true }, signal);
-      faults.works('latest');
+      const what = 'we publish the retained latest reading';
+      if (await this.#steps.take('latest', what, async () => post.send('live', message, signal)))
+        faults.works('latest');
     } catch (error) {
       if (!isRefusal(error)) throw error;
       faults.failedWith('latest', error);

@@ -1,5 +1,5 @@
 import type { Pulse } from '../../common/pulse.ts';
-import type { LinkMessage, LinkSession } from '../mqtt/link-session.ts';
+import type { LinkMessage, LinkSession, Taken } from '../mqtt/link-session.ts';
 import { publishPacketSize } from '../mqtt/packet-size.ts';
 import type { SendWindow, Urgency } from './send-window.ts';
 
@@ -11,7 +11,7 @@ const SLACK_MS = 30_000;
 /** A place in the window, for one message. */
 export interface Place {
   /** Resolves at PUBACK and gives the place back in any case. @throws LinkError */
-  send(message: LinkMessage): Promise<void>;
+  send(message: LinkMessage): Promise<Taken>;
   /** Gives the place back unused. */
   giveBack(): void;
 }
@@ -34,7 +34,7 @@ export class Post {
       giveBack: leave,
       send: async (message) => {
         try {
-          await this.#pulse.during(PUBLISH_TIMEOUT_MS + SLACK_MS, this.session.publish(message));
+          return await this.#pulse.during(PUBLISH_TIMEOUT_MS + SLACK_MS, this.session.publish(message));
         } finally {
           leave();
         }
@@ -43,9 +43,9 @@ export class Post {
   }
 
   /** Waits for a place and sends. @throws LinkError, or the signal's reason */
-  async send(urgency: Urgency, message: LinkMessage, signal: AbortSignal): Promise<void> {
+  async send(urgency: Urgency, message: LinkMessage, signal: AbortSignal): Promise<Taken> {
     const place = await this.place(urgency, signal);
-    await place.send(message);
+    return await place.send(message);
   }
 
   fits({ topic, payload }: LinkMessage): boolean {

@@ -11,16 +11,19 @@ import type { OpenLink } from '../mqtt/link-session.ts';
 import { Announcer } from './announcer.ts';
 import { BacklogLane } from './backlog-lane.ts';
 import { ConnectionLoop } from './connection-loop.ts';
-import type { DeliveryMode } from './delivery.ts';
+import type { DeliveryMode, KnownServer, Presence } from './delivery.ts';
 import { Desk } from './desk.ts';
-import { Faults } from './faults.ts';
+import { type Fault, Faults } from './faults.ts';
+import { followForgetting } from './forget-request.ts';
 import { Incoming } from './incoming.ts';
 import { LiveLane } from './live-lane.ts';
 import { Memory } from './memory.ts';
+import type { PublisherMemory } from './memory-file.ts';
+import { OptionalSteps } from './optional-steps.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 export interface PublisherParts {
-  readonly journals: Pick<JournalSet, 'journals' | 'stats'>;
+  readonly journals: Pick<JournalSet, 'journals' | 'stats' | 'recall'>;
   readonly openLink: OpenLink;
   readonly device: Live<DeviceSection>;
   readonly mqtt: Live<MqttSection>;
@@ -57,6 +60,17 @@ export interface PublisherState {
   readonly lastError?: string;
   /** Received messages that were not believed, or commands that came too fast. */
   readonly ignoredMessages: number;
+  /** All that is wrong at the moment, oldest first. */
+  readonly problems: readonly Fault[];
+  /** Whether the broker has said that nobody is subscribed to our readings. */
+  readonly nobodySubscribed: boolean;
+  /** Whether nothing leaves the journal yet, since a server may be about to announce itself. */
+  readonly waitingForServer: boolean;
+  /** Steps that this broker answers by hanging up. */
+  readonly leftOut: readonly string[];
+  /** Entries that do not get through while others do. */
+  readonly setAside: number;
+  readonly servers: readonly (KnownServer & { readonly presence: Presence })[];
 }
 
 export interface Publisher {
@@ -82,6 +96,7 @@ interface Works {
   readonly live: LiveLane;
   readonly announcer: Announcer;
   readonly subscriptions: Subscriptions;
+  readonly steps: OptionalSteps;
   readonly incoming: Incoming;
   readonly connection: ConnectionLoop;
 }
@@ -137,17 +152,47 @@ class JournalPublisher implements Publisher {
       serverOnline: this.#works?.desk.delivery.giverOnline() ?? false,
       ...(lastError !== undefined && { lastError }),
       ignoredMessages: this.#works?.incoming.ignored() ?? 0,
+      problems: this.#faults.all(),
+      nobodySubscribed: this.#works?.desk.subscribers.areNone() ?? false,
+      waitingForServer: this.#works?.desk.mode() === 'broker' && this.#works.desk.subscribers.isWaiting(),
+      leftOut: this.#works?.steps.leftOut() ?? [],
+      setAside: this.#works?.desk.aside.count(this.#parts.clock.monotonicMs()) ?? 0,
+      servers: this.#servers(),
     };
   }
 
+  #servers(): PublisherState['servers'] {
+    const delivery = this.#works?.desk.delivery;
+    if (delivery === undefined) return [];
+    return delivery.servers().map((server) => ({ ...server, presence: delivery.presenceOf(server.name) }));
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
-    const memory = await Memory.open(this.#parts.memoryPath, this.#faults, this.#pulse);
+    const { memoryPath, clock } = this.#parts;
+    const memory = await Memory.open(memoryPath, this.#faults, this.#pulse, clock);
     const works = this.#assemble(memory);
     this.#works = works;
     if (this.#early !== undefined) works.live.offer(this.#early);
-    await works.connection.run(signal);
+    const forget = async (names: readonly string[]): Promise<void> => {
+      await this.#forget(works.desk, memory, names);
+    };
+    await Promise.all([works.connection.run(signal), followForgetting({ memoryPath, clock, forget }, signal)]);
     // What nobody waited for, such as which servers there are.
-    await memory.settled();
+    await memory.update(works.desk.toRemember());
+  }
+
+  /** A person has asked for it. */
+  async #forget(desk: Desk, memory: Memory, names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const known = desk.delivery.forget(name);
+      const what = known
+        ? `forgot the server ${name}, as asked`
+        : `asked to forget the server ${name}, which is not known`;
+      this.#parts.log.info({ server: name }, what);
+    }
+    await memory.update({ servers: desk.delivery.servers() });
+    desk.deliveryChanged();
+    this.#changed();
   }
 
   #changed(): void {
@@ -159,21 +204,20 @@ class JournalPublisher implements Publisher {
     const { random, log, version, status, onCommand } = this.#parts;
     const changed = (): void => this.#changed();
     const own = { faults: this.#faults, pulse: this.#pulse, onDeliveryChange: changed, onTaken: this.#onChange };
-    const shared = { ...this.#parts, ...own };
-    const desk = new Desk(shared, memory.current.servers);
-    const live = new LiveLane(desk, () => (status().interval_s ?? 0) * 1000);
+    const remember = (changes: Partial<PublisherMemory>): void => memory.note(changes);
+    const desk = new Desk({ ...this.#parts, ...own, remember }, memory.current);
+    const steps = new OptionalSteps(this.#parts.clock, this.#faults);
+    const live = new LiveLane(desk, steps, () => (status().interval_s ?? 0) * 1000);
     const backlog = new BacklogLane(desk, live, random);
-    const announcer = new Announcer({ desk, memory, random, version, status });
-    const subscriptions = new Subscriptions(desk);
+    const announcer = new Announcer({ desk, memory, steps, random, version, status });
+    const subscriptions = new Subscriptions(desk, steps);
     const incoming = new Incoming({
       desk,
-      // Not awaited: it never rejects, and what counts is in memory already.
-      onServersChanged: () => void memory.update({ servers: desk.delivery.givers() }),
       onCommand,
       onHomeAssistant: () => announcer.announceAgain(),
       onIgnored: (topic, why) => log.debug({ topic }, `ignored a message: ${why}`),
     });
-    const lanes = { desk, live, backlog, announcer, subscriptions };
+    const lanes = { desk, live, backlog, announcer, subscriptions, steps };
     const { openLink, env } = this.#parts;
     const connection = new ConnectionLoop({
       ...lanes,

@@ -6,6 +6,7 @@ import type { BacklogLane } from './backlog-lane.ts';
 import { Crew } from './crew.ts';
 import type { Desk } from './desk.ts';
 import type { LiveLane } from './live-lane.ts';
+import type { OptionalSteps } from './optional-steps.ts';
 import { Post } from './post.ts';
 import { SendWindow } from './send-window.ts';
 import type { Subscriptions } from './subscriptions.ts';
@@ -23,6 +24,7 @@ export interface SessionParts {
   readonly backlog: BacklogLane;
   readonly announcer: Announcer;
   readonly subscriptions: Subscriptions;
+  readonly steps: OptionalSteps;
 }
 
 /**
@@ -45,9 +47,10 @@ export async function runSession(
     else signal.addEventListener('abort', () => resolve(), { once: true, signal: stop.signal });
   });
 
+  parts.steps.begin(signal);
   const introduced = introduce(parts, post, stop.signal);
   introduced.catch(() => undefined);
-  parts.desk.begin(introduced);
+  parts.desk.begin(introduced, session.protocolVersion);
   crew.add(parts.live.run(post, crew, stop.signal));
   crew.add(introduced.then(async () => parts.announcer.run(post, stop.signal)));
   crew.add(introduced.then(async () => parts.backlog.run(post, crew, stop.signal)));

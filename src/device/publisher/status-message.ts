@@ -3,6 +3,7 @@ import type { LinkMessage } from '../mqtt/link-session.ts';
 
 /** What is left out first where a broker takes only small packets. */
 const LEAST_MISSED: readonly (keyof DeviceStatus)[] = [
+  'mqtt',
   'config',
   'clock',
   'version',

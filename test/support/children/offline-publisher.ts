@@ -61,7 +61,11 @@ const countingLink: OpenLink = async (options, signal) => {
 const stop = new AbortController();
 const silent = (): void => undefined;
 const publisher = createPublisher({
-  journals: { journals: () => [journal], stats: () => ({ ...journal.stats(), durable: true }) },
+  journals: {
+    journals: () => [journal],
+    stats: () => ({ ...journal.stats(), durable: true }),
+    recall: async () => Promise.resolve({ count: 0, durable: true }),
+  },
   openLink: countingLink,
   device: constant(deviceSection()),
   mqtt: constant(mqttSection(port, { delivery: 'receipt', reconnectMinMs: 1, reconnectMaxMs: 2 })),

@@ -8,7 +8,7 @@ const SEED = 20_261_121;
 describe('what is in transit', () => {
   it('is missed when its receipt is overdue, from the PUBACK on', () => {
     const transit = new InTransit();
-    const shipment = { epoch: 'e', urgency: 'backlog', seqs: [1, 2, 3] } as const;
+    const shipment = { epoch: 'e', urgency: 'backlog', seqs: [1, 2, 3], bytes: 9 } as const;
     transit.add(shipment);
     expect(transit.nextDueMs()).toBe(Infinity);
     transit.awaitReceipt(shipment, 500);
@@ -19,20 +19,20 @@ describe('what is in transit', () => {
 
   it('is confirmed by the numbers of its own epoch only, and in parts', () => {
     const transit = new InTransit();
-    transit.add({ epoch: 'e', urgency: 'backlog', seqs: [1, 2, 3, 5] });
-    expect(transit.confirm('other', [[1, 5]])).toBe(false);
-    expect(transit.confirm('e', [[6, 9]])).toBe(false);
-    expect(transit.confirm('e', [[2, 2]])).toBe(true);
+    transit.add({ epoch: 'e', urgency: 'backlog', seqs: [1, 2, 3, 5], bytes: 9 });
+    expect(transit.confirm('other', [[1, 5]])).toEqual([]);
+    expect(transit.confirm('e', [[6, 9]])).toEqual([]);
+    expect(transit.confirm('e', [[2, 2]])).toMatchObject([{ order: 1 }]);
     expect([1, 2, 3, 4, 5].map((seq) => transit.has('e', seq))).toEqual([true, false, true, false, true]);
     expect(transit.entries()).toBe(3);
     expect(transit.messages('backlog')).toBe(1);
-    expect(transit.confirm('e', [[1, 100]])).toBe(true);
+    expect(transit.confirm('e', [[1, 100]])).toHaveLength(1);
     expect(transit.messages('backlog')).toBe(0);
   });
 
   it('does not wait for a receipt that was faster than the PUBACK', () => {
     const transit = new InTransit();
-    const shipment = { epoch: 'e', urgency: 'live', seqs: [7] } as const;
+    const shipment = { epoch: 'e', urgency: 'live', seqs: [7], bytes: 9 } as const;
     transit.add(shipment);
     transit.confirm('e', [[7, 7]]);
     transit.awaitReceipt(shipment, 500);
@@ -40,11 +40,22 @@ describe('what is in transit', () => {
     expect(transit.messages('live')).toBe(0);
   });
 
+  // A5
+  it('keeps a receipt that was faster than the PUBACK until that comes, for numbers that are on their way alone', () => {
+    const transit = new InTransit();
+    const shipment = { epoch: 'e', urgency: 'live', seqs: [7, 8], bytes: 9 } as const;
+    transit.add(shipment);
+    expect(transit.confirmEarly('e', [[1, 7]])).toEqual([[7, 7]]);
+    expect(transit.confirmEarly('other', [[1, 9]])).toEqual([]);
+    expect(transit.earlyOf(shipment)).toEqual([[7, 7]]);
+    expect(transit.has('e', 7)).toBe(true);
+  });
+
   it('keeps what the broker has not acknowledged when receipts are given up', () => {
     const transit = new InTransit();
-    const acknowledged = { epoch: 'e', urgency: 'live', seqs: [1] } as const;
+    const acknowledged = { epoch: 'e', urgency: 'live', seqs: [1], bytes: 9 } as const;
     transit.add(acknowledged);
-    transit.add({ epoch: 'e', urgency: 'live', seqs: [2] });
+    transit.add({ epoch: 'e', urgency: 'live', seqs: [2], bytes: 9 });
     transit.awaitReceipt(acknowledged, 500);
     transit.forgetAwaited();
     expect([1, 2].map((seq) => transit.has('e', seq))).toEqual([false, true]);

@@ -1,19 +1,36 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Pulse } from '../../../src/common/pulse.ts';
-import { SOME_SERVER } from '../../../src/device/publisher/delivery.ts';
+import { type KnownServer, SOME_SERVER } from '../../../src/device/publisher/delivery.ts';
 import { Faults } from '../../../src/device/publisher/faults.ts';
 import { Memory } from '../../../src/device/publisher/memory.ts';
-import { loadMemory, saveMemory } from '../../../src/device/publisher/memory-file.ts';
+import {
+  loadMemory,
+  NEW_MEMORY,
+  type PublisherMemory,
+  rememberedByName,
+  saveMemory,
+} from '../../../src/device/publisher/memory-file.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordingLog, recordingProgress } from '../../support/recording.ts';
+import { until } from '../../support/until.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'techtemp-memory-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const MEMORY = { servers: ['a', 'b'], retained: ['home/h/sensors/u/status'] };
+const MEMORY: PublisherMemory = {
+  servers: [
+    { name: 'a', accepts: ['receipt'], seenMs: 5, gaveReceipts: false },
+    { name: 'b', accepts: ['batch', 'receipt'], seenMs: 6, gaveReceipts: true, record: 'r1' },
+  ],
+  retained: ['home/h/sensors/u/status'],
+  acknowledged: { e1: [[1, 5]] },
+  waitedForServer: false,
+  nobodySubscribed: true,
+};
+const server = (name: string): KnownServer => ({ ...rememberedByName(name), seenMs: 1 });
 
 function parts(): { clock: FakeClock; faults: Faults; pulse: Pulse } {
   const clock = new FakeClock();
@@ -27,7 +44,7 @@ function parts(): { clock: FakeClock; faults: Faults; pulse: Pulse } {
 describe('the memory on disk', () => {
   it('is empty where there is no file, and makes its folder', async () => {
     const path = join(folder, 'new', 'folder', 'delivery.json');
-    expect(await loadMemory(path)).toEqual({ memory: { servers: [], retained: [] } });
+    expect(await loadMemory(path)).toEqual({ memory: NEW_MEMORY });
     await saveMemory(path, MEMORY);
     expect(await loadMemory(path)).toEqual({ memory: MEMORY });
     expect(readdirSync(dirname(path))).toEqual(['delivery.json']);
@@ -35,54 +52,95 @@ describe('the memory on disk', () => {
 
   it('that cannot be read stands for a server that may have been', async () => {
     const path = join(folder, 'broken.json');
-    const whole = JSON.stringify(MEMORY);
+    const whole = JSON.stringify({ servers: ['a', 'b'], retained: ['home/h/sensors/u/status'] });
     const cases = ['', '{', 'null', '[]', '{}', '{"servers":"a","retained":[]}', '{"servers":[1],"retained":[]}'];
     for (const content of [...cases, ...Array.from(whole, (_, length) => whole.slice(0, length))]) {
       writeFileSync(path, content);
       const { memory, problem } = await loadMemory(path);
-      expect(memory).toEqual({ servers: [SOME_SERVER], retained: [] });
+      expect(memory.servers.map(({ name }) => name)).toEqual([SOME_SERVER]);
       expect(problem).toContain('delivery = broker');
     }
     mkdirSync(join(folder, 'directory'));
-    expect((await loadMemory(join(folder, 'directory'))).memory.servers).toEqual([SOME_SERVER]);
+    expect((await loadMemory(join(folder, 'directory'))).memory.servers).toMatchObject([{ name: SOME_SERVER }]);
+  });
+
+  it('of an older release knows the servers by name, and has waited for one', async () => {
+    const path = join(folder, 'older.json');
+    writeFileSync(path, '{"servers":["main"],"retained":["t"]}');
+    expect((await loadMemory(path)).memory).toEqual({
+      servers: [{ name: 'main', accepts: ['receipt'], seenMs: 0, gaveReceipts: true }],
+      retained: ['t'],
+      acknowledged: {},
+      waitedForServer: true,
+      nobodySubscribed: false,
+    });
+  });
+
+  it('believes no numbers that are none, and keeps the rest', async () => {
+    const path = join(folder, 'odd.json');
+    for (const odd of ['7', '[[2,1]]', '[[0,1]]', '[["1",2]]', '[[1]]', '[[1,1e300]]']) {
+      writeFileSync(path, `{"servers":["main"],"retained":[],"acknowledged":{"e":${odd},"f":[[1,2]]}}`);
+      expect((await loadMemory(path)).memory.acknowledged).toEqual({ f: [[1, 2]] });
+    }
+  });
+
+  // C5
+  it('is written at once a few times, then once for many notes, and at the end', async () => {
+    const path = join(folder, 'notes.json');
+    const { clock, faults, pulse } = parts();
+    const memory = await Memory.open(path, faults, pulse, clock);
+    const onDisk = (): unknown => (JSON.parse(readFileSync(path, 'utf8')) as { servers: unknown }).servers;
+    for (let n = 0; n < 5; n += 1) {
+      memory.note({ servers: [server(`s${n}`)] });
+      await until('the first are written at once', () => existsSync(path) && JSON.stringify(onDisk()) === `["s${n}"]`);
+    }
+    for (let n = 0; n < 1_000; n += 1) memory.note({ servers: [server(`t${n}`)] });
+    await clock.advance(9_000);
+    expect(onDisk()).toEqual(['s4']);
+    await clock.advance(1_001);
+    await until('the last is written', () => JSON.stringify(onDisk()) === '["t999"]');
+    memory.note({ servers: [server('z')] });
+    await memory.settled();
+    expect(onDisk()).toEqual(['z']);
+    expect(clock.sleepers()).toBe(0);
   });
 
   it('is written behind what is known in RAM, the newest last', async () => {
     const path = join(folder, 'order.json');
-    const { faults, pulse } = parts();
-    const memory = await Memory.open(path, faults, pulse);
-    const updates = ['a', 'b', 'c'].map(async (name) => memory.update({ servers: [name] }));
-    expect(memory.current.servers).toEqual(['c']);
+    const { clock, faults, pulse } = parts();
+    const memory = await Memory.open(path, faults, pulse, clock);
+    const updates = ['a', 'b', 'c'].map(async (name) => memory.update({ servers: [server(name)] }));
+    expect(memory.current.servers).toEqual([server('c')]);
     await Promise.all(updates);
-    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ servers: ['c'], retained: [] });
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ servers: ['c'], retained: [] });
   });
 
   it('is written after an update that changed nothing', async () => {
     const path = join(folder, 'unchanged.json');
-    const { faults, pulse } = parts();
-    const memory = await Memory.open(path, faults, pulse);
+    const { clock, faults, pulse } = parts();
+    const memory = await Memory.open(path, faults, pulse, clock);
     await memory.update({ servers: [] });
-    await memory.update({ servers: ['a'] });
-    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ servers: ['a'], retained: [] });
+    await memory.update({ servers: [server('a')] });
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ servers: ['a'], retained: [] });
   });
 
   it('can be waited for by who did not ask for the update', async () => {
     const path = join(folder, 'settled.json');
-    const { faults, pulse } = parts();
-    const memory = await Memory.open(path, faults, pulse);
-    void memory.update({ servers: ['a'] });
+    const { clock, faults, pulse } = parts();
+    const memory = await Memory.open(path, faults, pulse, clock);
+    void memory.update({ servers: [server('a')] });
     void memory.update({ servers: [] });
-    void memory.update({ servers: ['b'] });
+    void memory.update({ servers: [server('b')] });
     await memory.settled();
-    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ servers: ['b'], retained: [] });
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ servers: ['b'], retained: [] });
   });
 
   it('that cannot be written is a fault, and what is known still counts', async () => {
-    const { faults, pulse } = parts();
+    const { clock, faults, pulse } = parts();
     writeFileSync(join(folder, 'a-file'), '');
-    const memory = await Memory.open(join(folder, 'a-file', 'delivery.json'), faults, pulse);
-    await memory.update({ servers: ['a'] });
-    expect(memory.current.servers).toEqual(['a']);
+    const memory = await Memory.open(join(folder, 'a-file', 'delivery.json'), faults, pulse, clock);
+    await memory.update({ servers: [server('a')] });
+    expect(memory.current.servers).toEqual([server('a')]);
     expect(faults.last()).toContain('a-file');
   });
 });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../common/clock.ts';
 import type { MqttSection } from '../../config/device-config.ts';
 import type { OpenLink } from '../../mqtt/link-session.ts';
+import type { KnownServer } from '../../publisher/delivery.ts';
 
 /** What the examinations of the broker work with. */
 export interface BrokerParts {
@@ -14,6 +15,8 @@ export interface BrokerParts {
   readonly clock: Clock;
   /** What is known of the journal on this machine; undefined where there is none, or it cannot be seen. */
   readonly ownJournal: () => Promise<OwnJournal | undefined>;
+  /** The servers for whose receipts the agent waits, as far as we may look. */
+  readonly rememberedServers: () => Promise<readonly KnownServer[]>;
   /** `/`, or what stands for it. */
   readonly root: string;
 }

@@ -3,9 +3,11 @@ import type { Finding } from '../../../common/doctor/finding.ts';
 import { type Announcement, decodeAnnouncement } from '../../../contract/announcement.ts';
 import { asRecord, parseJson, WireError } from '../../../contract/json.ts';
 import { encodeReading } from '../../../contract/reading.ts';
+import { type DeviceStatus, decodeStatus } from '../../../contract/status.ts';
 import { parseServerTopic, SERVER_TOPIC_FILTER, sensorTopic } from '../../../contract/topics.ts';
-import { LinkError, type LinkSession } from '../../mqtt/link-session.ts';
+import { LinkError, type LinkSession, type Taken } from '../../mqtt/link-session.ts';
 import { publishPacketSize } from '../../mqtt/packet-size.ts';
+import { SOME_SERVER } from '../../publisher/delivery.ts';
 import { report } from '../finding.ts';
 import type { BrokerParts } from './broker-parts.ts';
 
@@ -40,23 +42,53 @@ const LONGEST_READING = {
   trigger: 'command',
 } as const;
 
-/** What an accepted connection allows, and who else is there. @throws LinkError when the broker ends it */
+/** The broker ended the connection at a subscription; the others are examined on another connection. */
+export class SubscriptionBroke extends Error {
+  readonly topic: string;
+  readonly finding: Finding;
+
+  constructor(topic: string, finding: Finding) {
+    super(`the broker hung up at ${topic}`);
+    this.topic = topic;
+    this.finding = finding;
+  }
+}
+
+/**
+ * What an accepted connection allows, and who else is there. `without`: topics that are left alone.
+ * @throws LinkError when the broker ends it, SubscriptionBroke when it does so at a subscription
+ */
 export async function examineSession(
   session: LinkSession,
   heard: readonly Heard[],
   parts: BrokerParts,
+  without: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const refusals = [...(await subscribeToAll(session, parts)), ...(await publishProbe(session, parts))];
+  const subscribing = await subscribeToAll(session, parts, without);
+  const { refusals: publishing, taken } = await publishProbe(session, parts);
+  const refusals = [...subscribing, ...publishing];
   await parts.clock.sleep(RETAINED_WAIT_MS, signal);
   const { homeId, deviceUid } = parts;
   const permissions = refusals.length > 0 ? refusals : [report('broker.permissions', { folder: folderOf(parts) })];
   const twin = await duplicate(heard, sensorTopic(homeId, deviceUid, 'status'), parts);
-  return [...permissions, ...limits(session, parts), ...servers(heard, parts), ...twin];
+  const statusTopic = sensorTopic(homeId, deviceUid, 'status');
+  return [
+    ...permissions,
+    ...limits(session, parts),
+    ...servers(heard, parts, taken),
+    ...(await remembered(heard, parts)),
+    ...twin,
+    ...(without.has(statusTopic) ? [] : await agentsWord(heard, statusTopic, parts)),
+  ];
 }
 
 /** One by one, since an answer for several does not say which of them the broker refuses. */
-async function subscribeToAll(session: LinkSession, parts: BrokerParts): Promise<readonly Finding[]> {
+async function subscribeToAll(
+  session: LinkSession,
+  parts: BrokerParts,
+  without: ReadonlySet<string>,
+): Promise<readonly Finding[]> {
   const { homeId, deviceUid } = parts;
   const wanted = [
     { topic: SERVER_TOPIC_FILTER, pattern: 'techtemp/server/+', loss: 'no receipts from a TechTemp server' },
@@ -77,11 +109,19 @@ async function subscribeToAll(session: LinkSession, parts: BrokerParts): Promise
     },
   ];
   const findings: Finding[] = [];
-  for (const { topic, pattern, loss } of wanted) {
+  let passed = 0;
+  for (const { topic, pattern, loss } of wanted.filter((one) => !without.has(one.topic))) {
     try {
       await session.subscribe([topic]);
+      passed += 1;
     } catch (error) {
-      if (!(error instanceof LinkError && error.code === 'LINK_SUBSCRIBE_REFUSED')) throw error;
+      if (!(error instanceof LinkError)) throw error;
+      if (error.code !== 'LINK_SUBSCRIBE_REFUSED') {
+        // With a reason of its own, or at whatever comes first: then it is not about this topic.
+        const isForTopic = error.code === 'LINK_OFFLINE' && error.reasonCode === undefined;
+        if (!isForTopic || (without.size > 0 && passed === 0)) throw error;
+        throw new SubscriptionBroke(topic, report('broker.hangs-up', { topic, pattern, loss, problem: error.message }));
+      }
       // The agent itself does not read its own status.
       if (topic.endsWith('/status')) continue;
       const facts = { topic, pattern, loss, problem: error.message, user: userOf(parts.mqtt) };
@@ -91,23 +131,27 @@ async function subscribeToAll(session: LinkSession, parts: BrokerParts): Promise
   return findings;
 }
 
-async function publishProbe(session: LinkSession, parts: BrokerParts): Promise<readonly Finding[]> {
+interface Probed {
+  readonly refusals: readonly Finding[];
+  readonly taken?: Taken;
+}
+
+async function publishProbe(session: LinkSession, parts: BrokerParts): Promise<Probed> {
   const topic = sensorTopic(parts.homeId, parts.deviceUid, 'backlog');
   try {
-    await session.publish({ topic, payload: PROBE_PAYLOAD, retain: false });
-    return [];
+    return { refusals: [], taken: await session.publish({ topic, payload: PROBE_PAYLOAD, retain: false }) };
   } catch (error) {
     if (!(error instanceof LinkError)) throw error;
     // What is too large for the broker has a finding of its own.
-    if (error.code === 'LINK_TOO_LARGE') return [];
+    if (error.code === 'LINK_TOO_LARGE') return { refusals: [] };
     if (error.code === 'LINK_TIMEOUT') {
       const what = `whether we may publish below ${folderOf(parts)}`;
-      return [report('broker.no-answer', { what, problem: error.message })];
+      return { refusals: [report('broker.no-answer', { what, problem: error.message })] };
     }
     // Several brokers do not answer a forbidden publish, they hang up.
     const { username } = parts.mqtt;
     const user = username === '' ? '(anonymous)' : username;
-    return [report('broker.acl-publish', { folder: folderOf(parts), problem: error.message, user })];
+    return { refusals: [report('broker.acl-publish', { folder: folderOf(parts), problem: error.message, user })] };
   }
 }
 
@@ -129,7 +173,8 @@ function limits(
   return findings;
 }
 
-function servers(heard: readonly Heard[], { mqtt, configFile }: BrokerParts): readonly Finding[] {
+function servers(heard: readonly Heard[], parts: BrokerParts, taken: Taken | undefined): readonly Finding[] {
+  const { mqtt, configFile, homeId, deviceUid } = parts;
   const found = heard.flatMap(({ topic, payload }) => {
     const instance = parseServerTopic(topic);
     const announcement = instance === undefined ? undefined : readAnnouncement(payload);
@@ -144,11 +189,60 @@ function servers(heard: readonly Heard[], { mqtt, configFile }: BrokerParts): re
     ];
   }
   const names = withReceipts.map(({ instance, state }) => `${instance} (${state})`).join(', ');
+  const online = withReceipts.filter(({ state }) => state === 'online');
+  const place = { host: mqtt.brokerHost, port: mqtt.brokerPort, topic: sensorTopic(homeId, deviceUid, 'backlog') };
+  const isDeaf = taken === 'by-nobody' && online.some(({ accepts }) => accepts.includes('batch'));
   return [
-    withReceipts.some(({ state }) => state === 'online')
+    online.length > 0
       ? report('broker.server', { servers: names })
       : report('broker.server-offline', { servers: names }),
+    ...(isDeaf ? [report('broker.server-deaf', { ...place, servers: names })] : []),
   ];
+}
+
+/** Servers for which the agent waits although this broker does not know them. */
+async function remembered(heard: readonly Heard[], parts: BrokerParts): Promise<readonly Finding[]> {
+  if (parts.mqtt.delivery === 'broker') return [];
+  const announced = new Set(heard.map(({ topic }) => parseServerTopic(topic)));
+  const missing = (await parts.rememberedServers()).filter(({ name }) => name !== SOME_SERVER && !announced.has(name));
+  return missing.map(({ name, seenMs }) => {
+    const seen = seenMs === 0 ? 'not known' : `${new Date(seenMs).toISOString().slice(0, 16)}Z`;
+    return report('broker.server-remembered', { server: name, seen });
+  });
+}
+
+/** What the agent that runs here says of itself, as the broker has kept it. */
+async function agentsWord(heard: readonly Heard[], topic: string, parts: BrokerParts): Promise<readonly Finding[]> {
+  const ours = await parts.ownJournal();
+  if (ours?.isInUse !== true) return [];
+  const status = readStatus(heard.findLast((message) => message.topic === topic)?.payload ?? '');
+  const { deviceUid, configFile: file } = parts;
+  if (status?.state !== 'online') {
+    return [
+      report('broker.agent-unheard', {
+        deviceUid,
+        status: status === undefined ? 'no status' : 'the status "offline"',
+      }),
+    ];
+  }
+  if (status.journal !== undefined && !ours.epochs.includes(status.journal.epoch)) return [];
+  const { problems = [], subscribers } = status.mqtt ?? {};
+  const said = problems.map(({ code, message: problem }) => {
+    if (code === 'CLIENT_ID_TAKEN') return report('broker.client-id-taken', { problem, file });
+    return code === 'RECORD_CHANGED'
+      ? report('broker.other-record', { problem })
+      : report('broker.agent-problem', { problem });
+  });
+  return [...(subscribers === 'none' ? [report('broker.no-subscriber')] : []), ...said];
+}
+
+function readStatus(payload: string): DeviceStatus | undefined {
+  try {
+    return decodeStatus(payload);
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
 }
 
 /** A device that is online under our name although it is not ours. */

@@ -8,7 +8,7 @@ import { type LinkIdentity, readLinkIdentity } from '../../mqtt/link-options.ts'
 import { LinkError, type LinkSession } from '../../mqtt/link-session.ts';
 import { report } from '../finding.ts';
 import type { BrokerParts } from './broker-parts.ts';
-import { examineSession, type Heard, PROBE_PAYLOAD } from './broker-session.ts';
+import { examineSession, type Heard, PROBE_PAYLOAD, SubscriptionBroke } from './broker-session.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const PUBLISH_TIMEOUT_MS = 5_000;
@@ -49,28 +49,36 @@ export function brokerExamination(parts: BrokerParts): Examination {
 async function examine(parts: BrokerParts, signal: AbortSignal): Promise<readonly Finding[]> {
   const { mqtt, deviceUid, env, configFile } = parts;
   const identity = await readLinkIdentity({ mqtt, deviceUid, env });
-  const heard: Heard[] = [];
-  const session = await connect(parts, identity, heard, signal);
-  try {
-    const accepted = report('broker.ok', {
-      host: mqtt.brokerHost,
-      port: mqtt.brokerPort,
-      version: session.protocolVersion === 5 ? '5' : '3.1.1',
-      encryption: mqtt.tls ? ', encrypted' : '',
-    });
-    const findings = await examineSession(session, heard, parts, signal).catch((error: unknown) => {
-      if (!(error instanceof LinkError)) throw error;
-      const { message: problem } = error;
-      if (error.code === 'LINK_TIMEOUT') {
-        return [report('broker.no-answer', { what: 'what the broker allows us', problem })];
-      }
-      return [report('broker.disconnects', { problem })];
-    });
-    const inClear = identity.password !== undefined && !mqtt.tls && !isLoopback(mqtt.brokerHost);
-    const clear = inClear ? [report('broker.password-in-clear', { host: mqtt.brokerHost, file: configFile })] : [];
-    return [accepted, ...oldProtocol(session, parts), ...clear, ...findings];
-  } finally {
-    await session.end(END_LIMIT_MS);
+  const broken: SubscriptionBroke[] = [];
+  for (;;) {
+    const heard: Heard[] = [];
+    const session = await connect(parts, identity, heard, signal);
+    try {
+      const without = new Set(broken.map(({ topic }) => topic));
+      const findings = await examineSession(session, heard, parts, without, signal).catch((error: unknown) => {
+        if (!(error instanceof LinkError)) throw error;
+        const { message: problem } = error;
+        if (error.code === 'LINK_TIMEOUT') {
+          return [report('broker.no-answer', { what: 'what the broker allows us', problem })];
+        }
+        return [report('broker.disconnects', { problem })];
+      });
+      const accepted = report('broker.ok', {
+        host: mqtt.brokerHost,
+        port: mqtt.brokerPort,
+        version: session.protocolVersion === 5 ? '5' : '3.1.1',
+        encryption: mqtt.tls ? ', encrypted' : '',
+      });
+      const inClear = identity.password !== undefined && !mqtt.tls && !isLoopback(mqtt.brokerHost);
+      const clear = inClear ? [report('broker.password-in-clear', { host: mqtt.brokerHost, file: configFile })] : [];
+      return [accepted, ...oldProtocol(session, parts), ...clear, ...broken.map(({ finding }) => finding), ...findings];
+    } catch (error) {
+      // Each topic is left alone from then on, so this ends.
+      if (!(error instanceof SubscriptionBroke)) throw error;
+      broken.push(error);
+    } finally {
+      await session.end(END_LIMIT_MS);
+    }
   }
 }
 

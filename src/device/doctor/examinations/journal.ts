@@ -14,10 +14,13 @@ export interface JournalParts {
   readonly maxReadings: number;
   readonly configFile: string;
   readonly look: () => Promise<JournalLook>;
+  /** Whether readings stay here because nobody is subscribed to them: then a full journal is how it should be. */
+  readonly isKeptForNobody: () => Promise<boolean>;
 }
 
 /** What lies in the journal: whole, delivered, with its time; or what is wrong with it. */
-export function journalExamination({ folder, maxReadings, configFile, look }: JournalParts): Examination {
+export function journalExamination(parts: JournalParts): Examination {
+  const { folder, maxReadings, configFile, look } = parts;
   return {
     id: 'journal',
     title: 'Journal',
@@ -32,20 +35,22 @@ export function journalExamination({ folder, maxReadings, configFile, look }: Jo
           : report('journal.missing', { epoch, folder }),
       );
       if (reports.length === 0) return missing.length > 0 ? missing : [report('journal.empty')];
-      return [summary(reports, isInUse), ...missing, ...damages(reports), ...waiting(reports, isInUse)];
+      const kept = await parts.isKeptForNobody();
+      return [summary(reports, isInUse), ...missing, ...damages(reports), ...waiting(reports, isInUse, kept)];
     },
   };
 
-  function waiting(reports: readonly JournalReport[], isInUse: boolean): readonly Finding[] {
+  function waiting(reports: readonly JournalReport[], isInUse: boolean, kept: boolean): readonly Finding[] {
     const readings = sum(reports, ({ unreleasedReadings }) => unreleasedReadings);
     const gaps = sum(reports, ({ unreleased }) => unreleased) - readings;
     const pending = sum(reports, (each) => each.pending);
     const share = readings / maxReadings;
     const findings: Finding[] = [];
     if (share >= BACKLOG_SHARE) {
-      findings.push(report('journal.backlog', { unreleased: readings, percent: Math.round(share * 100) }));
+      const facts = { unreleased: readings, percent: Math.round(share * 100) };
+      findings.push(kept ? report('journal.kept', facts) : report('journal.backlog', facts));
     }
-    if (gaps > 0) findings.push(report('journal.dropped', { count: gaps, file: configFile }));
+    if (gaps > 0 && !kept) findings.push(report('journal.dropped', { count: gaps, file: configFile }));
     if (pending > 0 && !isInUse) findings.push(report('journal.pending', { pending }));
     return findings;
   }

@@ -69,6 +69,67 @@ export const BROKER_FINDINGS = {
     verdict: 'ok',
     found: 'no TechTemp server has announced itself here: a reading counts as delivered when the broker has it',
   },
+  'broker.no-subscriber': {
+    verdict: 'ok',
+    found:
+      'nobody is subscribed to the readings, says the broker: they stay in the journal, up to its limit, until somebody is ' +
+      '(normal beside Home Assistant alone, which reads latest; [mqtt] no_subscriber)',
+  },
+  'broker.server-deaf': {
+    verdict: 'warn',
+    found: 'TechTemp server {servers} says that it is online, but the broker says that nobody is subscribed to {topic}',
+    cause:
+      "the announcement is somebody else's, or the broker forbids the server to subscribe; the readings are kept here",
+    remedy: [
+      "on the server's machine: $ sudo techtemp-server check",
+      'is there no such server? take its announcement away: $ mosquitto_pub -h {host} -p {port} -r -n -t techtemp/server/NAME',
+      'and let the agent forget it: $ sudo techtemp-device servers forget NAME',
+    ],
+  },
+  'broker.server-remembered': {
+    verdict: 'warn',
+    found: 'the agent waits for receipts of {server} (last online: {seen}), which is not announced at this broker',
+    cause:
+      'the server is gone, is on another broker, or the broker has forgotten it while it is off; the readings are kept here',
+    remedy: ['start the server; or, if it is gone for good: $ sudo techtemp-device servers forget {server}'],
+  },
+  'broker.client-id-taken': {
+    verdict: 'fail',
+    found: 'another client has the client id of the agent here, which says: {problem}',
+    cause: 'two clients with one client id push each other out of the broker, again and again',
+    remedy: [
+      'in {file} of one of the two devices: [mqtt] client_id = another-name',
+      '$ journalctl -u techtemp-device -n 20',
+    ],
+  },
+  'broker.other-record': {
+    verdict: 'warn',
+    found: 'a server has another record than before, says the running agent: {problem}',
+    cause:
+      'the server was set up anew, or an older backup was restored: what it had confirmed before may be missing in its record',
+    remedy: ["on the server's machine: $ sudo techtemp-server verify"],
+  },
+  'broker.agent-problem': {
+    verdict: 'warn',
+    found: 'the running agent says: {problem}',
+    cause: 'it notices this in its own connection, which this check cannot see',
+    remedy: ['$ journalctl -u techtemp-device -n 50'],
+  },
+  'broker.agent-unheard': {
+    verdict: 'warn',
+    found: 'an agent is running here, but the broker has {status} of {deviceUid}',
+    cause:
+      'it cannot stay connected (another client with its client id?), uses another broker, or the broker drops its status ' +
+      '(no retained messages, or a limit such as message_size_limit in Mosquitto)',
+    remedy: ['$ journalctl -u techtemp-device -n 50', '$ systemctl status techtemp-device'],
+  },
+  'broker.hangs-up': {
+    verdict: 'warn',
+    found: 'the broker hangs up when we subscribe to {topic}: {problem}',
+    cause:
+      'it answers what it does not allow by ending the connection; the agent leaves this out then: there are {loss}',
+    remedy: ['allow it in the access rules of the broker: read {pattern}'],
+  },
   'broker.no-server-but-receipts': {
     verdict: 'warn',
     found: 'the config waits for receipts, but no TechTemp server has announced itself on this broker',

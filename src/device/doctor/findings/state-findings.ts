@@ -104,6 +104,11 @@ export const STATE_FINDINGS = {
     cause: 'the broker or the server has been away for long, or receipts do not come through',
     remedy: ['look at the findings about the broker in this report', '$ sudo techtemp-device journal'],
   },
+  'journal.kept': {
+    verdict: 'ok',
+    found:
+      '{unreleased} readings are kept, {percent} % of what the journal may hold, since nobody is subscribed to them',
+  },
   'journal.dropped': {
     verdict: 'warn',
     found: '{count} gap record(s) wait for delivery: readings are gone, and these say which and why',

@@ -1,0 +1,131 @@
+import type { DeliveryMode } from './delivery.ts';
+import type { DeskParts } from './desk-parts.ts';
+
+/**
+ * A new installation may meet the broker before its server does. MQTT 5 says whether somebody is subscribed; with 3.1.1 nothing
+ * leaves the journal for this long after the first connection, unless a server has announced itself by then.
+ */
+const WAIT_FOR_SERVER_MS = 600_000;
+/** While nobody is subscribed one entry of the backlog asks again, beside each live reading. */
+const ASK_AGAIN = { minMs: 300_000, maxMs: 3_600_000 };
+
+/** Who is at the other end of the broker, as far as PUBACK and time can tell. */
+export class Subscribers {
+  readonly #parts: Pick<DeskParts, 'clock' | 'log' | 'mqtt' | 'faults' | 'remember' | 'onDeliveryChange'>;
+  /** Topics on which nobody is subscribed, with the monotonic ms from which on one more message may ask. */
+  readonly #nobody = new Map<string, { askMs: number; pauseMs: number }>();
+  #hasWaited: boolean;
+  #protocolVersion: 4 | 5 | undefined;
+  #firstConnectedMs: number | undefined;
+  #told = false;
+
+  constructor(
+    parts: Pick<DeskParts, 'clock' | 'log' | 'mqtt' | 'faults' | 'remember' | 'onDeliveryChange'>,
+    hasWaited: boolean,
+  ) {
+    this.#parts = parts;
+    this.#hasWaited = hasWaited;
+  }
+
+  /** A new session: it may be another broker, or others may be there. */
+  begin(protocolVersion: 4 | 5): void {
+    this.#protocolVersion = protocolVersion;
+    this.#firstConnectedMs ??= this.#parts.clock.monotonicMs();
+    this.#nobody.clear();
+    this.#parts.faults.works('subscribers');
+  }
+
+  /** The broker has acknowledged a message. @returns whether somebody is there who was not: what was kept is to be sent again */
+  answered(leaf: string, byNobody: boolean, mode: DeliveryMode): boolean {
+    const nobody = this.#nobody.get(leaf);
+    if (!byNobody) {
+      if (nobody === undefined) return false;
+      this.#nobody.delete(leaf);
+      this.#somebody(leaf);
+      return true;
+    }
+    const nowMs = this.#parts.clock.monotonicMs();
+    const pauseMs = nobody === undefined ? ASK_AGAIN.minMs : nowMs < nobody.askMs ? nobody.pauseMs : nobody.pauseMs * 2;
+    this.#nobody.set(leaf, {
+      askMs: nowMs + Math.min(pauseMs, ASK_AGAIN.maxMs),
+      pauseMs: Math.min(pauseMs, ASK_AGAIN.maxMs),
+    });
+    if (nobody === undefined) this.#tellNobody(leaf, mode);
+    return false;
+  }
+
+  /** Whether the broker has said that nobody is subscribed to our readings. */
+  areNone(): boolean {
+    return this.#nobody.has('reading');
+  }
+
+  /** Ms until an entry of the backlog may be sent on that topic; 0 where somebody is there, or may be. */
+  askInMs(leaf: string): number {
+    if (this.#parts.mqtt.current.noSubscriber === 'release') return 0;
+    const askMs = this.#nobody.get(leaf)?.askMs;
+    return askMs === undefined ? 0 : Math.max(0, askMs - this.#parts.clock.monotonicMs());
+  }
+
+  /** Whether nothing may leave the journal yet, since a server may be about to announce itself. */
+  isWaiting(): boolean {
+    return !this.#hasWaited && this.#protocolVersion === 4 && this.#parts.mqtt.current.delivery === 'auto';
+  }
+
+  hasWaited(): boolean {
+    return this.#hasWaited;
+  }
+
+  /** Whether the wait has just ended: from now on PUBACK is enough where there is no server. */
+  waitIsOver(): boolean {
+    if (this.#hasWaited || this.#firstConnectedMs === undefined || this.#leftMs() > 0) return false;
+    const wasWaiting = this.isWaiting();
+    this.#hasWaited = true;
+    this.#parts.remember({ waitedForServer: true });
+    if (!wasWaiting) return false;
+    const minutes = WAIT_FOR_SERVER_MS / 60_000;
+    this.#parts.log.info(
+      {},
+      `no server has announced itself within ${minutes} minutes: readings count as delivered when the broker has them`,
+    );
+    this.#parts.onDeliveryChange();
+    return true;
+  }
+
+  /** Ms until the wait is over; Infinity while nothing waits. */
+  waitLeftMs(): number {
+    return this.isWaiting() && this.#firstConnectedMs !== undefined
+      ? Math.max(1, this.#leftMs())
+      : Number.POSITIVE_INFINITY;
+  }
+
+  #leftMs(): number {
+    return (this.#firstConnectedMs ?? 0) + WAIT_FOR_SERVER_MS - this.#parts.clock.monotonicMs();
+  }
+
+  #somebody(leaf: string): void {
+    if (leaf !== 'reading' && leaf !== 'backlog') return;
+    if (this.#told) this.#parts.log.info({ topic: leaf }, 'somebody is subscribed to our readings again');
+    this.#told = false;
+    this.#parts.remember({ nobodySubscribed: false });
+    this.#parts.faults.works('subscribers');
+    this.#parts.onDeliveryChange();
+  }
+
+  /** Beside Home Assistant, which reads `latest`, this is how it should be; where a server says that it is there, it is not. */
+  #tellNobody(leaf: string, mode: DeliveryMode): void {
+    if (mode === 'receipt') {
+      const what = `nobody is subscribed to the topic ${leaf} of this device, says the broker, although receipts are waited for`;
+      this.#parts.faults.failed('subscribers', 'NO_SUBSCRIBER', `${what}; the readings are kept`);
+      return;
+    }
+    if (leaf !== 'reading') return;
+    this.#told = true;
+    this.#parts.remember({ nobodySubscribed: true });
+    const then =
+      this.#parts.mqtt.current.noSubscriber === 'keep'
+        ? 'they stay in the journal, up to its limit, until somebody is'
+        : 'they leave the journal all the same (no_subscriber = release)';
+    this.#parts.log.info({}, `nobody is subscribed to our readings, says the broker: ${then}`);
+    this.#parts.onDeliveryChange();
+  }
+}

@@ -43,7 +43,8 @@ async function agentWithServer(): Promise<{ agent: PublisherRig; broker: Mosquit
   closing.push(async () => agent.dispose());
   const journals = join(dirname(agent.memoryPath), 'journal');
   mkdirSync(journals, { recursive: true });
-  const unlock = await lockDirectory(journals);
+  const lock = await lockDirectory(journals);
+  const unlock = async (): Promise<void> => lock.release();
   closing.push(unlock);
   await agent.startConnected();
   await until('the server is known', async () => (await command(agent, broker, 'list')).stdout.includes('wrong'));

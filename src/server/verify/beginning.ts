@@ -23,7 +23,7 @@ const MS_PER_SECOND = 1000;
  */
 export function lastBefore(numbers: EpochNumbers, device: Device, facts: BeginningFacts): number {
   const lowestCame = Math.min(
-    ...[numbers.readings, numbers.gapRecords, numbers.rejected, numbers.quarantined ?? []].map(
+    ...[numbers.readings, numbers.gapRecords, numbers.rejected, numbers.quarantined].map(
       (ranges) => ranges[0]?.[0] ?? Number.POSITIVE_INFINITY,
     ),
   );

@@ -1,6 +1,6 @@
 import type { SeqRange } from '../../contract/seq-ranges.ts';
 import { normaliseRanges } from '../../contract/seq-ranges.ts';
-import type { DeviceNumbers, EpochNumbers, NumbersPart, TimeRange } from '../store/audit-store.ts';
+import type { DeviceNumbers, EpochNumbers, NumbersPart } from '../store/audit-store.ts';
 
 type Timed = readonly [from: number, to: number, fromMs: number, toMs: number];
 
@@ -52,7 +52,7 @@ function merged(base: EpochNumbers, found: readonly EpochNumbers[]): EpochNumber
   return {
     ...base,
     readings,
-    readingTimes: readingTimes as readonly TimeRange[],
+    readingTimes,
     doubled: normaliseRanges(doubled),
     isLowestUnsynced: lowest.isLowestUnsynced ?? false,
     fromMs: withReadings[0]?.fromMs ?? null,

@@ -110,7 +110,7 @@ function isKnown(epochs: readonly EpochVerdict[], unnumbered: number): boolean {
 }
 
 function judge(numbers: EpochNumbers): EpochVerdict {
-  const { epoch, readings, gapRecords, rejected, quarantined = [], doubled, fromMs, toMs } = numbers;
+  const { epoch, readings, gapRecords, rejected, quarantined, doubled, fromMs, toMs } = numbers;
   const { came, leaps } = withoutLeaps(normaliseRanges([...readings, ...gapRecords, ...rejected, ...quarantined]));
   const highest = came.at(-1)?.[1] ?? 0;
   const doubted: DoubtedGap[] = [];

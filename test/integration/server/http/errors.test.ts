@@ -119,7 +119,7 @@ describe('a failure of ours', () => {
   it('says nothing of its insides, and is logged once with the reference that it tells', async () => {
     const { ask, log } = await broken();
     const before = log.lines.length;
-    const { status, body, headers } = await ask('GET', '/api/v1/rooms?token=abc');
+    const { status, body, headers } = await ask('GET', '/api/v1/rooms', { headers: { 'x-secret': 'abc' } });
     expect(status).toBe(500);
     expect(body).toEqual({
       error: `the server failed to answer; its log says more beside the reference ${String(headers['x-request-id'])}`,

@@ -10,5 +10,5 @@ declare module 'mqtt-packet/constants.js' {
       Record<number, string>
     >
   >;
-  export default constants;
+  export = constants;
 }

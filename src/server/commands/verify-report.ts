@@ -1,10 +1,10 @@
 import { textTable } from '../../common/text-table.ts';
 import { countOfRanges, type SeqRange } from '../../contract/seq-ranges.ts';
 import type { Device } from '../store/stored.ts';
+import type { DeviceVerdict, EpochVerdict, Hole } from '../verify/device-verdict.ts';
 import type { DoubtedGap, GapDoubt } from '../verify/gap-doubts.ts';
 import { type KnownTimes, numberKey } from '../verify/neighbours.ts';
 import { goneWithoutAWord, type Sum, toldBy } from '../verify/sum.ts';
-import type { DeviceVerdict, EpochVerdict, Hole } from '../verify/verdict.ts';
 import { isoOrNull, shownTime } from './command-times.ts';
 
 /** Of ranges that a line shows. */

@@ -1,6 +1,6 @@
 import { countOfRanges } from '../../contract/seq-ranges.ts';
+import type { DeviceVerdict, EpochVerdict, Hole, Outcome } from '../verify/device-verdict.ts';
 import { goneWithoutAWord, toldBy, worse } from '../verify/sum.ts';
-import type { DeviceVerdict, EpochVerdict, Hole, Outcome } from '../verify/verdict.ts';
 import type { JudgedDevice, RecordVerdict } from '../verify/verdict-keeper.ts';
 import type { Verdict, VerdictDevice } from './schemas/verdict.ts';
 import type { TimeRange } from './time-range.ts';

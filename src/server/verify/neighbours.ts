@@ -1,5 +1,5 @@
 import type { ReadingStore } from '../store/reading-store.ts';
-import type { DeviceVerdict } from './verdict.ts';
+import type { DeviceVerdict } from './device-verdict.ts';
 
 /** Times of readings, by epoch and number. */
 export type KnownTimes = ReadonlyMap<string, number>;

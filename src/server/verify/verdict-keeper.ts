@@ -3,9 +3,10 @@ import { createFaultLog } from '../../common/fault-log.ts';
 import type { Log } from '../../common/log.ts';
 import type { TimeRange } from '../store/audit-store.ts';
 import type { Store } from '../store/store.ts';
+import type { DeviceVerdict } from './device-verdict.ts';
 import { createNumbersReader, type NumbersReader } from './read-numbers.ts';
 import { emptySum, type Sum, withVerdict } from './sum.ts';
-import { type DeviceVerdict, verdictOf } from './verdict.ts';
+import { verdictOf } from './verdict.ts';
 
 /** The verdict about the whole record, as of an instant. */
 export interface RecordVerdict {

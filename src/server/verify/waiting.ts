@@ -1,7 +1,7 @@
 import { countOfRanges } from '../../contract/seq-ranges.ts';
 import type { Device } from '../store/stored.ts';
+import type { EpochVerdict, Hole } from './device-verdict.ts';
 import { lowest, within } from './seq-sets.ts';
-import type { EpochVerdict, Hole } from './verdict.ts';
 
 /**
  * A device says every five minutes what waits on it (mqtt.status_interval_seconds). Where it has been heard of this much later and has

@@ -6,8 +6,9 @@ import { countOfRanges } from '../../../contract/seq-ranges.ts';
 import { contactOf, intervalOf } from '../../contact.ts';
 import type { Store } from '../../store/store.ts';
 import type { Device } from '../../store/stored.ts';
+import type { DeviceVerdict, EpochVerdict } from '../../verify/device-verdict.ts';
 import type { DoubtedGap } from '../../verify/gap-doubts.ts';
-import { type DeviceVerdict, type EpochVerdict, verdictOf } from '../../verify/verdict.ts';
+import { verdictOf } from '../../verify/verdict.ts';
 import { report } from '../finding.ts';
 
 const DAY_MS = 86_400_000;

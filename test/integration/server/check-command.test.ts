@@ -17,7 +17,7 @@ import type { Examination } from '../../../src/common/doctor/examination.ts';
 import type { Finding } from '../../../src/common/doctor/finding.ts';
 import { createMachine } from '../../../src/common/doctor/machine.ts';
 import type { TimeSync } from '../../../src/common/time-sync.ts';
-import { encodeReading } from '../../../src/contract/reading.ts';
+import { encodeReading, type GapRecord } from '../../../src/contract/reading.ts';
 import type { DeviceStatus } from '../../../src/contract/status.ts';
 import { runCheck } from '../../../src/server/commands/check.ts';
 import { loadServerConfig } from '../../../src/server/config/open-config.ts';
@@ -360,6 +360,28 @@ describe('techtemp-server check: the record and its devices', () => {
     expect(hole?.found).toBe(`3 number(s) of ${TEST_DEVICE} are missing without explanation, in 1 hole(s)`);
     expect(hole?.remedy).toEqual([`$ sudo techtemp-server verify --device ${TEST_DEVICE}`]);
     expect(findings.map(({ id }) => id)).toContain('record.doubled');
+  });
+
+  it('B3, B5: names readings without numbers, and a gap record that cannot be true, and does not call the record whole', async () => {
+    const now = Date.now();
+    const unnumbered = { temperatureCelsius: 20, humidityPercent: 50, tsMs: now - 60_000 };
+    await bench.commit([itemsMessage([unnumbered], { deviceUid: 'older', receivedMs: now })]);
+    const forged: GapRecord = {
+      gap: { ofEpoch: 'k3v9x2', from: 1, to: 281_474_976_710_655, count: 5, reason: 'dropped' },
+      tsMs: now,
+      epoch: 'k3v9x2',
+      seq: 3,
+    };
+    const first = readingsOf('k3v9x2', [1, 2], now - 60_000);
+    await bench.commit([itemsMessage([...first, forged], { deviceUid: 'forged', receivedMs: now })]);
+    const { findings } = await check();
+    expect(findings.find(({ id }) => id === 'record.unnumbered')?.found).toBe(
+      '1 reading(s) of older carry no numbers: whether any is missing cannot be known',
+    );
+    const doubted = findings.find(({ id }) => id === 'record.doubted');
+    expect(doubted?.found).toBe('1 gap record(s) or number(s) of forged cannot be true and are not believed');
+    expect(findings.map(({ id }) => id)).not.toContain('record.whole');
+    expect(findings.map(({ id }) => id)).not.toContain('record.hole');
   });
 
   it('names messages that were rejected lately, without letting them write to the terminal', async () => {

@@ -1,4 +1,5 @@
-import { connectAsync, type MqttClient } from 'mqtt';
+import { once } from 'node:events';
+import { connect, type MqttClient } from 'mqtt';
 import { encodeAnnouncement, type ServerAbility } from '../../src/contract/announcement.ts';
 import { decodeItem, type GapRecord, type Reading } from '../../src/contract/reading.ts';
 import { encodeReceipt } from '../../src/contract/receipt.ts';
@@ -46,7 +47,7 @@ export class ReceiptServer {
     const { instance, accepts, session } = this.#options;
     const topic = serverTopic(instance);
     const persistent = session === 'persistent';
-    const client = await connectAsync(`mqtt://127.0.0.1:${this.#port}`, {
+    const client = connect(`mqtt://127.0.0.1:${this.#port}`, {
       protocolVersion: 5,
       clientId: `techtemp-server-${instance}`,
       clean: !persistent,
@@ -56,7 +57,9 @@ export class ReceiptServer {
     });
     this.#client = client;
     client.on('error', () => undefined);
+    // Before CONNACK: what the session kept comes right behind it.
     client.on('message', (name, payload) => this.#take(name, payload.toString()));
+    await once(client, 'connect');
     const leaves = ['reading', 'backlog', 'gap'] as const;
     await client.subscribeAsync(
       leaves.map((leaf) => `home/+/sensors/+/${leaf}`),

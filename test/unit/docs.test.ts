@@ -68,6 +68,21 @@ describe('the operating guide', () => {
     expect(missing).toEqual([]);
   });
 
+  it('names tests that exist and are run, for each promise one', () => {
+    const text = read('docs/reliability.md');
+    const named = found(text, /`(test\/[\w./-]+)`/g).filter((path) => path.includes('.'));
+    expect(named.length).toBeGreaterThan(30);
+    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    // What is no test file by its name is a part of the store's contract, which test files run.
+    const contract = read('test/support/store-contract.ts');
+    const parts = named.filter((path) => !path.endsWith('.test.ts'));
+    expect(parts.filter((path) => !contract.includes(path.replace('test/support/', './')))).toEqual([]);
+    const promises = text.slice(text.indexOf('| promised |'), text.indexOf('## What is not promised'));
+    const rows = promises.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| promised |'));
+    expect(rows.length).toBeGreaterThan(20);
+    expect(rows.filter((row) => !row.includes('`test/'))).toEqual([]);
+  });
+
   it('names options of bootstrap-pi.sh that exist', () => {
     const options = read('scripts/install/options.sh');
     const lists = ['OPTIONS_WITH_VALUE', 'OPTIONS_WITHOUT'].map(
@@ -163,6 +178,9 @@ describe('the operating guide', () => {
         sources('config/mosquitto/lan', /./),
         sources('src/server/commands', /command-config/),
         read('src/server/config/open-config.ts'),
+        read('src/device/agent.ts'),
+        read('src/device/journal/epoch-register.ts'),
+        read('src/device/publisher/forget-request.ts'),
       ].join('\n'),
     );
     const ours = /(\/(?:etc|var\/lib|opt|usr\/local\/bin|run)\/[\w./-]*techtemp[\w./@-]*[\w-])/g;

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect, type MqttClient } from 'mqtt';
 import { encodeAnnouncement, type ServerAbility } from '../../src/contract/announcement.ts';
 import { decodeItem, type GapRecord, type Reading } from '../../src/contract/reading.ts';
@@ -59,7 +58,7 @@ export class ReceiptServer {
     client.on('error', () => undefined);
     // Before CONNACK: what the session kept comes right behind it.
     client.on('message', (name, payload) => this.#take(name, payload.toString()));
-    await once(client, 'connect');
+    await new Promise<void>((resolve, reject) => client.once('connect', () => resolve()).once('error', reject));
     const leaves = ['reading', 'backlog', 'gap'] as const;
     await client.subscribeAsync(
       leaves.map((leaf) => `home/+/sensors/+/${leaf}`),

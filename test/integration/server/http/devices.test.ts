@@ -65,6 +65,7 @@ describe('devices, as the older API has them', () => {
       state: 'active',
       presence: 'unknown',
       presence_at: null,
+      contact: { state: 'never', heard_at: null, late_after_s: 630, silent_after_s: 1830 },
       latest: null,
       status: null,
       status_at: null,

@@ -88,7 +88,14 @@ describe('S19: tokens', () => {
     expect((await ask('GET', '/health')).status).toBe(200);
     expect((await ask('GET', '/ready')).body).toEqual({
       status: 'ready',
-      parts: { database: { ok: true }, broker: { ok: true }, ingest: { ok: true }, disk: { ok: true } },
+      parts: {
+        clock: { ok: true },
+        quarantine: { ok: true },
+        database: { ok: true },
+        broker: { ok: true },
+        ingest: { ok: true },
+        disk: { ok: true },
+      },
     });
     expect((await ask('GET', '/ready', { headers })).body).toMatchObject({ parts: { ingest: { waiting: 0 } } });
   });

@@ -1,4 +1,4 @@
-import { chownSync, existsSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chownSync, copyFileSync, existsSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Clock } from '../../../../common/clock.ts';
 import { StoreError } from '../../store.ts';
@@ -74,12 +74,20 @@ export async function takeFrom(site: RecordSite, file: string): Promise<NewRecor
     if (resolve(file) === resolve(path))
       throw new StoreError('INVALID', `${file} is the record itself; --accept takes it as it is.`);
     const draft = `${path}.from.tmp`;
+    const part = `${path}.from.part.tmp`;
+    const removePart = (): void => PARTS.forEach((suffix) => rmSync(part + suffix, { force: true }));
     rmSync(draft, { force: true });
-    const source = openCopy(sqlite, file);
     try {
-      source.prepare('VACUUM INTO ?').run(draft);
+      // SQLite writes beside a database that it reads, and the copy may lie where nobody may write, or must not change.
+      copyParts(file, part);
+      const source = openCopy(sqlite, part, file);
+      try {
+        source.prepare('VACUUM INTO ?').run(draft);
+      } finally {
+        source.close();
+      }
     } finally {
-      source.close();
+      removePart();
     }
     verifiedVersionOf(sqlite, draft);
     syncPath(draft);
@@ -90,10 +98,20 @@ export async function takeFrom(site: RecordSite, file: string): Promise<NewRecor
   });
 }
 
-/** @throws StoreError where it is not one of ours */
-function openCopy(sqlite: Sqlite, file: string): Database {
+/** The database and, where it has one, its log. @throws StoreError */
+function copyParts(file: string, to: string): void {
   if (!existsSync(file)) throw new StoreError('NOT_FOUND', `There is no file ${file}. Nothing was changed.`);
-  const db = new sqlite(file, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    for (const suffix of ['', '-wal']) if (existsSync(file + suffix)) copyFileSync(file + suffix, to + suffix);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new StoreError('STORE_UNAVAILABLE', `${file} could not be copied (${message}). Nothing was changed.`);
+  }
+}
+
+/** Opens `part`, a copy of `file`. @throws StoreError where it is not one of ours */
+function openCopy(sqlite: Sqlite, part: string, file: string): Database {
+  const db = new sqlite(part, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
   if (db.pragma('application_id', { simple: true }) === APPLICATION_ID) return db;
   db.close();
   throw new StoreError('STORE_DAMAGED', `${file} is not a record of a TechTemp server. Nothing was changed.`);

@@ -60,8 +60,9 @@ note_packages_before() {
   for name in "$@"; do
     if is_installed "$name" && apt-mark showauto "$name" 2>/dev/null | grep -xF -- "$name" >/dev/null; then manifest_add auto-mark "$name"; fi
   done
-  { printf '%s\n' "$*" && installed_packages; } >"$PACKAGES_BEFORE.new" && mv -f "$PACKAGES_BEFORE.new" "$PACKAGES_BEFORE" ||
-    fail "$PACKAGES_BEFORE could not be written" "$(room_words "$RECORD_DIR")"
+  {
+    { printf '%s\n' "$*" && installed_packages; } >"$PACKAGES_BEFORE.new" && mv -f "$PACKAGES_BEFORE.new" "$PACKAGES_BEFORE"
+  } || fail "$PACKAGES_BEFORE could not be written" "$(room_words "$RECORD_DIR")"
 }
 
 # Of what is new, what was asked for and what apt brought for it. Between a run that was cut off and this one, others may have

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # some of what is set here is read by the other modules
 # Releases lie side by side in /opt/techtemp/releases; `current` is the one that runs, `previous` the one before. A release gets its
 # name only when it is whole, on the disk, and has shown that it starts under the very Node.js that systemd will use.
 

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2153 # some of what is set here is read by the other modules, and the other way round
 # A run that outlives its terminal. People install over Wi-Fi: the connection may go away at any moment, and half an hour of building
 # with it. So the work is done by a second process in a session of its own, which no closed terminal and no sshd ends; the first one
 # only waits for it, and passes Ctrl-C on. How a run ended that lost its terminal is in the log, and the next call says it.

@@ -29,7 +29,8 @@ async function seriousIn(page: Page): Promise<string[]> {
 
 const settled = async (page: Page): Promise<void> => {
   await page.locator('main *').first().waitFor();
-  await page.locator('[aria-busy=true], .plot.busy').waitFor({ state: 'detached' });
+  // Several parts may be busy.
+  await page.waitForFunction(() => document.querySelector('[aria-busy=true], .plot.busy') === null);
 };
 
 describe.skipIf(houseMissing !== undefined)(

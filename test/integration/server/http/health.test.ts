@@ -91,7 +91,7 @@ describe('/metrics', () => {
       '/api/v1/devices/b',
       '/x/1',
       '/x/2',
-      '/api/v1/devices?x=1',
+      '/api/v1/devices?removed=true',
     ])
       await ask('GET', path);
     const { status, headers, text } = await ask('GET', '/metrics');

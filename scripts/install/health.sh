@@ -15,6 +15,9 @@ MIGRATION_SECONDS=1800
 STORE_SECONDS=${TECHTEMP_STORE_SECONDS:-60}
 # The exit status of a run that has installed everything, while no reading is being stored.
 NOT_STORED=3
+# What the agent says where the broker has no subscriber for its readings (MQTT 5); what it remembers of servers.
+UNHEARD='(nobody is subscribed)'
+DELIVERY_FILE=/var/lib/techtemp/delivery.json
 # Why no reading is being stored; the most readings that waited in the journal so far.
 UNSTORED='' MOST_BUFFERED=0 WATCH_BEGAN=0
 
@@ -38,7 +41,11 @@ watch_store() {
   WATCH_BEGAN=$SECONDS MOST_BUFFERED=0
   while text=$(unit_fact techtemp-device.service StatusText); do
     # While the clock is waited for, they are kept, and no server could say anything.
-    case $text in *'; clock waiting'*) return 0 ;; *'; connected to '*' taken)'*) ;; *) return 0 ;; esac
+    case $text in
+    *'; clock waiting'*) return 0 ;;
+    *'; connected to '*' taken)'* | *"$UNHEARD"*) ;;
+    *) return 0 ;;
+    esac
     if is_stored "$text"; then return 0; fi
     if [ $((SECONDS - WATCH_BEGAN)) -ge "$STORE_SECONDS" ]; then
       UNSTORED=$NOT_STORED_WHY
@@ -53,6 +60,13 @@ watch_store() {
 # grows less. A server on this machine is asked for its record too. Else NOT_STORED_WHY has the reason.
 is_stored() {
   local buffered server=techtemp-server.service text
+  case $1 in
+  *"$UNHEARD"*)
+    NOT_STORED_WHY="nobody is subscribed at the broker; they are kept here: $1"
+    # A recorder that is there before its server keeps what it measures for it.
+    if expects_server; then return 1; else return 0; fi
+    ;;
+  esac
   buffered=$(sed -n 's/.*; \([0-9]*\) buffered.*/\1/p' <<<"$1")
   NOT_STORED_WHY="no server says that it has stored one; they are kept here: $1"
   # Another form of this line than today's.
@@ -67,6 +81,9 @@ is_stored() {
   NOT_STORED_WHY="the server on this machine has stored none yet: ${text:-it says nothing}"
   return 1
 }
+
+# Whether a server was set up here, or has confirmed readings of this machine's agent before.
+expects_server() { [ -e "$CONFIG_DIR/server.conf" ] || grep -qsE '"servers": *\[ *[^] ]' "$DELIVERY_FILE"; }
 
 # Whether the server that confirms the readings of this machine's agent runs here.
 keeps_record_here() {
@@ -172,7 +189,7 @@ judge_device() {
   esac
   case $text in
   *'; connected to '*'; clock waiting'*) VERDICT=well WHY="measured and kept until the clock is set: $text" ;;
-  *'; connected to '*' taken)'*) judge_store "$text" "$was" ;;
+  *'; connected to '*' taken)'* | *"$UNHEARD"*) judge_store "$text" "$was" ;;
   *'; connected to '*) WHY="measured and connected, but the broker has not taken a reading yet" ;;
   *)
     WHY="measured, but the broker has not taken it: $text"
@@ -187,6 +204,7 @@ judge_store() {
   local text=$1 was=$2
   if is_stored "$text"; then
     VERDICT=well WHY="measured and taken by the broker: $text"
+    [[ $text != *"$UNHEARD"* ]] || WHY="measured and kept here until a server subscribes at the broker: $text"
     ! keeps_record_here || WHY="measured, taken by the broker and stored by the server on this machine: $text"
     UNSTORED=''
     return 0

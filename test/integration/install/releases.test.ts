@@ -26,6 +26,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     system = machine.system;
     system.write('/etc/broker.conf', BROKER);
     startBroker();
+    // Somebody who takes the readings, as a server does; it comes back with the broker.
+    system.sh("mosquitto_sub -h 127.0.0.1 -V 5 -q 1 -t 'home/#' >/dev/null 2>&1 &");
   });
   afterEach(async () => machine.remove());
 
@@ -241,7 +243,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     system.write('/tmp/cut', cut);
     const args = ['--yes', '--skip-apt', '--no-watchdog', '--bundle', file, '--health-seconds', '90'];
     const { status: exit, stderr } = system.install(args, { env: { ...QUICK, BASH_ENV: '/tmp/cut' } });
-    if (exit !== null) throw new Error(`it was not cut off, but ended with ${exit}: ${stderr}`);
+    // The one that works was killed; the one that waits for it says 137.
+    if (exit !== null && exit !== 137) throw new Error(`it was not cut off, but ended with ${exit}: ${stderr}`);
   };
   /** The folders of the journal: one epoch as long as nothing was lost or begun anew. */
   const epochs = (): string => system.sh('cd /var/lib/techtemp/journal && find . -mindepth 1 -type d | sort');

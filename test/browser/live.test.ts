@@ -127,6 +127,7 @@ describe.skipIf(houseMissing !== undefined)(
       const uid = `aht20-${health}`;
       await house.status(uid, { room: `Room ${health}`, ...status });
       await house.backlog(uid, [{ ts: Date.now() - ageMs, celsius: 20 }]);
+      house.heardAgo(uid, ageMs);
       const page = await house.page();
       const mark = card(page, uid).locator(`.status-${health}`);
       await mark.waitFor();

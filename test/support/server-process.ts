@@ -104,6 +104,16 @@ export class ServerProcess {
     });
   }
 
+  /** Resolves with the exit code of a process that ends by itself. */
+  async ended(): Promise<number | null> {
+    const child = this.#process;
+    await until(
+      'the server has ended',
+      () => child === undefined || child.exitCode !== null || child.signalCode !== null,
+    );
+    return await this.stop();
+  }
+
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
   }

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import mqtt from 'mqtt';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { Mosquitto, mosquittoInstalled } from '../../support/mosquitto.ts';
 import { ServerProcess, serverMissing } from '../../support/server-process.ts';
+import { Sqlite } from '../../support/sqlite.ts';
 import { until } from '../../support/until.ts';
 import { chromiumMissing, launchChromium } from './chromium.ts';
 
@@ -98,6 +100,18 @@ export class House {
       const { data } = (await answer.json()) as { data: { latest: { ts: string } | null } };
       return data.latest !== null && Date.parse(data.latest.ts) >= newest;
     });
+  }
+
+  /** As if the last reading of a device had come so long ago: silence goes by when something came. */
+  heardAgo(uid: string, ageMs: number): void {
+    const db = new Sqlite(join(this.server.folder, 'techtemp.db'), { timeout: 10_000 });
+    const ofDevice = 'device_id = (SELECT id FROM devices WHERE uid = ?)';
+    db.prepare(`UPDATE latest SET heard_ms = ?, seen_ms = ? WHERE ${ofDevice}`).run(
+      Date.now() - ageMs,
+      Date.now() - ageMs,
+      uid,
+    );
+    db.close();
   }
 
   async gap(uid: string, fromMs: number, toMs: number, reason: string): Promise<void> {

@@ -73,7 +73,7 @@ describe.skipIf(missing !== undefined)('the whole server and its record', () => 
     server.log = '';
     server.spawn();
     await until('it refuses to begin anew', () => /shows that there was one.*init --from/.test(server.log));
-    expect(await server.stop()).toBe(65);
+    expect(await server.ended()).toBe(65);
     const [, saved = ''] = /techtemp-server init --from (\S+Z)/.exec(server.log) ?? [];
     expect(await server.command('init', '--from', saved)).toMatchObject({
       code: 0,
@@ -94,7 +94,7 @@ describe.skipIf(missing !== undefined)('the whole server and its record', () => 
     server.log = '';
     server.spawn();
     await until('it refuses', () => server.log.includes('techtemp-server init --new-record'));
-    expect(await server.stop()).toBe(65);
+    expect(await server.ended()).toBe(65);
     const lonely = readFileSync(join(server.folder, 'techtemp.db-wal'), 'hex');
     const { code, stdout } = await server.command('init', '--new-record');
     expect([code, stdout]).toEqual([0, expect.stringMatching(/Set aside: .*-wal is .*set-aside-.*-wal now/)]);

@@ -66,7 +66,15 @@ describe.each([
 
   it('everything is found below the prefix', async () => {
     const { at } = await behind();
-    for (const path of ['/health', '/ready', '/metrics', '/api/v1/devices?removed=true', '/docs', '/docs/', '/docs/json']) {
+    for (const path of [
+      '/health',
+      '/ready',
+      '/metrics',
+      '/api/v1/devices?removed=true',
+      '/docs',
+      '/docs/',
+      '/docs/json',
+    ]) {
       expect((await request(at + path)).status, path).toBe(200);
     }
     expect((await request(`${at}/nowhere`)).body).toMatchObject({ code: 'ROUTE_NOT_FOUND' });

@@ -1,17 +1,13 @@
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeReading, type Reading } from '../../../src/contract/reading.ts';
+import { FAKETIME, fakeClockEnv } from '../../support/faketime.ts';
 import { Mosquitto, mosquittoInstalled } from '../../support/mosquitto.ts';
 import { ServerProcess, serverMissing } from '../../support/server-process.ts';
 import { TestClient } from '../../support/test-client.ts';
 import { until } from '../../support/until.ts';
 
-/** libfaketime: the server's wall clock is what the file says, its monotonic clock is the machine's. */
-const FAKETIME = ['x86_64-linux-gnu', 'aarch64-linux-gnu', 'arm-linux-gnueabihf']
-  .map((folder) => `/usr/lib/${folder}/faketime/libfaketimeMT.so.1`)
-  .find((path) => existsSync(path));
 const TWO_DAYS = '-2d';
 const RIGHT = '+0';
 
@@ -27,12 +23,7 @@ describe.skipIf(!mosquittoInstalled || serverMissing !== undefined || FAKETIME =
       const broker = await Mosquitto.start();
       const server = await ServerProcess.prepare({ brokerPort: broker.port });
       const clockFile = join(server.folder, 'clock');
-      server.env = {
-        LD_PRELOAD: FAKETIME ?? '',
-        FAKETIME_TIMESTAMP_FILE: clockFile,
-        FAKETIME_DONT_FAKE_MONOTONIC: '1',
-        FAKETIME_NO_CACHE: '1',
-      };
+      server.env = fakeClockEnv(clockFile);
       const device = await TestClient.connect(broker.port, ['home/+/sensors/+/receipt', 'techtemp/server/+']);
       started.push(
         { dispose: async () => await broker.dispose() },

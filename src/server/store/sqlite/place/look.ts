@@ -12,6 +12,14 @@ export type RecordLook =
   /** A database that may be opened. Without an identity: none was kept beside it, so nobody can say more of it. */
   | { readonly state: 'present'; readonly identity?: Identity; readonly unreadableIdentity?: string };
 
+/** The log is the record's own, and does not hold all that was stored. As far as it goes it may be used. */
+export class ShortLogError extends StoreError {
+  constructor(path: string) {
+    const what = `The log ${path}-wal was cut short, or it is an older copy: what was stored last is not there`;
+    super('STORE_REPLACED', replaced(what).message);
+  }
+}
+
 /** A log begins anew each time with the first salt one higher; more than this between two notes of it is not possible. */
 const MAX_UNNOTED_LOGS = 1_000;
 const SALT_DIGITS = 8;
@@ -150,10 +158,9 @@ function judge(
   }
   const generation = log?.mark?.generation ?? mark.generation;
   if (generation >= identity.generation) return;
+  if (log !== undefined) throw new ShortLogError(path);
   throw replaced(
-    log === undefined
-      ? `The log ${path}-wal is missing, or ${path} is an older copy of the record: what was stored last is not there`
-      : `The log ${path}-wal was cut short, or it is an older copy: what was stored last is not there`,
+    `The log ${path}-wal is missing, or ${path} is an older copy of the record: what was stored last is not there`,
   );
 }
 

@@ -7,7 +7,7 @@ import { translated } from '../errors.ts';
 import { migrate, verifiedVersionOf } from '../migrate.ts';
 import { APPLICATION_ID } from '../migrations/all.ts';
 import { identityPathsOf, syncPath } from './identity-file.ts';
-import { lookBeforeOpening } from './look.ts';
+import { lookBeforeOpening, ShortLogError } from './look.ts';
 import { makeDatabase } from './make-database.ts';
 import { openRecord, type RecordFacts } from './open-record.ts';
 
@@ -59,10 +59,10 @@ export async function acceptRecord(site: RecordSite): Promise<NewRecord> {
         `There is no database at ${site.path} that could be accepted. Nothing was changed.`,
       );
     }
-    // Together with a log that is not its own it would be damaged; one that is its own passes the look.
-    const isAsItWas = looksRight(site);
-    const setAside = isAsItWas ? [] : putAside(site, ['-wal', '-shm', '-journal']);
-    return withMore(setAside, adopt(sqlite, site, !isAsItWas));
+    const found = lookAt(site);
+    // Together with a log that is not its own it would be damaged. What is left of its own one is taken.
+    const setAside = found === 'wrong' ? putAside(site, ['-wal', '-shm', '-journal']) : [];
+    return withMore(setAside, adopt(sqlite, site, found !== 'right'));
   });
 }
 
@@ -117,12 +117,18 @@ function openCopy(sqlite: Sqlite, part: string, file: string): Database {
   throw new StoreError('STORE_DAMAGED', `${file} is not a record of a TechTemp server. Nothing was changed.`);
 }
 
-function looksRight({ path, stateFolder }: RecordSite): boolean {
+function looksRight(site: RecordSite): boolean {
+  return lookAt(site) === 'right';
+}
+
+/** `short`: the record and its own log, which does not hold all that was stored. */
+function lookAt({ path, stateFolder }: RecordSite): 'right' | 'short' | 'wrong' {
   try {
-    return lookBeforeOpening(path, stateFolder).state === 'present';
+    return lookBeforeOpening(path, stateFolder).state === 'present' ? 'right' : 'wrong';
   } catch (error) {
+    if (error instanceof ShortLogError) return 'short';
     if (error instanceof StoreError && (error.code === 'STORE_REPLACED' || error.code === 'STORE_MISSING'))
-      return false;
+      return 'wrong';
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import { type Migrated, migrate } from '../migrate.ts';
 import { type Identity, writeIdentity } from './identity-file.ts';
 import { lookBeforeOpening, realPathOf, replaced } from './look.ts';
 import { makeDatabase } from './make-database.ts';
-import { RecordPlace } from './place.ts';
+import { PlaceLostError, RecordPlace } from './place.ts';
 
 /** Who opens a record. The server makes it, marks it and keeps its identity; a command uses what is there. */
 export type OpenedBy = 'server' | 'command';
@@ -146,6 +146,8 @@ class MarkedRecord {
   #notedSalt: number | undefined;
   #markedMs = 0;
   #isLost = false;
+  /** The file beside it says that something is missing. */
+  #hasNotedLoss = false;
 
   constructor(db: Database, options: RecordOptions, clock: Clock, identity: Identity | undefined) {
     this.#db = db;
@@ -199,7 +201,7 @@ class MarkedRecord {
     if (this.#options.openedBy !== 'server') return;
     const isDue = this.#clock.monotonicMs() - this.#markedMs >= MARK_EVERY_MS;
     const firstSalt = this.#place?.firstSalt();
-    if (!isDue && (firstSalt === undefined || firstSalt === this.#notedSalt)) return;
+    if (!isDue && !this.#hasNotedLoss && (firstSalt === undefined || firstSalt === this.#notedSalt)) return;
     unlessBusy(this.#bump);
     this.#note();
   };
@@ -234,8 +236,18 @@ class MarkedRecord {
       this.#isLost = false;
     } catch (error) {
       this.#isLost = true;
+      if (error instanceof PlaceLostError && !error.isWhole) this.#noteLoss();
       throw error;
     }
+  }
+
+  /** What is left may look as after a power cut. The next start must know that there was more: receipts were given for it. */
+  #noteLoss(): void {
+    const { path, openedBy, stateFolder } = this.#options;
+    const identity = this.#identity;
+    if (this.#hasNotedLoss || identity === undefined || openedBy !== 'server') return;
+    this.#hasNotedLoss = true;
+    ignoringFileErrors(() => writeIdentity(path, stateFolder, { ...identity, generation: identity.generation + 1 }));
   }
 
   /** Writes down what the record is now. */
@@ -251,6 +263,7 @@ class MarkedRecord {
         : null;
     const salts = place.logSalts();
     this.#identity = { id, createdMs, generation, file, log: salts ?? 'any' };
+    this.#hasNotedLoss = false;
     writeIdentity(path, stateFolder, this.#identity);
     if (file !== null) place.atLeast({ id, generation: file.generation });
     this.#notedSalt = salts === undefined ? undefined : firstSaltOf(salts);

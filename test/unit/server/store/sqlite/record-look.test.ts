@@ -318,6 +318,30 @@ describe('techtemp-server init', () => {
     expect(await seqsOf(accepted)).toEqual([[[1, 1]]]);
   });
 
+  it('knows of a log that was cut while the server ran, and takes as another record what is left of it', async () => {
+    const first = await open();
+    await store(first, 1);
+    const whole = statSync(`${path}-wal`).size;
+    await store(first, 2);
+    await store(first, 3);
+    // Ends where a power cut could have ended it, too.
+    truncateSync(`${path}-wal`, whole);
+    await expect(store(first, 4)).rejects.toEqual(failing('STORE_REPLACED', /-wal was cut off/));
+    // As after a kill: what lies on the disk.
+    for (const part of FILES) copyFileSync(`${path}${part}`, join(folder, `left.db${part}`));
+    await first.close();
+    for (const part of FILES) rmSync(`${path}${part}`, { force: true });
+    for (const part of FILES) renameSync(join(folder, `left.db${part}`), `${path}${part}`);
+    await expect(open()).rejects.toEqual(failing('STORE_REPLACED', /cut short.*init --accept/));
+    expect(await init({ accept: true })).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining('new identity') as unknown,
+    });
+    const accepted = await open();
+    expect(accepted.record.id).not.toBe(first.record.id);
+    expect(await seqsOf(accepted)).toEqual([[[1, 1]]]);
+  });
+
   it('puts a backup back, whatever lies there, and leaves the backup', async () => {
     const first = await open();
     await store(first, 1, 2);

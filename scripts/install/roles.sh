@@ -107,5 +107,9 @@ note_roles() {
     for unit in $(manifest_list role); do forget role "$unit"; done
   fi
   [ -z "$GATEWAY_REBOOT" ] || manifest_add role techtemp-gateway.timer
-  for unit in ${ROLE_DEVICE:+techtemp-device.service} ${ROLE_SERVER:+"$(server_unit)"} "${KEPT_SERVERS[@]}"; do manifest_add role "$unit"; done
+  for unit in ${ROLE_DEVICE:+techtemp-device.service} ${ROLE_SERVER:+"$(server_unit)"} "${KEPT_SERVERS[@]}"; do
+    if manifest_list role | grep -xF "$unit" >/dev/null; then continue; fi
+    manifest_add role "$unit"
+    on_undo "the role ${unit%.service} is not noted" forget role "$unit"
+  done
 }

@@ -50,7 +50,9 @@ describe.skipIf(missing !== undefined)(
       callsOfFirst = machine.system.calls().length;
       expect({ status: first.status, stderr: first.stderr }).toEqual({ status: 0, stderr: '' });
       expect(first.stdout).toContain('answers on /dev/i2c-1: 21.5 °C, 45 %');
-      expect(first.stdout).toContain('measured and taken by the broker: 21.50 °C, 45.00 %RH');
+      expect(first.stdout).toContain(
+        'measured and kept here until a server subscribes at the broker: 21.50 °C, 45.00 %RH',
+      );
       expect(first.stdout).toMatch(/^ *first reading +21\.50 °C/m);
       for (const step of ['this machine', 'Node.js', 'groups', 'I2C bus', 'release', 'sensor', 'services']) {
         expect(first.stdout).toContain(`* ${step}\n`);

@@ -19,7 +19,7 @@ describe.skipIf(missing !== undefined)(
 
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), 'techtemp-both-'));
-      bundle = bundleInto(folder, ['--role', 'all']);
+      bundle = bundleInto(folder, ['--here', '--role', 'all']);
       machine = await freshSystemWithSensor({ shared: [folder] });
       result = machine.system.install([
         '--bundle',

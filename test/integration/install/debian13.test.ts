@@ -22,6 +22,8 @@ describe.skipIf(debian13Missing !== undefined)(`Debian 13${skipped}`, { timeout:
   afterEach(async () => {
     system?.remove();
     await machine?.remove();
+    system = undefined;
+    machine = undefined;
   });
 
   test('installs the bundle of this processor, and its first reading is stored', async () => {

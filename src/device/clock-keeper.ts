@@ -44,7 +44,7 @@ export interface ClockKeeperParts {
  * Readings taken before the first synchronisation stay pending in the journal and get `wall - monotonic` of the synchronised
  * clock; without synchronisation within `clock_wait_seconds` they go out with the time they were stamped with, marked.
  *
- * A clock that is stepped after it was believed is in doubt, whoever was believed before: it waits in the same way until the time
+ * A clock that is stepped after it was believed is in doubt, whatever was believed before: it waits in the same way until the time
  * service has synchronised it anew, or until it is back where it was. Where no service can be asked (`source = trust`, no systemd)
  * nothing is kept back, but readings go out marked until then. A restart of the agent begins anew.
  */

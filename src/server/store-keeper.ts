@@ -47,7 +47,7 @@ export function createStoreKeeper(parts: StoreKeeperParts): StoreKeeper {
 
   const look = async (): Promise<void> => {
     health = await store.health(HEALTH_LIMIT_MS);
-    // Once whoever read for so long has ended, the log goes back to its size.
+    // Once the long reader has ended, the log goes back to its size.
     if (health.isOk && (health.logBytes ?? 0) > LARGE_LOG_BYTES) await store.trimLog().catch(() => undefined);
     const now = problem();
     // Sizes change with every look: the same trouble is told once.

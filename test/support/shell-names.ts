@@ -1,4 +1,4 @@
-/** A name that a function changes although it is not its own: whoever called it finds another value in a variable of this name. */
+/** A name that a function changes although it is not its own: its caller finds another value in a variable of this name. */
 export interface LeakedName {
   /** The function; undefined outside of all functions. */
   readonly inFunction: string | undefined;

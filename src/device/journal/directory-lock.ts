@@ -227,7 +227,7 @@ function tryListen(server: Server, path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const failed = (error: Error): void => resolve(codeOf(error));
     server.once('error', failed);
-    // Whoever may enter the directory may ask.
+    // Anyone who can enter the directory can ask.
     server.listen(
       { path, exclusive: true, ...(!path.startsWith('\0') && { readableAll: true, writableAll: true }) },
       () => {

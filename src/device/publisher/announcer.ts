@@ -142,7 +142,7 @@ export class Announcer {
     const { faults } = this.#parts.desk.parts;
     const what = `we publish to ${message.topic}`;
     try {
-      // What is left out is as good as said: its fault is told already.
+      // What is left out counts as said: its fault is told already.
       if (!(await this.#parts.steps.take(place, what, async () => post.send('live', message, signal)))) return true;
     } catch (error) {
       if (!isRefusal(error)) throw error;

@@ -85,7 +85,7 @@ export class Delivery {
     return { ...heard, changed: heard.changed || hadPlaceholder };
   }
 
-  /** A receipt was believed: whoever gave it is there. @returns whether what is remembered has changed */
+  /** A receipt was believed: the server that gave it is there. @returns whether what is remembered has changed */
   receiptCame(nowMs: number): boolean {
     const online = this.#online();
     if (online.length === 0) {

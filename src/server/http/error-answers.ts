@@ -92,7 +92,7 @@ export function errorBody(error: ApiError, reference?: string): ErrorBody {
   };
 }
 
-/** Whether whoever asked went away while we read or answered: nobody is there to hear it, and nothing of ours failed. */
+/** Whether the client went away while we read or answered: there is no one to answer, and nothing of ours failed. */
 function isCutOff(error: unknown, { raw }: FastifyRequest): boolean {
   const code = (error as { readonly code?: unknown } | null)?.code;
   const isReset =

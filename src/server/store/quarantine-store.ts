@@ -111,7 +111,7 @@ export interface QuarantineDrop {
   readonly toSeq: number | null;
   readonly count: number;
   readonly reason: QuarantineReason;
-  /** Why, in the words of whoever dropped it. */
+  /** Why, in the words of the person who dropped it. */
   readonly note: string;
   readonly fromTsMs: number | null;
   readonly toTsMs: number | null;

@@ -17,7 +17,7 @@ const BUFFERED_BYTES = 64 * 1024;
 /** Each holds a page of the store and reads the next as soon as it is taken; more at once would only make all of them slow. */
 export const MAX_EXPORTS = 8;
 const RETRY_AFTER_S = 30;
-/** Whoever takes nothing for this long has gone, or holds a place that others wait for. */
+/** A client that takes nothing for this long has gone, or holds a place that others wait for. */
 export const STUCK_MS = 60_000;
 const LOOK_EVERY_MS = 10_000;
 

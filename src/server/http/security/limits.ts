@@ -64,7 +64,7 @@ interface Peer {
 /**
  * Too many connections of one address are closed at once, without a word: words cost what is to be saved. When all places are taken, a
  * connection on which nothing is under way makes room for a new one, the oldest first; where all are busy, the new one gets a place in
- * reserve, where only health and readiness are answered: however many watch or download, whoever asks whether the server lives is told.
+ * reserve, where only health and readiness are answered: however many watch or download, a monitor that asks whether the server lives is told.
  */
 export function limitConnections(app: App): Connections {
   const { server } = app;

@@ -42,7 +42,7 @@ export async function sqliteVersion(): Promise<string> {
 }
 
 /**
- * Looks into the file beside whoever writes to it; undefined where there never was one.
+ * Looks into the file beside the program that writes to it; undefined where there never was one.
  * @throws StoreError where it can't be read at all
  */
 export async function inspectStore(

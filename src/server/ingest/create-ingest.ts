@@ -195,8 +195,7 @@ class MqttIngest implements Ingest {
   #readOn(connection: MqttConnection): Read {
     const { clock, ingest, serverClock } = this.#parts;
     const { maxPayloadBytes } = ingest.current;
-    const judgedByMs = serverClock.judgedByMs();
-    const context = { nowMs: clock.nowMs(), isClockTrusted: Number.isFinite(judgedByMs), judgedByMs, maxPayloadBytes };
+    const context = { nowMs: clock.nowMs(), judgedByMs: serverClock.judgedByMs(), maxPayloadBytes };
     return { connection, readMs: clock.monotonicMs(), context };
   }
 

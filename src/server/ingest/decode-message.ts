@@ -26,10 +26,8 @@ export interface RawMessage {
 export interface DecodeContext {
   /** Wall clock. */
   readonly nowMs: number;
-  /** Whether times in the future are judged by it: a Pi without a clock of its own wakes up in the past. */
-  readonly isClockTrusted: boolean;
-  /** By what they are judged; absent: `nowMs`. */
-  readonly judgedByMs?: number;
+  /** By what times in the future are judged. Infinity: by nothing, as a Pi without a clock of its own wakes up in the past. */
+  readonly judgedByMs: number;
   readonly maxPayloadBytes: number;
 }
 
@@ -118,15 +116,11 @@ function itemOf(value: unknown, context: DecodeContext): Reading | GapRecord | B
   try {
     const item = decodeItem(value);
     // When a gap record was written down matters to nobody: the numbers that it speaks of are what counts.
-    const problem = 'gap' in item ? undefined : timeProblem(item.tsMs, judgedBy(context));
+    const problem = 'gap' in item ? undefined : timeProblem(item.tsMs, context.judgedByMs);
     return problem === undefined ? item : { ...badItem(value, 'bad-time', problem), tsMs: item.tsMs };
   } catch (error) {
     return badItem(value, 'bad-shape', (error as Error).message);
   }
-}
-
-function judgedBy({ nowMs, judgedByMs = nowMs, isClockTrusted }: DecodeContext): number {
-  return isClockTrusted ? judgedByMs : Number.POSITIVE_INFINITY;
 }
 
 function isBad(item: Reading | GapRecord | BadItem): item is BadItem {

@@ -59,7 +59,9 @@ async function sendAll(messages: readonly Sent[], chunk: number): Promise<Commit
     5,
     {
       onMessage: (message) =>
-        decoded.push(decodeMessage(message, { nowMs: Date.now(), isClockTrusted: true, maxPayloadBytes: MAX_PAYLOAD })),
+        decoded.push(
+          decodeMessage(message, { nowMs: Date.now(), judgedByMs: Date.now(), maxPayloadBytes: MAX_PAYLOAD }),
+        ),
       onPacket: () => undefined,
     },
     () => MAX_PAYLOAD,

@@ -12,7 +12,7 @@ function decode(
   topic = `${TOPIC}/reading`,
 ): IngestMessage | undefined {
   const bytes = Buffer.from(payload);
-  const context = { nowMs: NOW_MS, isClockTrusted: true, maxPayloadBytes: 262_144, ...changes };
+  const context = { nowMs: NOW_MS, judgedByMs: NOW_MS, maxPayloadBytes: 262_144, ...changes };
   return decodeMessage({ topic, payload: bytes, payloadBytes: bytes.length, isRetained: false }, context);
 }
 
@@ -72,7 +72,7 @@ describe('what a message says', () => {
   it('about the future is believed as far as our own clock is', () => {
     const inTwoDays = JSON.stringify({ temperature_c: 21, humidity_pct: 50, ts: NOW_MS + 2 * 86_400_000 });
     expect(fateOf(decode(inTwoDays))).toBe('bad-time');
-    expect(fateOf(decode(inTwoDays, { isClockTrusted: false }))).toBe('items');
+    expect(fateOf(decode(inTwoDays, { judgedByMs: Number.POSITIVE_INFINITY }))).toBe('items');
     const inAnHour = JSON.stringify({ temperature_c: 21, humidity_pct: 50, ts: NOW_MS + 3_600_000 });
     expect(fateOf(decode(inAnHour))).toBe('items');
   });
@@ -87,7 +87,7 @@ describe('what a message says', () => {
 
   it('is too large when its end was not kept', () => {
     const raw = { topic: `${TOPIC}/reading`, payload: Buffer.alloc(0), payloadBytes: 50, isRetained: false };
-    const message = decodeMessage(raw, { nowMs: NOW_MS, isClockTrusted: true, maxPayloadBytes: 1_000 });
+    const message = decodeMessage(raw, { nowMs: NOW_MS, judgedByMs: NOW_MS, maxPayloadBytes: 1_000 });
     expect(fateOf(message)).toBe('too-large');
   });
 });

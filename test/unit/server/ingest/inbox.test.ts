@@ -8,7 +8,7 @@ const connection = { acknowledge: (ids: readonly number[]) => acknowledged.push(
 const read: Read = {
   connection,
   readMs: 0,
-  context: { nowMs: 0, isClockTrusted: true, maxPayloadBytes: 1_000_000 },
+  context: { nowMs: 0, judgedByMs: 0, maxPayloadBytes: 1_000_000 },
 };
 
 let lastId = 0;

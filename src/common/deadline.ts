@@ -50,3 +50,31 @@ export async function withDeadline<T>(work: Promise<T>, { clock, limitMs, what, 
 export async function sleepInPieces(clock: Pick<Clock, 'sleep'>, ms: number, signal: AbortSignal): Promise<void> {
   for (let piece = 0; piece < PIECES; piece += 1) await clock.sleep(ms / PIECES, signal);
 }
+
+export interface Grace {
+  readonly clock: Pick<Clock, 'sleep'>;
+  /** How long the work may go on after the stop. */
+  readonly graceMs: number;
+  /** The stop. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs work that should be finished although a stop comes in between: its own signal is aborted only `graceMs` after the stop. */
+export async function withGrace<T>(work: (signal: AbortSignal) => Promise<T>, { clock, graceMs, signal }: Grace): Promise<T> {
+  const graceOver = new AbortController();
+  const workDone = new AbortController();
+  const stopped = (): void => {
+    clock.sleep(graceMs, workDone.signal).then(
+      () => graceOver.abort(signal.reason),
+      () => undefined,
+    );
+  };
+  if (signal.aborted) stopped();
+  else signal.addEventListener('abort', stopped, { once: true });
+  try {
+    return await work(graceOver.signal);
+  } finally {
+    signal.removeEventListener('abort', stopped);
+    workDone.abort();
+  }
+}

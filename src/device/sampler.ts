@@ -1,5 +1,6 @@
 import { type Measurement, type Sensor, SensorError } from '../../drivers/sensor.ts';
 import type { Clock } from '../common/clock.ts';
+import { withGrace } from '../common/deadline.ts';
 import type { FaultLog } from '../common/fault-log.ts';
 import type { Live } from '../common/live.ts';
 import type { Log } from '../common/log.ts';
@@ -19,6 +20,8 @@ const RETRY_MAX_MS = 30_000;
 const ROUGH_MS = 250;
 /** A measurement with its whole ladder of repair takes a few seconds at most; twice that is a loop that hangs. */
 const MEASURE_BUDGET_MS = 15_000;
+/** At a stop a measurement that has begun is finished: the sensor has converted. A conversion takes 80 ms, with retries some hundred. */
+const FINISH_AT_STOP_MS = 1_000;
 
 export interface SamplerState {
   readonly state: 'starting' | 'ok' | 'fault';
@@ -159,7 +162,7 @@ export class Sampler {
     let measurement: Measurement;
     try {
       const sensor: Sensor = await this.#parts.sensors.current();
-      measurement = await sensor.measure(signal);
+      measurement = await withGrace((soon) => sensor.measure(soon), { clock, graceMs: FINISH_AT_STOP_MS, signal });
     } catch (error) {
       if (signal.aborted) return false;
       if (error instanceof SensorError && error.code === 'SENSOR_NO_TIME') this.#starved(error);

@@ -65,7 +65,9 @@ test('one command installs device, server and broker, and a reading comes out of
   // Asked for before the restart, which ends when the first reading has been taken; the next one is minutes away.
   const [reading] = await Promise.all([recorder.nextReading(120_000), target.sh(`systemctl restart ${DEVICE}`)]);
   expect(reading.temperatureCelsius).toBeGreaterThan(-40);
-  expect(Math.abs(reading.tsMs - Date.now())).toBeLessThan(120_000);
+  // Where no time server answers, a reading is published some minutes after it was measured: it is of this test, not of this moment.
+  expect(reading.tsMs).toBeGreaterThan(startedMs);
+  expect(reading.tsMs).toBeLessThan(Date.now() + 60_000);
   await watch.prove('fresh installation', { isStrict: true });
 });
 

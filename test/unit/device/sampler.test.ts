@@ -96,6 +96,8 @@ function bench(options: { readonly conversionMs?: number; readonly clockState?: 
     times: () => startedMs.map((ms) => ms - beginMs),
     stop: async () => {
       controller.abort(new Error('stop'));
+      // A measurement that has begun is finished: the time for it has to pass.
+      await clock.advance(1_000);
       await running;
     },
   };
@@ -109,6 +111,21 @@ describe('the sampler', () => {
     expect(rig.announced).toEqual([1, 2, 3, 4]);
     expect(rig.journals.readings[0]).toMatchObject({ temperatureCelsius: 21.5, humidityPercent: 40, bootId: 'boot-a' });
     await rig.stop();
+  });
+
+  it('finishes a measurement that has begun when it is stopped, and keeps the reading', async () => {
+    const rig = bench({ conversionMs: 80 });
+    await rig.clock.advance(60_000);
+    expect(rig.times()).toEqual([0, 60_000]);
+    await rig.stop();
+    expect(rig.announced).toEqual([1, 2]);
+    expect(rig.journals.readings).toHaveLength(2);
+  });
+
+  it('gives a measurement up that does not end within a second of the stop', async () => {
+    const rig = bench({ conversionMs: 5_000 });
+    await rig.stop();
+    expect(rig.journals.readings).toHaveLength(0);
   });
 
   it('keeps its grid although each conversion takes time', async () => {

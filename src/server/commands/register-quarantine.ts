@@ -10,7 +10,7 @@ interface GivenChoice extends GivenOptions {
   readonly json: boolean;
 }
 
-const DEFAULT_LIMIT = 20;
+const SHOWN_AT_MOST = 20;
 
 /** `quarantine`: what waits because the judgement on it may be wrong tomorrow. */
 export function registerQuarantine(program: Command, { io, finish }: CommandContext): void {
@@ -20,7 +20,7 @@ export function registerQuarantine(program: Command, { io, finish }: CommandCont
   withConfigOptions(quarantine.command('list', { isDefault: true }))
     .description('list what waits, with why and since when')
     .option('-d, --device <uid>', 'only of this device')
-    .option('-n, --limit <number>', 'how many, oldest first', wholeNumber, DEFAULT_LIMIT)
+    .option('-n, --limit <number>', 'how many, oldest first', wholeNumber, SHOWN_AT_MOST)
     .option('--dropped', 'what was dropped, with the reasons that were given', false)
     .option('--json', 'print it as JSON', false)
     .action(

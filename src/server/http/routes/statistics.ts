@@ -10,7 +10,6 @@ import { parseRange } from '../time-range.ts';
 import { isoTime } from '../times.ts';
 import { checkedCalendarRange, checkedTimeZone } from '../zones.ts';
 
-const DAY_MS = 86_400_000;
 /** Days of all sources together: a year of eleven rooms. */
 const MAX_DAYS = 4_000;
 
@@ -32,7 +31,7 @@ export const addStatisticsRoutes: RouteFile = (app, { store, clock, house }) => 
     async ({ query }) => {
       const nowMs = clock.nowMs();
       const timeZone = checkedTimeZone(query.tz, house.current.timeZone);
-      const asked = checkedCalendarRange(parseRange(query, nowMs, (toMs) => toMs - 6 * DAY_MS));
+      const asked = checkedCalendarRange(parseRange(query, nowMs, (toMs) => toMs - 6 * 86_400_000));
       // A moment is a question for its day.
       const days = localDays(asked.fromMs, Math.max(asked.toMs, asked.fromMs + 1), timeZone);
       const range = { fromMs: days[0]?.fromMs ?? asked.fromMs, toMs: days.at(-1)?.toMs ?? asked.toMs };

@@ -32,12 +32,12 @@ export function createLatest(db: Database): Sync<ReadingStore>['latest'] {
   const ofRoom = db.prepare<[string], LatestRow>(`${LATEST} AND r.uid = ? ORDER BY d.uid`).raw();
   const ofBoth = db.prepare<[string, string], LatestRow>(`${LATEST} AND d.uid = ? AND r.uid = ?`).raw();
   return ({ deviceUid, roomUid } = {}) => {
-    if (deviceUid === undefined) return (roomUid === undefined ? all.all() : ofRoom.all(roomUid)).map(toReading);
-    return (roomUid === undefined ? ofDevice.all(deviceUid) : ofBoth.all(deviceUid, roomUid)).map(toReading);
+    if (deviceUid === undefined) return (roomUid === undefined ? all.all() : ofRoom.all(roomUid)).map(toLatestReading);
+    return (roomUid === undefined ? ofDevice.all(deviceUid) : ofBoth.all(deviceUid, roomUid)).map(toLatestReading);
   };
 }
 
-function toReading(row: LatestRow): StoredReading {
+function toLatestReading(row: LatestRow): StoredReading {
   const [deviceUid, roomUid, tsMs, temperatureCelsius, humidityPercent, epoch, seq, flags] = row;
   return {
     deviceUid,

@@ -4,7 +4,7 @@ import type { Rejected } from '../../stored.ts';
 import type { Sync } from '../sync.ts';
 import { decodeCursor, encodeCursor, isRejectedCursor } from './cursor.ts';
 
-interface Conditions {
+interface RejectedConditions {
   readonly before: number;
   readonly deviceUid: string | null;
   readonly reason: string | null;
@@ -16,7 +16,7 @@ const COLUMNS = `id, topic, device_uid AS deviceUid, reason, detail, payload, pa
 
 export function createRejectedPages(db: Database): Sync<AuditStore>['rejected'] {
   const select = (condition: string) =>
-    db.prepare<[Conditions], Rejected>(`
+    db.prepare<[RejectedConditions], Rejected>(`
       SELECT ${COLUMNS} FROM rejected WHERE id < :before ${condition} AND (:reason IS NULL OR reason = :reason)
         AND (:deviceUid IS NULL OR device_uid = :deviceUid)
       ORDER BY id DESC LIMIT :count`);

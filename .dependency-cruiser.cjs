@@ -11,9 +11,23 @@ module.exports = {
   forbidden: [
     only('drivers', []),
     only('src/contract', []),
-    only('src/common', ['src/contract', 'drivers']),
-    only('src/device', ['src/common', 'src/contract', 'drivers']),
-    only('src/server', ['src/common', 'src/contract']),
+    only('src/calendar', ['src/platform', 'src/contract']),
+    only('src/platform', ['src/contract']),
+    only('src/common', ['src/calendar', 'src/platform', 'src/contract']),
+    only('src/mqtt', ['src/common', 'src/platform', 'src/contract']),
+    only('src/cli', ['src/common', 'src/platform', 'src/contract']),
+    only('src/doctor', ['src/cli', 'src/mqtt', 'src/common', 'src/platform', 'src/contract']),
+    only('src/device', ['src/doctor', 'src/cli', 'src/mqtt', 'src/common', 'src/platform', 'src/contract', 'drivers']),
+    only('src/server', [
+      'src/doctor',
+      'src/cli',
+      'src/mqtt',
+      'src/common',
+      'src/platform',
+      'src/calendar',
+      'src/contract',
+    ]),
+    only('src/dashboard', ['src/server/http/schemas', 'src/calendar', 'src/contract']),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'contract-does-no-io',
@@ -24,13 +38,13 @@ module.exports = {
     {
       name: 'only-the-bus-imports-i2c-bus',
       severity: 'error',
-      from: { path: '^(drivers|src)/', pathNot: '^drivers/i2c-bus\\.ts$' },
+      from: { path: '^(drivers|src)/', pathNot: '^drivers/i2c/bus\\.ts$' },
       to: { path: '(^|/)i2c-bus($|/)', pathNot: '^drivers/' },
     },
     {
       name: 'only-the-link-imports-mqtt',
       severity: 'error',
-      from: { path: '^(drivers|src)/', pathNot: '^src/device/mqtt/link\\.ts$' },
+      from: { path: '^(drivers|src)/', pathNot: '^src/device/mqtt/client\\.ts$' },
       to: { path: 'node_modules/mqtt/' },
     },
     {
@@ -42,7 +56,7 @@ module.exports = {
     {
       name: 'only-notify-imports-sd-notify',
       severity: 'error',
-      from: { path: '^(drivers|src)/', pathNot: '^src/common/notify\\.ts$' },
+      from: { path: '^(drivers|src)/', pathNot: '^src/platform/systemd\\.ts$' },
       to: { path: '(^|/)sd-notify($|/)' },
     },
     {
@@ -60,7 +74,7 @@ module.exports = {
     {
       name: 'only-the-session-imports-mqtt-packet',
       severity: 'error',
-      from: { path: '^(drivers|src)/', pathNot: '^src/(server/mqtt/|common/mqtt/reason-codes\\.ts$)' },
+      from: { path: '^(drivers|src)/', pathNot: '^src/(server/mqtt/|mqtt/reason-codes\\.ts$)' },
       to: { path: 'node_modules/mqtt-packet/' },
     },
     {

@@ -1,7 +1,7 @@
 import nodePlugin from 'eslint-plugin-n';
 import tseslint from 'typescript-eslint';
 
-const timeMessage = 'Time and randomness are passed in (src/common/clock.ts), so that tests own them.';
+const timeMessage = 'Time and randomness are passed in (src/platform/clock.ts), so that tests own them.';
 const restrictedGlobals = ['setTimeout', 'setInterval', 'performance'].map((name) => ({ name, message: timeMessage }));
 const restrictedProperties = [
   { object: 'Date', property: 'now', message: timeMessage },
@@ -60,7 +60,7 @@ export default tseslint.config(
   },
   {
     // Where time and randomness come from: on a Raspberry Pi, and in a browser.
-    files: ['src/common/system-clock.ts', 'src/server/dashboard/platform.ts'],
+    files: ['src/platform/clock.ts', 'src/dashboard/platform.ts'],
     rules: {
       'no-restricted-globals': 'off',
       'no-restricted-properties': 'off',
@@ -70,7 +70,7 @@ export default tseslint.config(
   },
   {
     // Runs in browsers, whose globals are not those of Node.js.
-    files: ['src/server/dashboard/**', 'test/browser/**', 'test/unit/dashboard/**'],
+    files: ['src/dashboard/**', 'test/browser/**', 'test/unit/dashboard/**'],
     rules: { 'n/no-unsupported-features/node-builtins': 'off', 'n/no-unsupported-features/es-builtins': 'off' },
   },
   {

@@ -11,7 +11,7 @@ const STATIC_FILES = ['icon.svg', 'icon-192.png', 'icon-512.png', 'manifest.webm
 
 /** @returns what was built, by file name: its size and its compressed sizes in bytes */
 export async function buildDashboard(root, target) {
-  const source = join(root, 'src/server/dashboard');
+  const source = join(root, 'src/dashboard');
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
 

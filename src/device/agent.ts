@@ -1,26 +1,23 @@
 import { join } from 'node:path';
-import type { Clock, Random } from '../common/clock.ts';
 import type { LiveConfig } from '../common/config/live-config.ts';
-import { createFaultLog } from '../common/fault-log.ts';
-import { followLive } from '../common/follow-live.ts';
-import type { Notifier } from '../common/notify.ts';
-import type { ProgramLog } from '../common/pino-log.ts';
-import { stateDirectory } from '../common/state-directory.ts';
-import { supervise } from '../common/supervise.ts';
-import type { ProbeTimeSync } from '../common/time-sync.ts';
-import { createProgressBoard } from '../common/watchdog.ts';
-import { ClockKeeper } from './clock-keeper.ts';
+import type { Clock, Random } from '../platform/clock.ts';
+import { createFaultLog } from '../platform/fault-log.ts';
+import { stateDirectory } from '../platform/files.ts';
+import { followLive } from '../platform/live.ts';
+import type { ProgramLog } from '../platform/pino-log.ts';
+import { createWatchdogFeeder, type Notifier } from '../platform/systemd.ts';
+import { supervise } from '../platform/tasks.ts';
+import type { ProbeTimeSync } from '../platform/time-sync.ts';
+import { ClockSync } from './clock-sync.ts';
 import type { DeviceConfig, LoggingSection } from './config/device-config.ts';
 import { JOURNAL_REGISTER_FILE } from './journal/epoch-register.ts';
 import type { Placed, ReadingEntry } from './journal/journal.ts';
 import { openJournalSet } from './journal/journal-set.ts';
-import { createOpenLink } from './mqtt/link.ts';
-import { createSensorOpener, type OpenSensorParts } from './open-sensor.ts';
+import { createOpenLink } from './mqtt/client.ts';
 import { createPublisher } from './publisher/publisher.ts';
 import { Sampler } from './sampler.ts';
-import { SensorSlot } from './sensor-slot.ts';
-import { deviceStatus, type StatusSources, statusLine } from './status-board.ts';
-import { createStatusSayer } from './status-sayer.ts';
+import { ActiveSensor, createSensorOpener, type OpenSensorParts } from './sensor.ts';
+import { createStatusLineWriter, deviceStatus, type StatusSources, statusLine } from './status.ts';
 
 export interface AgentParts {
   readonly config: LiveConfig<DeviceConfig>;
@@ -51,7 +48,7 @@ export interface AgentEnd {
  */
 export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<AgentEnd> {
   const { config, clock, random, log, notifier, env, version } = parts;
-  const board = createProgressBoard({
+  const board = createWatchdogFeeder({
     clock,
     watchdogMs: notifier.watchdogMs,
     feed: () => notifier.watchdog(),
@@ -77,7 +74,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     whenAbsent,
     hasBus,
   });
-  const sensors = new SensorSlot(openSensor, config.section('sensor'));
+  const sensors = new ActiveSensor(openSensor, config.section('sensor'));
 
   const sources: StatusSources = {
     config: () => config.current,
@@ -108,7 +105,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     onChange: (word) => say(word),
     version,
   });
-  const keeper = new ClockKeeper({
+  const keeper = new ClockSync({
     clock,
     probe: parts.probeTimeSync,
     settings: config.section('clock'),
@@ -121,7 +118,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
       publisher.statusChanged();
     },
   });
-  const say = createStatusSayer({ notifier, clock, stop, line: () => statusLine(sources) });
+  const say = createStatusLineWriter({ notifier, clock, stop, line: () => statusLine(sources) });
   // With the first word of the sampler, a reading or a fault that was understood: both are progress.
   const ready = onlyOnce(() => notifier.ready());
   const sampler = new Sampler({
@@ -129,7 +126,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     settings: config.section('sensor'),
     clock,
     sensorClock: parts.sensorClock ?? clock,
-    clockKeeper: keeper,
+    clockSync: keeper,
     journals,
     faults: createFaultLog(log, clock),
     log,

@@ -1,5 +1,4 @@
-import { installLastWords } from '../common/last-words.ts';
-import { installSignals } from '../common/signals.ts';
+import { installLastWords, installSignals } from '../platform/signals.ts';
 
 // First of all: a SIGHUP that finds no handler ends the process.
 const signals = installSignals(process);

@@ -1,17 +1,39 @@
 import { type Measurement, type Sensor, SensorError } from '../../drivers/sensor.ts';
-import type { Clock } from '../common/clock.ts';
-import { withGrace } from '../common/deadline.ts';
-import type { FaultLog } from '../common/fault-log.ts';
-import type { Live } from '../common/live.ts';
-import type { Log } from '../common/log.ts';
-import type { Progress } from '../common/progress.ts';
-import { waitAny } from '../common/wait-any.ts';
-import type { ClockKeeper } from './clock-keeper.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { FaultLog } from '../platform/fault-log.ts';
+import type { Live } from '../platform/live.ts';
+import type { Log } from '../platform/log.ts';
+import type { Progress } from '../platform/systemd.ts';
+import { waitAny, withGrace } from '../platform/tasks.ts';
+import type { ClockSync } from './clock-sync.ts';
 import type { SensorSection } from './config/device-config.ts';
 import { corrected } from './correction.ts';
 import type { JournalSet, Placed, ReadingEntry } from './journal/journal.ts';
-import { nextDue, rescheduled } from './schedule.ts';
-import type { SensorSlot } from './sensor-slot.ts';
+import type { ActiveSensor } from './sensor.ts';
+
+/** When to sample, on the monotonic clock. Pure: the next time comes from the schedule, not from now, so nothing drifts. */
+
+export interface Due {
+  /** Monotonic ms at which the next sample is due; in the past when it is due already. */
+  readonly dueMs: number;
+  /** Grid times that passed without a sample because the one before took too long. */
+  readonly missed: number;
+}
+
+/** The grid time after `previousDueMs`. Whole periods that have passed are skipped and counted, never made up in a burst. */
+export function nextDue(previousDueMs: number, periodMs: number, nowMs: number): Due {
+  const missed = Math.max(0, Math.floor((nowMs - previousDueMs) / periodMs) - 1);
+  return { dueMs: previousDueMs + (missed + 1) * periodMs, missed };
+}
+
+/**
+ * The due time after the period was changed: one new period after the last sample, or now if that has passed.
+ * A sample that was due already stays where it was.
+ */
+export function rescheduled(lastDueMs: number, dueMs: number, newPeriodMs: number, nowMs: number): number {
+  if (dueMs <= nowMs) return dueMs;
+  return Math.max(nowMs, lastDueMs + newPeriodMs);
+}
 
 /** A sensor that failed is tried again this much later, doubling up to the limit, where the interval is longer than that. */
 const RETRY_MIN_MS = 2_000;
@@ -44,12 +66,12 @@ interface Plan {
 }
 
 export interface SamplerParts {
-  readonly sensors: SensorSlot;
+  readonly sensors: ActiveSensor;
   readonly settings: Live<SensorSection>;
   readonly clock: Clock;
   /** The clock that the sensor's times are from; its own where tests let the chip run faster. */
   readonly sensorClock: Pick<Clock, 'monotonicMs'>;
-  readonly clockKeeper: Pick<ClockKeeper, 'stamp'>;
+  readonly clockSync: Pick<ClockSync, 'stamp'>;
   readonly journals: Pick<JournalSet, 'append'>;
   readonly faults: FaultLog;
   /** Each reading with its time in the schedule, for who wants to see how punctual this machine is. */
@@ -157,7 +179,7 @@ export class Sampler {
   }
 
   async #sample(plan: Readonly<Plan>, trigger: 'command' | undefined, signal: AbortSignal): Promise<boolean> {
-    const { journals, clock, sensorClock, clockKeeper, settings, log, onReading } = this.#parts;
+    const { journals, clock, sensorClock, clockSync, settings, log, onReading } = this.#parts;
     const startedMs = clock.monotonicMs();
     let measurement: Measurement;
     try {
@@ -171,7 +193,7 @@ export class Sampler {
     }
     const { taken } = measurement;
     const ageMs = taken === undefined ? 0 : Math.max(0, sensorClock.monotonicMs() - taken.endedMs);
-    const { stamp, monotonicMs } = clockKeeper.stamp(clock.monotonicMs() - ageMs);
+    const { stamp, monotonicMs } = clockSync.stamp(clock.monotonicMs() - ageMs);
     const isTimeRough = (taken?.uncertaintyMs ?? 0) > ROUGH_MS;
     const placed = await journals.append({
       ...corrected(measurement, settings.current),

@@ -1,10 +1,23 @@
 import { Command, CommanderError } from 'commander';
-import { type CommandIo, EXIT_FAILED, EXIT_USAGE } from '../common/command-io.ts';
-import { configOptions, type GivenOptions } from '../common/config-options.ts';
-import type { ProcessSignals } from '../common/signals.ts';
-import { createSystemClock, systemRandom } from '../common/system-clock.ts';
-import { withConfigOptions } from './commands/command-context.ts';
-import { COMMANDS } from './commands/register.ts';
+import { type CommandIo, configOptions, EXIT_FAILED, EXIT_USAGE, type GivenOptions } from '../cli/command-io.ts';
+import { createSystemClock, systemRandom } from '../platform/clock.ts';
+import type { ProcessSignals } from '../platform/signals.ts';
+import {
+  type CommandContext,
+  type RegisterCommand,
+  registerDevices,
+  registerToken,
+  withConfigOptions,
+} from './commands/register-access.ts';
+import {
+  registerCheck,
+  registerExport,
+  registerGaps,
+  registerInit,
+  registerQuarantine,
+  registerRejected,
+  registerVerify,
+} from './commands/register-record.ts';
 
 /** Runs `techtemp-server ARGUMENTS` and resolves with the exit code. Each command loads what it needs when it is called. */
 export async function runCommandLine(arguments_: readonly string[], signals: ProcessSignals): Promise<number> {
@@ -39,4 +52,29 @@ export async function runCommandLine(arguments_: readonly string[], signals: Pro
     return EXIT_FAILED;
   }
   return exitCode;
+}
+
+/** Every command besides `run`, in the order in which the help shows them. */
+export const COMMANDS: readonly RegisterCommand[] = [
+  registerCheck,
+  registerVerify,
+  registerDevices,
+  registerToken,
+  registerExport,
+  registerGaps,
+  registerRejected,
+  registerInit,
+  registerQuarantine,
+  registerConfig,
+];
+
+/** `config`: what is in force and where it comes from. */
+function registerConfig(program: Command, { io, finish }: CommandContext): void {
+  withConfigOptions(program.command('config'))
+    .description('print the effective config and where each value comes from; secrets are masked')
+    .option('--defaults', 'print the annotated default file instead', false)
+    .action(async (given: GivenOptions & { readonly defaults: boolean }) => {
+      const { runConfig } = await import('./commands/config.ts');
+      finish(await runConfig({ ...configOptions(given), defaults: given.defaults }, io));
+    });
 }

@@ -1,33 +1,31 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import type { Clock, Random } from '../common/clock.ts';
 import type { LiveConfig } from '../common/config/live-config.ts';
-import { followLive } from '../common/follow-live.ts';
-import type { Notifier } from '../common/notify.ts';
-import type { ProgramLog } from '../common/pino-log.ts';
-import type { Progress, ProgressBoard } from '../common/progress.ts';
-import { givenStateDirectory } from '../common/state-directory.ts';
-import { supervise } from '../common/supervise.ts';
-import type { ProbeTimeSync } from '../common/time-sync.ts';
-import { createProgressBoard } from '../common/watchdog.ts';
+import type { Clock, Random } from '../platform/clock.ts';
+import { givenStateDirectory } from '../platform/files.ts';
+import { followLive } from '../platform/live.ts';
+import type { ProgramLog } from '../platform/pino-log.ts';
+import { createWatchdogFeeder, type Notifier, type Progress, type WatchdogFeeder } from '../platform/systemd.ts';
+import { supervise } from '../platform/tasks.ts';
+import type { ProbeTimeSync } from '../platform/time-sync.ts';
 import { storePath } from './config/open-config.ts';
 import type { LoggingSection, ServerConfig } from './config/server-config.ts';
-import { createHttpApp, type HttpAddress, type HttpApp } from './http/http-app.ts';
-import type { HttpParts } from './http/http-parts.ts';
+import { createHttpApp, type HttpAddress, type HttpApp } from './http/app.ts';
+import type { HttpParts } from './http/parts.ts';
 import { createIngest } from './ingest/create-ingest.ts';
 import type { IngestObserver } from './ingest/ingest.ts';
-import { createLiveFeed, LIVE_FEED_CAPACITY } from './live/ring-live-feed.ts';
-import { createServerMetrics } from './metrics/server-metrics.ts';
-import { createQuarantineKeeper } from './quarantine-keeper.ts';
+import { createLiveFeed, LIVE_FEED_CAPACITY } from './live-feed.ts';
+import { createServerMetrics } from './metrics.ts';
+import { createQuarantineReview } from './quarantine-review.ts';
 import { httpStartError, listenStartError, StartError, storeStartError } from './start-error.ts';
 import { type StoredSoFar, statusLine } from './status-line.ts';
 import { openSqliteStore } from './store/sqlite/open-store.ts';
 import { lookBeforeOpening } from './store/sqlite/place/look.ts';
 import { lockRecord, type RecordLock } from './store/sqlite/place/record-lock.ts';
 import type { Store } from './store/store.ts';
-import { createStoreKeeper } from './store-keeper.ts';
+import { createStoreMonitor } from './store-monitor.ts';
 import { createTrustedClock } from './trusted-clock.ts';
-import { createVerdictKeeper } from './verify/verdict-keeper.ts';
+import { createCurrentVerdict } from './verify/current-verdict.ts';
 
 /** People look at `systemctl status` now and then; a line that has not changed is not sent. */
 const STATUS_LINE_EVERY_MS = 5_000;
@@ -141,13 +139,13 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
   const metrics = createServerMetrics({ version, clock });
   const feed = createLiveFeed({ capacity: LIVE_FEED_CAPACITY, random, clock });
   const trusted = createTrustedClock({ ...parts, ...loopParts(board, 'clock keeper'), probe: parts.probeTimeSync });
-  const keeper = createStoreKeeper({
+  const keeper = createStoreMonitor({
     ...parts,
     ...loopParts(board, 'store keeper'),
     store,
     settings: config.section('store'),
   });
-  const quarantine = createQuarantineKeeper({
+  const quarantine = createQuarantineReview({
     ...parts,
     ...loopParts(board, 'quarantine keeper'),
     store,
@@ -169,7 +167,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     serverClock: trusted,
     record: store.record.id,
   });
-  const verdicts = createVerdictKeeper({ store, clock, log });
+  const verdicts = createCurrentVerdict({ store, clock, log });
   const app = await openHttp({
     store,
     feed,
@@ -229,8 +227,8 @@ export function logSettings({ logLevel, logFormat }: LoggingSection): Parameters
   return { level: logLevel, format: logFormat };
 }
 
-function createWatchedBoard({ clock, log, notifier }: ServerParts): ProgressBoard {
-  return createProgressBoard({
+function createWatchedBoard({ clock, log, notifier }: ServerParts): WatchdogFeeder {
+  return createWatchdogFeeder({
     clock,
     watchdogMs: notifier.watchdogMs,
     feed: () => notifier.watchdog(),
@@ -240,7 +238,7 @@ function createWatchedBoard({ clock, log, notifier }: ServerParts): ProgressBoar
   });
 }
 
-function loopParts(board: ProgressBoard, name: string): { readonly progress: Progress; readonly maxIdleMs: number } {
+function loopParts(board: WatchdogFeeder, name: string): { readonly progress: Progress; readonly maxIdleMs: number } {
   return { progress: board.loop(name), maxIdleMs: board.maxIdleMs };
 }
 

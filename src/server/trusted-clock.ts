@@ -1,10 +1,10 @@
-import type { Clock } from '../common/clock.ts';
-import type { Log } from '../common/log.ts';
-import type { Progress } from '../common/progress.ts';
-import { isBelievable, type ProbeTimeSync } from '../common/time-sync.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Progress } from '../platform/systemd.ts';
+import { isBelievable, type ProbeTimeSync } from '../platform/time-sync.ts';
 import { type ClockOpinion, createDeviceClocks } from './device-clocks.ts';
 import type { IngestMessage } from './store/ingest-store.ts';
-import type { ServerTime } from './store/time-judgement.ts';
+import type { ServerTime } from './store/stored.ts';
 
 export interface TrustedClockParts {
   readonly clock: Clock;

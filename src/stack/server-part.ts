@@ -1,7 +1,7 @@
 import { ConfigError } from '../common/config/config-problem.ts';
-import type { ProcessSignals } from '../common/signals.ts';
+import type { ProcessSignals } from '../platform/signals.ts';
 import { loadServerConfig } from '../server/config/open-config.ts';
-import { isPortTaken } from './listen.ts';
+import { isPortTaken } from './broker.ts';
 
 /** The server as a part of `npm start`. */
 export interface ServerPart {

@@ -1,10 +1,9 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installLastWords } from '../common/last-words.ts';
-import { installSignals, type ProcessSignals } from '../common/signals.ts';
 import type { ReadingEntry } from '../device/journal/journal.ts';
-import { startEmbeddedBroker } from './embedded-broker.ts';
+import { installLastWords, installSignals, type ProcessSignals } from '../platform/signals.ts';
+import { startEmbeddedBroker } from './broker.ts';
 import { type ServerPart, startServerPart } from './server-part.ts';
 
 /**

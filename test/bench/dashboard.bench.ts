@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { expect, onTestFinished, test } from 'vitest';
-import { createSystemClock } from '../../src/common/system-clock.ts';
+import { createSystemClock } from '../../src/platform/clock.ts';
 import { openSqliteStore } from '../../src/server/store/sqlite/open-store.ts';
 import { chromiumMissing, launchChromium } from '../browser/support/chromium.ts';
 import { Mosquitto } from '../support/mosquitto.ts';

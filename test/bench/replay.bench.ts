@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { test } from 'vitest';
-import { createLiveValue } from '../../src/common/live-value.ts';
-import { createSystemClock } from '../../src/common/system-clock.ts';
 import { openJournalSet } from '../../src/device/journal/journal-set.ts';
+import { createSystemClock } from '../../src/platform/clock.ts';
+import { createLiveValue } from '../../src/platform/live.ts';
 import { ReceiptServer } from '../support/receipt-server.ts';
 import { until } from '../support/until.ts';
 import { ratio, row } from './report.ts';

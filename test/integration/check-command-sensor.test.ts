@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Finding } from '../../src/common/doctor/finding.ts';
+import type { Finding } from '../../src/doctor/finding.ts';
 import { type Emulator, type EmulatorOptions, emulatorAvailable, startEmulator } from '../support/emulator.ts';
 import { type ChildResult, runUnderEmulator } from '../support/emulator-child.ts';
 

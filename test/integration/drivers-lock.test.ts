@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createSensorLock, type SensorLock } from '../../drivers/sensor-lock.ts';
+import { createSensorLock, type SensorLock } from '../../drivers/i2c/lock.ts';
 import { bundleForChild } from '../support/bundle.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/until.ts';

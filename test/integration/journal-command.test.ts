@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeItem } from '../../src/contract/reading.ts';
-import type { ConfigOptions } from '../../src/device/commands/command-config.ts';
 import type { CommandIo, ExitCode } from '../../src/device/commands/command-io.ts';
+import type { ConfigOptions } from '../../src/device/commands/config.ts';
 import {
   type JournalExportOptions,
   type JournalListOptions,

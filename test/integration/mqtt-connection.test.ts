@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Aedes } from 'aedes';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createSystemClock } from '../../src/common/system-clock.ts';
+import { createSystemClock } from '../../src/platform/clock.ts';
 import { Mosquitto, mosquittoInstalled } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
 import { HOME, PublisherRig, type RigOptions, UID } from '../support/publisher-rig.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeReceipt } from '../../src/contract/receipt.ts';
 import { serverTopic } from '../../src/contract/topics.ts';
-import { requestForgetting } from '../../src/device/publisher/forget-request.ts';
+import { requestForgetting } from '../../src/device/publisher/servers.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { ArrayJournal, ArrayJournalSet } from '../support/memory-journal-set.ts';
 import { Mosquitto, mosquittoInstalled } from '../support/mosquitto.ts';

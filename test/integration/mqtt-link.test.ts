@@ -1,14 +1,9 @@
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createSystemClock } from '../../src/common/system-clock.ts';
-import { createOpenLink } from '../../src/device/mqtt/link.ts';
-import {
-  LinkError,
-  type LinkErrorCode,
-  type LinkOptions,
-  type LinkSession,
-} from '../../src/device/mqtt/link-session.ts';
+import { createOpenLink } from '../../src/device/mqtt/client.ts';
+import { LinkError, type LinkErrorCode, type LinkOptions, type LinkSession } from '../../src/device/mqtt/session.ts';
+import { createSystemClock } from '../../src/platform/clock.ts';
 import { linkOptions } from '../support/link-options.ts';
 import { freePort } from '../support/ports.ts';
 import { type Manners, ScriptedBroker } from '../support/scripted-broker.ts';

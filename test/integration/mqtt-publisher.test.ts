@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createSystemClock } from '../../src/common/system-clock.ts';
 import { encodeReading } from '../../src/contract/reading.ts';
+import { createSystemClock } from '../../src/platform/clock.ts';
 import { settle } from '../support/fake-clock.ts';
 import { ArrayJournal, ArrayJournalSet } from '../support/memory-journal-set.ts';
 import { EPOCH, HOME, PublisherRig, type RigOptions, UID, upTo } from '../support/publisher-rig.ts';

@@ -1,5 +1,4 @@
-import type { ChildProcess } from 'node:child_process';
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,10 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { bundleForChild } from '../support/bundle.ts';
-import type { Emulator } from '../support/emulator.ts';
-import { emulatorMissing, startEmulator } from '../support/emulator.ts';
-import type { FakeSystemd, NotifyMessage } from '../support/notify-socket.ts';
-import { playSystemd, whyNoFakeSystemd } from '../support/notify-socket.ts';
+import { type Emulator, emulatorMissing, startEmulator } from '../support/emulator.ts';
+import { type FakeSystemd, type NotifyMessage, playSystemd, whyNoFakeSystemd } from '../support/notify-socket.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 

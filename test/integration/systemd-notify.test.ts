@@ -1,11 +1,9 @@
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { bundleForChild } from '../support/bundle.ts';
-import type { FakeSystemd } from '../support/notify-socket.ts';
-import { playSystemd, whyNoFakeSystemd } from '../support/notify-socket.ts';
+import { type FakeSystemd, playSystemd, whyNoFakeSystemd } from '../support/notify-socket.ts';
 import { until } from '../support/until.ts';
 
 const missing = whyNoFakeSystemd();

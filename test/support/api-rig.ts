@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import type { Reading } from '../../src/contract/reading.ts';
 import type { DeviceStatus } from '../../src/contract/status.ts';
 import type { HttpSection } from '../../src/server/config/server-config.ts';
-import { createHttpApp, type HttpApp } from '../../src/server/http/http-app.ts';
-import type { LiveFeed } from '../../src/server/live/live-feed.ts';
-import { createLiveFeed, LIVE_FEED_CAPACITY } from '../../src/server/live/ring-live-feed.ts';
-import { createServerMetrics } from '../../src/server/metrics/server-metrics.ts';
+import { createHttpApp, type HttpApp } from '../../src/server/http/app.ts';
+import { createLiveFeed, LIVE_FEED_CAPACITY, type LiveFeed } from '../../src/server/live-feed.ts';
+import { createServerMetrics } from '../../src/server/metrics.ts';
 import type { CommitResult, IngestMessage, ItemsMessage } from '../../src/server/store/ingest-store.ts';
 import { openSqliteStore } from '../../src/server/store/sqlite/open-store.ts';
 import type { Store } from '../../src/server/store/store.ts';
-import { createVerdictKeeper } from '../../src/server/verify/verdict-keeper.ts';
+import { createCurrentVerdict } from '../../src/server/verify/current-verdict.ts';
 import { FakeClock } from './fake-clock.ts';
 import { recordingLog, testLive } from './recording.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -71,7 +70,7 @@ export class ApiRig {
       times: testTimes(clock),
       random: seededRandom(2),
       version: '0.0.0',
-      verdicts: createVerdictKeeper({ store, clock, log }),
+      verdicts: createCurrentVerdict({ store, clock, log }),
     });
     return new ApiRig({ store, feed, clock, http, log }, folder);
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-const cacheFolder = fileURLToPath(new URL('../../node_modules/.cache/techtemp-bundles/', import.meta.url));
+const cacheFolder = fileURLToPath(new URL('../../node_modules/.cache/techtemp-bundles', import.meta.url));
 
 /**
  * Bundles a TypeScript entry for a child process (Node 20 strips no types) and answers the path of the `.mjs` file.

@@ -1,5 +1,5 @@
-import { createSystemClock } from '../../src/common/system-clock.ts';
 import type { CommandIo } from '../../src/device/commands/command-io.ts';
+import { createSystemClock } from '../../src/platform/clock.ts';
 
 /** The outside world of a command, with what it said. */
 export interface RecordedIo {

@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
-import type { ProcessSignals } from '../../src/common/signals.ts';
 import { runCommandLine as runDeviceLine } from '../../src/device/cli.ts';
+import type { ProcessSignals } from '../../src/platform/signals.ts';
 import { runCommandLine as runServerLine } from '../../src/server/cli.ts';
 
 export type Program = 'techtemp-device' | 'techtemp-server';

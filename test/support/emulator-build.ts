@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const sourceFolder = fileURLToPath(new URL('emulator/', import.meta.url));
-const cacheFolder = fileURLToPath(new URL('../../node_modules/.cache/techtemp-emulator/', import.meta.url));
+const cacheFolder = fileURLToPath(new URL('../../node_modules/.cache/techtemp-emulator', import.meta.url));
 const flags = ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-U_FORTIFY_SOURCE'];
 const sensorSources = ['aht20.c', 'bus.c', 'commands.c', 'faults.c', 'state.c', 'values.c'];
 const librarySources = ['preload.c', 'smbus.c', 'stat.c', ...sensorSources];

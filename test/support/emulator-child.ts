@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleForChild } from './bundle.ts';
 import { combinedEnv, type Emulator } from './emulator.ts';
 
-const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
+const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What a child process left behind. */
 export interface ChildResult {

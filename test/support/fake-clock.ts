@@ -1,5 +1,5 @@
 import { setImmediate as macrotask } from 'node:timers/promises';
-import type { Clock } from '../../src/common/clock.ts';
+import type { Clock } from '../../src/platform/clock.ts';
 
 interface Sleeper {
   readonly dueMs: number;

@@ -1,18 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLiveValue, type LiveValue } from '../../src/common/live-value.ts';
+import { createLiveValue, type LiveValue } from '../../src/platform/live.ts';
 import type { HttpSection, StoreSection } from '../../src/server/config/server-config.ts';
-import { createHttpApp, type HttpApp } from '../../src/server/http/http-app.ts';
-import type { HttpParts } from '../../src/server/http/http-parts.ts';
+import { createHttpApp, type HttpApp } from '../../src/server/http/app.ts';
+import type { HttpParts } from '../../src/server/http/parts.ts';
 import type { IngestState } from '../../src/server/ingest/ingest.ts';
-import { createLiveFeed } from '../../src/server/live/ring-live-feed.ts';
-import { createServerMetrics, type ServerMetrics } from '../../src/server/metrics/server-metrics.ts';
+import { createLiveFeed } from '../../src/server/live-feed.ts';
+import { createServerMetrics, type ServerMetrics } from '../../src/server/metrics.ts';
 import { openSqliteStore } from '../../src/server/store/sqlite/open-store.ts';
-import type { Store } from '../../src/server/store/store.ts';
-import type { TokenScope } from '../../src/server/store/token-store.ts';
+import type { Store, TokenScope } from '../../src/server/store/store.ts';
 import { createTokenId, createTokenSecret, hashToken } from '../../src/server/tokens.ts';
-import { createVerdictKeeper } from '../../src/server/verify/verdict-keeper.ts';
+import { createCurrentVerdict } from '../../src/server/verify/current-verdict.ts';
 import { FakeClock } from './fake-clock.ts';
 import { recordingLog } from './recording.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -110,7 +109,7 @@ export async function openHttpRig({
     random: seededRandom(2),
     log,
     version: '1.2.3',
-    verdicts: createVerdictKeeper({ store, clock, log }),
+    verdicts: createCurrentVerdict({ store, clock, log }),
   }).catch(async (error: unknown) => {
     await store.close();
     await rm(folder, { recursive: true, force: true });

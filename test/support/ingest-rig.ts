@@ -1,6 +1,5 @@
-import type { Clock } from '../../src/common/clock.ts';
-import { createLiveValue, type LiveValue } from '../../src/common/live-value.ts';
-import { createSystemClock, systemRandom } from '../../src/common/system-clock.ts';
+import { type Clock, createSystemClock, systemRandom } from '../../src/platform/clock.ts';
+import { createLiveValue, type LiveValue } from '../../src/platform/live.ts';
 import type { IngestSection, MqttSection } from '../../src/server/config/server-config.ts';
 import { createIngest, type Ingest } from '../../src/server/ingest/create-ingest.ts';
 import type { IngestObserver } from '../../src/server/ingest/ingest.ts';

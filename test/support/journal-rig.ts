@@ -1,12 +1,11 @@
-import type { Live } from '../../src/common/live.ts';
 import type { JournalSection } from '../../src/device/config/device-config.ts';
+import { type JournalDirectory, openJournalDirectory } from '../../src/device/journal/directory.ts';
 import type { LockDirectory } from '../../src/device/journal/directory-lock.ts';
 import { inspectEntries } from '../../src/device/journal/inspect.ts';
-import type { Journal, JournalEntry, JournalSet, NewReading } from '../../src/device/journal/journal.ts';
-import type { JournalEvent } from '../../src/device/journal/journal-event.ts';
+import type { Journal, JournalEntry, JournalEvent, JournalSet, NewReading } from '../../src/device/journal/journal.ts';
 import type { JournalFs } from '../../src/device/journal/journal-fs.ts';
-import { type JournalHome, openJournalHome } from '../../src/device/journal/journal-home.ts';
 import { openJournalSet } from '../../src/device/journal/journal-set.ts';
+import type { Live } from '../../src/platform/live.ts';
 import { FakeClock } from './fake-clock.ts';
 import { testLive } from './recording.ts';
 
@@ -43,13 +42,13 @@ export function indexOf(entry: JournalEntry): number {
 }
 
 /** A home with tiny segments. */
-export function openTestHome(fs: JournalFs, slots = 16, faults: unknown[] = []): Promise<JournalHome> {
+export function openTestHome(fs: JournalFs, slots = 16, faults: unknown[] = []): Promise<JournalDirectory> {
   const journal = {
     slotsPerSegment: () => slots,
     isEpochPresent: () => false,
     onFault: (error: unknown) => void faults.push(error),
   };
-  return openJournalHome({ fs, lock: noLock, journal }, JOURNAL_PATH);
+  return openJournalDirectory({ fs, lock: noLock, journal }, JOURNAL_PATH);
 }
 
 export interface SetRig {

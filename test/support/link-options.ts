@@ -1,4 +1,4 @@
-import type { LinkOptions } from '../../src/device/mqtt/link-session.ts';
+import type { LinkOptions } from '../../src/device/mqtt/session.ts';
 
 /** Options of a connection to a broker of the test. */
 export function linkOptions(port: number, changes: Partial<LinkOptions> = {}): LinkOptions {

@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { until } from './until.ts';
 
 const SOURCE = fileURLToPath(new URL('notify-socket.c', import.meta.url));
-const BUILD_DIRECTORY = fileURLToPath(new URL('../../node_modules/.cache/techtemp/', import.meta.url));
+const BUILD_DIRECTORY = fileURLToPath(new URL('../../node_modules/.cache/techtemp', import.meta.url));
 const PROGRAM = join(BUILD_DIRECTORY, 'notify-socket');
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** One datagram: `["RELOADING=1", "MONOTONIC_USEC=…"]`. */
 export interface NotifyMessage {

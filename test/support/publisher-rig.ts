@@ -1,15 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock, Random } from '../../src/common/clock.ts';
-import { createSystemClock } from '../../src/common/system-clock.ts';
 import type { Command } from '../../src/contract/command.ts';
 import type { DeviceStatus } from '../../src/contract/status.ts';
 import type { DeviceSection, HomeAssistantSection, MqttSection } from '../../src/device/config/device-config.ts';
 import type { NewReading, Placed, ReadingEntry } from '../../src/device/journal/journal.ts';
-import { createOpenLink } from '../../src/device/mqtt/link.ts';
-import type { OpenLink } from '../../src/device/mqtt/link-session.ts';
+import { createOpenLink } from '../../src/device/mqtt/client.ts';
+import type { OpenLink } from '../../src/device/mqtt/session.ts';
 import { createPublisher, type Publisher } from '../../src/device/publisher/publisher.ts';
+import { type Clock, createSystemClock, type Random } from '../../src/platform/clock.ts';
 import { deviceSection, homeAssistantSection, mqttSection } from './device-sections.ts';
 import { ArrayJournal, ArrayJournalSet } from './memory-journal-set.ts';
 import { recordingLog, recordingProgress, testLive } from './recording.ts';

@@ -1,6 +1,3 @@
-import type { Live } from '../../src/common/live.ts';
-import type { Log } from '../../src/common/log.ts';
-import type { Progress } from '../../src/common/progress.ts';
 import type {
   Journal,
   JournalSet,
@@ -9,6 +6,9 @@ import type {
   ReadingEntry,
   Settlement,
 } from '../../src/device/journal/journal.ts';
+import type { Live } from '../../src/platform/live.ts';
+import type { Log } from '../../src/platform/log.ts';
+import type { Progress } from '../../src/platform/systemd.ts';
 
 /** A log that keeps its lines. */
 export function recordingLog(): Log & { readonly lines: { level: string; fields: object; message: string }[] } {

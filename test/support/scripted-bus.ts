@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { I2cBus, OpenI2cBus } from '../../drivers/bus.ts';
+import type { I2cBus, OpenI2cBus } from '../../drivers/i2c/bus.ts';
 import { type Delay, I2cError, type I2cErrorCode } from '../../drivers/sensor.ts';
 
 /**

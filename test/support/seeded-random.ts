@@ -1,4 +1,4 @@
-import type { Random } from '../../src/common/clock.ts';
+import type { Random } from '../../src/platform/clock.ts';
 
 /** mulberry32: the same numbers for the same seed, on every machine. */
 export function seededRandom(seed: number): Random {

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSystemClock } from '../../src/common/system-clock.ts';
 import type { GapRecord, Reading } from '../../src/contract/reading.ts';
 import { type DeviceStatus, encodeStatus } from '../../src/contract/status.ts';
 import { sensorTopic } from '../../src/contract/topics.ts';
+import { createSystemClock } from '../../src/platform/clock.ts';
 import type { BadItem, CommitResult, IngestMessage, Registration } from '../../src/server/store/ingest-store.ts';
 import { openSqliteStore } from '../../src/server/store/sqlite/open-store.ts';
 import type { Store } from '../../src/server/store/store.ts';

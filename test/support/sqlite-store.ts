@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { createSystemClock } from '../../src/common/system-clock.ts';
+import { createSystemClock } from '../../src/platform/clock.ts';
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/server/store/sqlite/open-store.ts';
 import { bundleForChild } from './bundle.ts';
 import type { StoreAtHand } from './store-at-hand.ts';

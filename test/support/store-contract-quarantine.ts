@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeGapRecord, encodeReading, type Reading } from '../../src/contract/reading.ts';
 import type { BadItem } from '../../src/server/store/ingest-store.ts';
 import type { Store } from '../../src/server/store/store.ts';
-import type { ServerTime } from '../../src/server/store/time-judgement.ts';
+import type { ServerTime } from '../../src/server/store/stored.ts';
 import type { WithStore } from './store-at-hand.ts';
 import {
   allReadings,

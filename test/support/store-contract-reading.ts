@@ -2,8 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { GapRecord, Reading } from '../../src/contract/reading.ts';
 import type { DeviceStatus } from '../../src/contract/status.ts';
 import type { IngestMessage } from '../../src/server/store/ingest-store.ts';
-import type { ReadingQuery } from '../../src/server/store/reading-store.ts';
-import type { Store } from '../../src/server/store/store.ts';
+import type { ReadingQuery, Store } from '../../src/server/store/store.ts';
 import type { StoredReading } from '../../src/server/store/stored.ts';
 
 const MINUTE_MS = 60_000;
@@ -13,7 +12,7 @@ const DAY_MS = 24 * HOUR_MS;
 const T0 = Date.parse('2026-06-01T10:00:00Z');
 const ALL = { scope: 'all', fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, order: 'oldest-first', limit: 1000 } as const;
 
-/** What src/server/store/reading-store.ts, audit-store.ts and token-store.ts promise, for every implementation. */
+/** What src/server/store/store.ts, audit-store.ts and token-store.ts promise, for every implementation. */
 export function describeStoreReading(name: string, open: () => Promise<Store>): void {
   describe(`${name} answers about what it holds`, () => {
     let store: Store;

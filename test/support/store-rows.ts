@@ -1,4 +1,4 @@
-import { MIGRATIONS } from '../../src/server/store/sqlite/migrations/all.ts';
+import { MIGRATIONS } from '../../src/server/store/sqlite/migrate.ts';
 import type { StoredGap } from '../../src/server/store/stored.ts';
 import { type Database, Sqlite } from './sqlite.ts';
 

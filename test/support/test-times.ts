@@ -1,6 +1,6 @@
-import type { Clock } from '../../src/common/clock.ts';
-import type { HttpTimes } from '../../src/server/http/http-parts.ts';
-import type { ServerTime } from '../../src/server/store/time-judgement.ts';
+import type { Clock } from '../../src/platform/clock.ts';
+import type { HttpTimes } from '../../src/server/http/parts.ts';
+import type { ServerTime } from '../../src/server/store/stored.ts';
 
 /** A server's time that nothing speaks against. */
 export function testTime(clock: Clock, over: Partial<ServerTime> = {}): ServerTime {

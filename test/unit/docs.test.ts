@@ -131,7 +131,7 @@ describe('the operating guide', () => {
 
   it.each(['device', 'server'])('names commands and options of techtemp-%s that exist', (name) => {
     const registering = sources(`src/${name}/commands`, /^(register|command)/);
-    const text = `${read(`src/${name}/cli.ts`)}\n${registering}\n${read('src/common/config-options.ts')}`;
+    const text = `${read(`src/${name}/cli.ts`)}\n${registering}\n${read('src/cli/command-io.ts')}`;
     const commands = new Set(found(text, /\.command\('([\w-]+)/g));
     const options = new Set([...found(text, /['\s,](--[a-z-]+)/g), '--help', '--version']);
     const calls = code.match(new RegExp(`techtemp-${name} [^\\n|;&\\\`]*`, 'g')) ?? [];
@@ -180,7 +180,7 @@ describe('the operating guide', () => {
         read('src/server/config/open-config.ts'),
         read('src/device/agent.ts'),
         read('src/device/journal/epoch-register.ts'),
-        read('src/device/publisher/forget-request.ts'),
+        read('src/device/publisher/servers.ts'),
       ].join('\n'),
     );
     const ours = /(\/(?:etc|var\/lib|opt|usr\/local\/bin|run)\/[\w./-]*techtemp[\w./@-]*[\w-])/g;

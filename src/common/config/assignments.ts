@@ -1,7 +1,7 @@
+import { nearestName } from '../../platform/nearest-name.ts';
 import type { ConfigProblem, Origin } from './config-problem.ts';
 import { type ConfigText, lineOrigin, readConfigText } from './config-text.ts';
 import type { IniEntry } from './ini.ts';
-import { nearestName } from './nearest-name.ts';
 import { oddCharacters, oddNote } from './odd-characters.ts';
 import type { OlderVariables } from './older-variables.ts';
 import { type ConfigSchema, environmentVariable, type KeySpec, keyOf, retiredKeyOf, sectionOf } from './schema.ts';

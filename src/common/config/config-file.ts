@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../platform/clock.ts';
 import { ConfigError, type ConfigErrorCode } from './config-problem.ts';
 import { type ConfigText, MAX_CONFIG_BYTES } from './config-text.ts';
 

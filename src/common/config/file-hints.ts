@@ -1,8 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Live } from '../live.ts';
-import { createLiveValue } from '../live-value.ts';
+import { createLiveValue, type Live } from '../../platform/live.ts';
 
 /** Tells that something may have happened to a file; look at the file to know. */
 export interface FileHints {

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
+import { isTimeZone, nearestTimeZone } from '../../calendar/zones.ts';
 import { ID_RULE, isId } from '../../contract/ids.ts';
-import { LOG_LEVELS } from '../log.ts';
-import { isTimeZone, nearestTimeZone } from '../time-zone.ts';
+import { LOG_LEVELS } from '../../platform/log.ts';
 import { oddTextComplaint } from './odd-characters.ts';
 import type { ConfigValue, KeySpec } from './schema.ts';
 import {

@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../clock.ts';
-import type { Live } from '../live.ts';
-import { createLiveValue, type LiveValue } from '../live-value.ts';
-import { waitAny } from '../wait-any.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { createLiveValue, type Live, type LiveValue } from '../../platform/live.ts';
+import { waitAny } from '../../platform/tasks.ts';
 import { fileStamp, readConfigFile, readSettled, SETTLE_TIMES, type SettleTimes } from './config-file.ts';
 import { ConfigError, type ConfigProblem, describeOrigin, describeProblem } from './config-problem.ts';
 import { type ConfigText, readConfigText } from './config-text.ts';

@@ -1,4 +1,4 @@
-import type { LogLevel } from '../log.ts';
+import type { LogLevel } from '../../platform/log.ts';
 
 /**
  * The keys of a configuration file, as data: src/common/config/load.ts reads files by it, describe.ts writes the annotated

@@ -1,6 +1,6 @@
-import type { CommandIo as PlainIo } from '../../common/command-io.ts';
+import type { CommandIo as PlainIo } from '../../cli/command-io.ts';
 
-export { EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
+export { EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
 
 /** What a command of the agent has of the outside world. */
 export interface CommandIo extends PlainIo {

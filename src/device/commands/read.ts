@@ -1,11 +1,11 @@
 import { I2cError, type Measurement, type Sensor, SensorError } from '../../../drivers/sensor.ts';
 import { ConfigError } from '../../common/config/config-problem.ts';
-import type { Log } from '../../common/log.ts';
+import type { Log } from '../../platform/log.ts';
 import type { SensorSection } from '../config/device-config.ts';
 import { corrected, dewPointCelsius, twoDecimals } from '../correction.ts';
-import { createSensorOpener } from '../open-sensor.ts';
-import { type ConfigOptions, loadConfigOrDefaults } from './command-config.ts';
+import { createSensorOpener } from '../sensor.ts';
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from './command-io.ts';
+import { type ConfigOptions, loadConfigOrDefaults } from './config.ts';
 
 export interface ReadOptions extends ConfigOptions {
   /** One JSON object a line instead of a table. */
@@ -39,7 +39,7 @@ const COLUMNS = [
 
 /**
  * Measures with the sensor of the config and prints what comes. Works beside a running agent: both take turns on the sensor
- * (drivers/sensor-lock.ts). A measurement that fails is said on stderr and does not end a series; the exit code tells.
+ * (drivers/i2c/lock.ts). A measurement that fails is said on stderr and does not end a series; the exit code tells.
  * @throws the signal's reason
  */
 export async function runRead(options: ReadOptions, io: CommandIo): Promise<ExitCode> {

@@ -1,15 +1,15 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
+import { textTable, visibleText } from '../../cli/text-table.ts';
 import { ConfigError } from '../../common/config/config-problem.ts';
-import { stateDirectory } from '../../common/state-directory.ts';
-import { textTable, visibleText } from '../../common/text-table.ts';
 import { serverTopic } from '../../contract/topics.ts';
+import { stateDirectory } from '../../platform/files.ts';
 import { isDirectoryLocked } from '../journal/directory-lock.ts';
 import { type KnownServer, SOME_SERVER } from '../publisher/delivery.ts';
-import { requestedForgetting, requestForgetting } from '../publisher/forget-request.ts';
-import { loadMemory } from '../publisher/memory-file.ts';
-import { type ConfigOptions, journalFolder, loadConfigOrDefaults, serviceEnvironment } from './command-config.ts';
+import { requestedForgetting, requestForgetting } from '../publisher/servers.ts';
+import { loadMemory } from '../publisher/state-file.ts';
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from './command-io.ts';
+import { type ConfigOptions, journalFolder, loadConfigOrDefaults, serviceEnvironment } from './config.ts';
 
 export interface ServersListOptions extends ConfigOptions {
   readonly json: boolean;

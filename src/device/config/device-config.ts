@@ -1,4 +1,4 @@
-import type { LogLevel } from '../../common/log.ts';
+import type { LogLevel } from '../../platform/log.ts';
 
 /**
  * The agent's configuration as its parts see it: validated, complete, frozen. One interface per section of device.conf;

@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../../common/atomic-file.ts';
-import type { Random } from '../../common/clock.ts';
 import { isId } from '../../contract/ids.ts';
+import type { Random } from '../../platform/clock.ts';
+import { writeFileAtomic } from '../../platform/files.ts';
 
 /** A network interface as far as an identity can be made of it. */
 export interface NetworkInterface {

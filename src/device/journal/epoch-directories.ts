@@ -1,14 +1,15 @@
 import { dirname, join } from 'node:path';
 import { isId } from '../../contract/ids.ts';
-import { bootKeyOf } from './boot-key.ts';
+import type { Gap } from '../../contract/reading.ts';
 import { isTemporary, writeSegment } from './epoch-files.ts';
-import { type EpochPlace, NOTE_FILE } from './epoch-scan.ts';
+import { applyGaps, type EpochPlace, type EpochScan, NOTE_FILE, scanEpoch } from './epoch-scan.ts';
+import { FileJournal, type FileJournalOptions } from './file-journal.ts';
 import type { JournalEntry } from './journal.ts';
 import { isMissing, type JournalFs, toJournalError } from './journal-fs.ts';
-import { encodeGap, encodeReading, MAX_EPOCH_LENGTH } from './record.ts';
+import { findLosses } from './losses.ts';
+import { bootKeyOf, encodeGap, encodeReading, MAX_EPOCH_LENGTH, type StoredGap } from './record.ts';
 import { NOTE_FILE_BYTES } from './release-note.ts';
-import { SLOTS_PER_BLOCK, segmentFileName } from './segment.ts';
-import type { SegmentHeader } from './segment-header.ts';
+import { type SegmentHeader, SLOTS_PER_BLOCK, segmentFileName } from './segment.ts';
 
 const GENERATION_DIGITS = 6;
 const EPOCH_DIRECTORY = new RegExp(`^(\\d{${GENERATION_DIGITS}})-([A-Za-z0-9_]{1,${MAX_EPOCH_LENGTH}})$`);
@@ -146,4 +147,54 @@ function broughtEntries(
         : encodeGap({ ...entry, level: 0 }, epoch),
     ),
   };
+}
+
+/** An epoch as its files and the gap records of all epochs together say. */
+export interface ScannedEpoch {
+  readonly scan: EpochScan;
+  readonly losses: readonly Gap[];
+}
+
+export interface OpenedEpochs {
+  /** In the order of the places. */
+  readonly journals: readonly FileJournal[];
+  /** Written by a later version: left as they are for it. */
+  readonly newer: readonly EpochPlace[];
+}
+
+/** Reads epochs without changing anything. @throws what the file system says when one cannot be looked into */
+export async function scanEpochs(fs: JournalFs, places: readonly EpochPlace[]): Promise<readonly ScannedEpoch[]> {
+  const scans: EpochScan[] = [];
+  for (const place of places) scans.push(await scanEpoch(fs, place));
+  const gaps = scans.flatMap((scan) => scan.gaps);
+  for (const scan of scans) applyGaps(scan, gaps);
+  return scans.map((scan) => ({ scan, losses: findLosses(scan, gaps) }));
+}
+
+/** Opens epochs with all that they hold; finishes a thinning that a crash interrupted. Damage never keeps one closed. */
+export async function openEpochs(
+  fs: JournalFs,
+  places: readonly EpochPlace[],
+  options: Omit<FileJournalOptions, 'fs' | 'scan' | 'losses'>,
+): Promise<OpenedEpochs> {
+  const scanned = await scanEpochs(fs, places);
+  const gaps = scanned.flatMap(({ scan }) => scan.gaps);
+  const journals: FileJournal[] = [];
+  for (const { scan, losses } of scanned.filter((epoch) => !epoch.scan.newerVersion)) {
+    const journal = new FileJournal({ ...options, fs, scan, losses });
+    await finishThinning(journal, gaps);
+    journals.push(journal);
+  }
+  return { journals, newer: scanned.filter(({ scan }) => scan.newerVersion).map(({ scan }) => scan.place) };
+}
+
+async function finishThinning(journal: FileJournal, gaps: readonly StoredGap[]): Promise<void> {
+  const thinnings = gaps.filter(({ gap }) => gap.ofEpoch === journal.epoch && gap.reason === 'thinned');
+  for (const { gap, level } of thinnings) {
+    const segment = journal.segments().find(({ firstSeq, lastSeq }) => firstSeq <= gap.from && gap.from <= lastSeq);
+    // Without a header nobody can say how often it was thinned; then its readings stay.
+    if (segment?.header === undefined || segment.level >= level) continue;
+    const removal = await journal.planThinning(segment);
+    if (removal !== undefined) await journal.thin(segment, level, removal);
+  }
 }

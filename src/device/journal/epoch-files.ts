@@ -1,11 +1,18 @@
 import { dirname, join } from 'node:path';
+import { SeqSet } from '../../contract/seq-ranges.ts';
 import { type EpochPlace, NOTE_FILE } from './epoch-scan.ts';
 import { goneError, isMissing, type JournalFile, type JournalFs, toJournalError } from './journal-fs.ts';
 import { encodeEnd, resealRecord, SLOT_BYTES, sealRecord, segmentSeed } from './record.ts';
 import { encodeNote, NOTE_FILE_BYTES, NOTE_SLOT_OFFSETS, type ReleaseNote } from './release-note.ts';
-import { type Segment, SLOTS_PER_BLOCK, segmentFileName, slotOffset } from './segment.ts';
-import { encodeHeader, HEADER_BYTES, type SegmentHeader } from './segment-header.ts';
-import { SeqSet } from './seq-set.ts';
+import {
+  encodeHeader,
+  HEADER_BYTES,
+  type Segment,
+  type SegmentHeader,
+  SLOTS_PER_BLOCK,
+  segmentFileName,
+  slotOffset,
+} from './segment.ts';
 
 const TEMPORARY_SUFFIX = '.tmp';
 

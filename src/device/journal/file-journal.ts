@@ -1,17 +1,24 @@
 import { Mutex } from 'async-mutex';
 import type { Gap } from '../../contract/reading.ts';
 import type { SeqRange } from '../../contract/seq-ranges.ts';
-import { BootNames } from './boot-key.ts';
-import { numberReading, wholeMs } from './entries.ts';
 import { EpochFiles } from './epoch-files.ts';
 import type { EpochPlace, EpochScan } from './epoch-scan.ts';
-import type { GapEntry, Journal, JournalEntry, JournalStats, NewReading, ReadingEntry, Settlement } from './journal.ts';
-import { JournalError } from './journal.ts';
+import {
+  type GapEntry,
+  type Journal,
+  type JournalEntry,
+  JournalError,
+  type JournalStats,
+  type NewReading,
+  numberReading,
+  type ReadingEntry,
+  type Settlement,
+  wholeMs,
+} from './journal.ts';
 import type { JournalFs } from './journal-fs.ts';
-import { MissingSegments } from './missing-segments.ts';
-import { type EntrySource, readEntries } from './read-entries.ts';
-import { encodeGap, encodeReading, encodeSettlement, type StoredSettlement } from './record.ts';
-import { planDrop, planThinning, type Removal, shrink } from './removal.ts';
+import { type EntrySource, isNumbered, readEntries, readRecords } from './read-entries.ts';
+import { BootNames, encodeGap, encodeReading, encodeSettlement, type StoredSettlement } from './record.ts';
+import { MissingSegments, planDrop, planThinning, type Removal, shrink } from './removal.ts';
 import {
   addPending,
   countPending,
@@ -19,11 +26,12 @@ import {
   markReleased,
   recall,
   releasedRangesOf,
+  releasedTo,
+  removableSegments,
   type Segment,
+  shrinkableSegments,
   slotOffset,
 } from './segment.ts';
-import { releasedTo, removableSegments, shrinkableSegments } from './segment-list.ts';
-import { isNumbered, readRecords } from './stored-records.ts';
 
 /** Numbers released between two notes that nobody waits for: 4 KiB for a thousand readings, whenever the system writes it. */
 const RELEASES_PER_NOTE = 1024;

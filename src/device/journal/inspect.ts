@@ -1,14 +1,12 @@
 import type { Gap } from '../../contract/reading.ts';
-import { listEpochs } from './epoch-directories.ts';
+import { listEpochs, type ScannedEpoch, scanEpochs } from './epoch-directories.ts';
 import { EpochFiles } from './epoch-files.ts';
 import type { EpochScan } from './epoch-scan.ts';
 import type { JournalEntry } from './journal.ts';
 import type { JournalFs } from './journal-fs.ts';
-import { type ScannedEpoch, scanEpochs } from './open-epochs.ts';
-import { decodeEntry, type EntrySource } from './read-entries.ts';
+import { decodeEntry, type EntrySource, isNumbered, readRecords, type StoredRecord } from './read-entries.ts';
 import { decodeReading } from './record.ts';
 import { countPending, countUnreleasedReadings, type Segment } from './segment.ts';
-import { isNumbered, readRecords, type StoredRecord } from './stored-records.ts';
 
 /** What lies in one epoch's directory, for people. */
 export interface JournalReport {

@@ -1,28 +1,28 @@
 import { randomInt } from 'node:crypto';
 import { Mutex } from 'async-mutex';
-import type { Clock } from '../../common/clock.ts';
-import type { Live } from '../../common/live.ts';
 import type { Gap } from '../../contract/reading.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Live } from '../../platform/live.ts';
 import type { DeviceSection, JournalSection } from '../config/device-config.ts';
+import { JournalDirectories } from './directories.ts';
 import { type LockDirectory, lockDirectory } from './directory-lock.ts';
 import { EpochRegister, gapOfMissing, type RegisteredEpoch } from './epoch-register.ts';
 import type { FileJournal } from './file-journal.ts';
-import type {
-  Journal,
-  JournalSet,
-  JournalSetStats,
-  NewReading,
-  Placed,
-  ReadingEntry,
-  Recall,
-  Settlement,
+import {
+  type Journal,
+  JournalError,
+  type JournalSet,
+  type JournalSetStats,
+  type NewReading,
+  type OnJournalEvent,
+  type Placed,
+  type ReadingEntry,
+  type Recall,
+  type Settlement,
 } from './journal.ts';
-import { JournalError } from './journal.ts';
-import type { OnJournalEvent } from './journal-event.ts';
 import { createNodeJournalFs, goneError, type JournalFs } from './journal-fs.ts';
-import { JournalHomes } from './journal-homes.ts';
-import { JournalLimits, slotsPerSegment } from './journal-limits.ts';
-import { StandIns } from './stand-ins.ts';
+import { MemoryFallback } from './memory-journal.ts';
+import { JournalLimits, slotsPerSegment } from './retention.ts';
 
 /** A disk that refused is tried again with the next reading after this long, doubling up to the limit. */
 const RETRY_MIN_MS = 1_000;
@@ -68,8 +68,8 @@ class DiskJournalSet implements JournalSet {
   readonly #options: JournalSetOptions;
   readonly #createEpochName: () => string;
   readonly #fs: JournalFs;
-  readonly #homes: JournalHomes;
-  readonly #standIns: StandIns;
+  readonly #directories: JournalDirectories;
+  readonly #memoryFallback: MemoryFallback;
   readonly #limits: JournalLimits;
   readonly #register: EpochRegister | undefined;
   #recalls = 0;
@@ -96,19 +96,19 @@ class DiskJournalSet implements JournalSet {
     const { registerPath } = options;
     this.#register =
       registerPath === undefined ? undefined : new EpochRegister(this.#fs, registerPath, options.clock.monotonicMs);
-    this.#standIns = new StandIns(() => options.settings.current, options.clock.nowMs);
+    this.#memoryFallback = new MemoryFallback(() => options.settings.current, options.clock.nowMs);
     const journal = {
       slotsPerSegment: () => slotsPerSegment(options.settings.current.maxReadings),
-      isEpochPresent: (epoch: string) => this.#homes.journals().some((other) => other.epoch === epoch),
+      isEpochPresent: (epoch: string) => this.#directories.journals().some((other) => other.epoch === epoch),
       onFault: (err: unknown) => this.#complain(err),
     };
     const parts = { fs: this.#fs, lock: options.lock ?? lockDirectory, journal };
-    this.#homes = new JournalHomes(parts, options.onEvent);
+    this.#directories = new JournalDirectories(parts, options.onEvent);
     this.#limits = new JournalLimits({
       settings: options.settings,
       fs: this.#fs,
       clock: options.clock,
-      journals: () => this.#homes.journals().filter((journal) => !this.#standIns.isCopy(journal)),
+      journals: () => this.#directories.journals().filter((journal) => !this.#memoryFallback.isCopy(journal)),
       onEvent: options.onEvent,
     });
   }
@@ -134,8 +134,10 @@ class DiskJournalSet implements JournalSet {
   settle(settlement: Settlement): Promise<number> {
     return this.#mutex.runExclusive(async () => {
       let count = 0;
-      for (const journal of [...this.#homes.journals(), ...this.#standIns.journals()]) {
-        const isCopy = this.#homes.journals().some((file) => file === journal && this.#standIns.isCopy(file));
+      for (const journal of [...this.#directories.journals(), ...this.#memoryFallback.journals()]) {
+        const isCopy = this.#directories
+          .journals()
+          .some((file) => file === journal && this.#memoryFallback.isCopy(file));
         const settled = await this.#settleOrOwe(journal, settlement);
         if (!isCopy) count += settled;
       }
@@ -150,9 +152,9 @@ class DiskJournalSet implements JournalSet {
   recall(): Promise<Recall> {
     return this.#mutex.runExclusive(async () => {
       // A copy on disk may hold entries that its memory has let go of.
-      this.#droppedBefore += this.#standIns.handOverToCopies();
+      this.#droppedBefore += this.#memoryFallback.handOverToCopies();
       let [count, durable] = [0, true];
-      for (const journal of this.#homes.journals()) {
+      for (const journal of this.#directories.journals()) {
         try {
           count += await journal.recall();
         } catch (error) {
@@ -169,10 +171,14 @@ class DiskJournalSet implements JournalSet {
 
   journals(): readonly Journal[] {
     const active = this.#active;
-    const others = this.#homes.journals().filter((journal) => journal !== active && !this.#standIns.isCopy(journal));
+    const others = this.#directories
+      .journals()
+      .filter((journal) => journal !== active && !this.#memoryFallback.isCopy(journal));
     const files = active === undefined ? [] : [active];
-    const standIns = this.#standIns.journals();
-    return this.#fault === undefined ? [...others, ...standIns, ...files] : [...others, ...files, ...standIns];
+    const memoryFallback = this.#memoryFallback.journals();
+    return this.#fault === undefined
+      ? [...others, ...memoryFallback, ...files]
+      : [...others, ...files, ...memoryFallback];
   }
 
   activeEpoch(): string {
@@ -187,7 +193,7 @@ class DiskJournalSet implements JournalSet {
       unreleased: sum('unreleased'),
       pending: sum('pending'),
       dropped: sum('dropped') + this.#droppedBefore,
-      bytesOnDisk: this.#homes.journals().reduce((total, journal) => total + journal.stats().bytesOnDisk, 0),
+      bytesOnDisk: this.#directories.journals().reduce((total, journal) => total + journal.stats().bytesOnDisk, 0),
       durable: this.#fault === undefined,
       ...(this.#fault !== undefined && { fault: this.#fault.message }),
     };
@@ -197,20 +203,20 @@ class DiskJournalSet implements JournalSet {
     return this.#mutex.runExclusive(async () => {
       if (this.#isAway) await this.#onDisk(() => Promise.resolve()).catch((error: unknown) => this.#complain(error));
       await this.#bringToDisk();
-      const lost = this.#standIns.onlyInMemory();
+      const lost = this.#memoryFallback.onlyInMemory();
       if (lost > 0) {
         const message = `${lost} readings were only in memory and are lost; the disk would not take them`;
         this.#options.onEvent({ level: 'error', message });
       }
       await this.#noteEpochs('closed');
-      await this.#homes.close();
+      await this.#directories.close();
     });
   }
 
   /** Where the next reading goes. */
   #written(): Journal {
     if (this.#fault === undefined && this.#active !== undefined) return this.#active;
-    return this.#standIns.current(this.#options.device.current.deviceUid, this.#createEpochName);
+    return this.#memoryFallback.current(this.#options.device.current.deviceUid, this.#createEpochName);
   }
 
   async #appendToMemory(reading: NewReading): Promise<Placed<ReadingEntry>> {
@@ -271,11 +277,11 @@ class DiskJournalSet implements JournalSet {
     const nowMs = this.#options.clock.monotonicMs();
     if (this.#isAway || nowMs < this.#lookAtMs) return;
     this.#lookAtMs = nowMs + LOOK_EVERY_MS;
-    if (!(await this.#homes.areInPlace())) throw goneError(this.#path());
+    if (!(await this.#directories.areInPlace())) throw goneError(this.#path());
   }
 
   async #comeBack(): Promise<void> {
-    await this.#homes.comeBack();
+    await this.#directories.comeBack();
     this.#isAway = false;
     this.#active = undefined;
   }
@@ -284,20 +290,20 @@ class DiskJournalSet implements JournalSet {
     const path = this.#path();
     const { deviceUid } = this.#options.device.current;
     if (this.#active?.deviceUid === deviceUid && this.#activePath === path) return this.#active;
-    const home = await this.#homes.enter(path, this.#register?.paths() ?? []);
-    this.#active = await home.activate(deviceUid, this.#createEpochName);
+    const journalDirectory = await this.#directories.enter(path, this.#register?.paths() ?? []);
+    this.#active = await journalDirectory.activate(deviceUid, this.#createEpochName);
     this.#activePath = path;
     return this.#active;
   }
 
   async #beginEpoch(): Promise<FileJournal> {
-    const home = await this.#homes.enter(this.#path(), []);
+    const journalDirectory = await this.#directories.enter(this.#path(), []);
     const { deviceUid } = this.#options.device.current;
-    return await home.begin({ deviceUid, epoch: this.#createEpochName(), entries: [], lastSeq: 0 });
+    return await journalDirectory.begin({ deviceUid, epoch: this.#createEpochName(), entries: [], lastSeq: 0 });
   }
 
   async #tellLosses(journal: FileJournal): Promise<void> {
-    for (const damaged of this.#homes.journals()) {
+    for (const damaged of this.#directories.journals()) {
       for (const loss of damaged.losses()) {
         await journal.tellGap(loss, this.#options.clock.nowMs(), 0);
         damaged.lossTold(loss);
@@ -312,7 +318,7 @@ class DiskJournalSet implements JournalSet {
   async #tellMissing(journal: FileJournal): Promise<void> {
     for (const missing of this.#register?.missing(
       () => this.#epochs('open'),
-      (path) => this.#homes.isOpen(path),
+      (path) => this.#directories.isOpen(path),
     ) ?? []) {
       const gap = gapOfMissing(missing);
       if (gap !== undefined && !this.#isTold(gap)) {
@@ -328,16 +334,18 @@ class DiskJournalSet implements JournalSet {
 
   /** By a start that ended before the register knew. */
   #isTold({ ofEpoch, from }: Gap): boolean {
-    const gaps = this.#homes.journals().flatMap((journal) => journal.segments().flatMap((segment) => segment.gaps));
+    const gaps = this.#directories
+      .journals()
+      .flatMap((journal) => journal.segments().flatMap((segment) => segment.gaps));
     return gaps.some(({ gap }) => gap.ofEpoch === ofEpoch && gap.from === from);
   }
 
   /** @returns whether the register has them, without `leaving` */
   async #noteEpochs(state: 'open' | 'closed', leaving?: FileJournal): Promise<boolean> {
     if (this.#register === undefined) return true;
-    const staying = this.#homes.journals().filter((journal) => journal !== leaving);
+    const staying = this.#directories.journals().filter((journal) => journal !== leaving);
     const files = staying.map((journal) => [journal.epoch, ...journal.segments().map(({ index }) => index)].join(':'));
-    const inMemory = this.#standIns.withoutCopy().map(({ epoch }) => epoch);
+    const inMemory = this.#memoryFallback.withoutCopy().map(({ epoch }) => epoch);
     const change = [state, this.#active?.epoch, this.#recalls, ...files, 'memory', ...inMemory].join(' ');
     try {
       return await this.#register.note(change, () =>
@@ -350,17 +358,17 @@ class DiskJournalSet implements JournalSet {
   }
 
   #epochs(state: 'open' | 'closed'): readonly RegisteredEpoch[] {
-    const inFiles = this.#homes.placed().map(({ path, journal }): RegisteredEpoch => {
+    const inFiles = this.#directories.placed().map(({ path, journal }): RegisteredEpoch => {
       const { deviceUid, epoch } = journal;
       const { lastSeq, unreleased } = journal.stats();
       const isOver = state === 'closed' || journal !== this.#active;
       const end = { ...(isOver && { lastSeq }), ...(state === 'closed' && { unreleased }) };
       return { deviceUid, epoch, path, place: 'disk', releasedTo: journal.releasedTo(), ...end };
     });
-    const ofLaterVersion = this.#homes.newer().map(({ deviceUid, epoch }): RegisteredEpoch => {
+    const ofLaterVersion = this.#directories.newer().map(({ deviceUid, epoch }): RegisteredEpoch => {
       return { deviceUid, epoch, path: this.#path(), place: 'disk', releasedTo: 0 };
     });
-    const inMemory = this.#standIns.withoutCopy().map((journal): RegisteredEpoch => {
+    const inMemory = this.#memoryFallback.withoutCopy().map((journal): RegisteredEpoch => {
       const { deviceUid, epoch } = journal;
       const { lastSeq, unreleased } = journal.stats();
       const end = state === 'closed' ? { lastSeq, unreleased } : {};
@@ -370,9 +378,9 @@ class DiskJournalSet implements JournalSet {
   }
 
   async #clearAway(written: Journal): Promise<void> {
-    this.#droppedBefore += this.#standIns.forgetEmpty(written);
-    this.#droppedBefore += await this.#homes.removeEmpty(
-      (journal) => journal === this.#active || this.#standIns.isCopy(journal),
+    this.#droppedBefore += this.#memoryFallback.forgetEmpty(written);
+    this.#droppedBefore += await this.#directories.removeEmpty(
+      (journal) => journal === this.#active || this.#memoryFallback.isCopy(journal),
       (journal) => this.#noteEpochs('open', journal),
     );
   }
@@ -406,7 +414,7 @@ class DiskJournalSet implements JournalSet {
     this.#fault = error;
     if (error.code === 'JOURNAL_GONE') {
       this.#isAway = true;
-      this.#homes.leave();
+      this.#directories.leave();
     }
     this.#retryAtMs = this.#options.clock.monotonicMs() + this.#retryInMs;
   }
@@ -421,9 +429,9 @@ class DiskJournalSet implements JournalSet {
 
   async #bringToDisk(): Promise<void> {
     await this.#putBack();
-    if (this.#standIns.onlyInMemory() === 0) return;
+    if (this.#memoryFallback.onlyInMemory() === 0) return;
     try {
-      await this.#standIns.bringToDisk(await this.#homes.enter(this.#path(), []));
+      await this.#memoryFallback.bringToDisk(await this.#directories.enter(this.#path(), []));
     } catch (error) {
       this.#complain(error);
     }
@@ -431,7 +439,7 @@ class DiskJournalSet implements JournalSet {
 
   async #putBack(): Promise<void> {
     try {
-      await this.#homes.putBack();
+      await this.#directories.putBack();
     } catch (error) {
       this.#complain(error);
     }

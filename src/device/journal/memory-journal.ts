@@ -1,8 +1,21 @@
 import type { Gap } from '../../contract/reading.ts';
 import type { SeqRange } from '../../contract/seq-ranges.ts';
-import { numberReading, settledStamp, wholeMs } from './entries.ts';
-import type { GapEntry, Journal, JournalEntry, JournalStats, NewReading, ReadingEntry, Settlement } from './journal.ts';
-import { JournalError } from './journal.ts';
+import type { JournalSection } from '../config/device-config.ts';
+import type { JournalDirectory } from './directory.ts';
+import type { FileJournal } from './file-journal.ts';
+import {
+  type GapEntry,
+  type Journal,
+  type JournalEntry,
+  JournalError,
+  type JournalStats,
+  type NewReading,
+  numberReading,
+  type ReadingEntry,
+  type Settlement,
+  settledStamp,
+  wholeMs,
+} from './journal.ts';
 
 export interface MemoryJournalOptions {
   readonly deviceUid: string;
@@ -170,4 +183,104 @@ export class MemoryJournal implements Journal {
 
 function isPending(entry: JournalEntry): entry is ReadingEntry {
   return entry.kind === 'reading' && entry.stamp.state === 'pending';
+}
+
+/** Some 3 MB of readings; at one a minute a week. */
+const MAX_ENTRIES_IN_MEMORY = 10_000;
+
+/** What stood in for the disk while it refused. */
+interface StandIn {
+  readonly memory: MemoryJournal;
+  /** The same entries on disk, made once the disk is back: for a restart before they are released. */
+  copy: FileJournal | undefined;
+}
+
+/** The memory journals of a set: the one that is written to, and earlier ones that still hold something. */
+export class MemoryFallback {
+  readonly #settings: () => JournalSection;
+  readonly #nowMs: () => number;
+  #memoryFallback: StandIn[] = [];
+
+  constructor(settings: () => JournalSection, nowMs: () => number) {
+    this.#settings = settings;
+    this.#nowMs = nowMs;
+  }
+
+  /** Oldest first. */
+  journals(): readonly MemoryJournal[] {
+    return this.#memoryFallback.map(({ memory }) => memory);
+  }
+
+  /** Those that are nowhere but in memory. */
+  withoutCopy(): readonly MemoryJournal[] {
+    return this.#memoryFallback.filter(({ copy }) => copy === undefined).map(({ memory }) => memory);
+  }
+
+  /** Whether the journal on disk is a copy of one in memory, which is read and counted in its stead. */
+  isCopy(journal: FileJournal): boolean {
+    return this.#memoryFallback.some(({ copy }) => copy === journal);
+  }
+
+  /** The one to write to: the last one, unless it is another device's or on disk already. */
+  current(deviceUid: string, createEpochName: () => string): MemoryJournal {
+    const last = this.#memoryFallback.at(-1);
+    if (last !== undefined && last.copy === undefined && last.memory.deviceUid === deviceUid) return last.memory;
+    const fallback: StandIn = {
+      memory: new MemoryJournal({
+        deviceUid,
+        epoch: createEpochName(),
+        maxEntries: () => Math.min(MAX_ENTRIES_IN_MEMORY, this.#settings().maxReadings),
+        whenFull: () => this.#settings().whenFull,
+        nowMs: this.#nowMs,
+        onRelease: (ranges) => fallback.copy?.release(ranges),
+      }),
+      copy: undefined,
+    };
+    this.#memoryFallback.push(fallback);
+    return fallback.memory;
+  }
+
+  /** Brings to disk what is only in memory. @throws JournalError */
+  async bringToDisk(journalDirectory: JournalDirectory): Promise<void> {
+    for (const fallback of this.#memoryFallback) {
+      const { memory } = fallback;
+      if (fallback.copy !== undefined || memory.entries().length === 0) continue;
+      const { deviceUid, epoch } = memory;
+      const lastSeq = memory.stats().lastSeq;
+      fallback.copy = await journalDirectory.begin({ deviceUid, epoch, entries: [...memory.entries()], lastSeq });
+      // What was released while it was being written.
+      fallback.copy.release(releasedSince(fallback.copy, memory));
+    }
+  }
+
+  /** From now on the copies on disk are read and counted themselves. @returns what the memory had given up on */
+  handOverToCopies(): number {
+    const onDisk = this.#memoryFallback.filter(({ copy }) => copy !== undefined);
+    this.#memoryFallback = this.#memoryFallback.filter(({ copy }) => copy === undefined);
+    return onDisk.reduce((sum, { memory }) => sum + memory.stats().dropped, 0);
+  }
+
+  /**
+   * Lets go of those that hold nothing any more, which frees their copies for removal; not of the one that is written to.
+   * @returns what they gave up on
+   */
+  forgetEmpty(written: Journal | undefined): number {
+    const empty = this.#memoryFallback.filter(({ memory }) => memory !== written && memory.stats().unreleased === 0);
+    this.#memoryFallback = this.#memoryFallback.filter((fallback) => !empty.includes(fallback));
+    return empty.reduce((sum, { memory }) => sum + memory.stats().dropped, 0);
+  }
+
+  /** Entries that are nowhere but in memory. */
+  onlyInMemory(): number {
+    return this.withoutCopy().reduce((sum, memory) => sum + memory.stats().unreleased, 0);
+  }
+}
+
+function releasedSince(copy: FileJournal, memory: MemoryJournal): readonly (readonly [number, number])[] {
+  const waiting = new Set(memory.entries().map(({ seq }) => seq));
+  return copy
+    .segments()
+    .flatMap(({ unreleased }) => [...unreleased])
+    .filter((seq) => !waiting.has(seq))
+    .map((seq) => [seq, seq] as const);
 }

@@ -1,11 +1,48 @@
 import type { SeqRange } from '../../contract/seq-ranges.ts';
-import { withFinalTime } from './entries.ts';
 import type { EpochFiles } from './epoch-files.ts';
 import type { EpochPlace } from './epoch-scan.ts';
-import type { JournalEntry } from './journal.ts';
-import { decodeGap, decodeReading, type StoredSettlement } from './record.ts';
+import { type JournalEntry, withFinalTime } from './journal.ts';
+import {
+  decodeGap,
+  decodeReading,
+  type RecordKind,
+  recordKind,
+  recordSeq,
+  type StoredSettlement,
+  segmentSeed,
+} from './record.ts';
 import { blockAfter, type Segment, SLOTS_PER_BLOCK } from './segment.ts';
-import { isNumbered, readRecords, type StoredRecord } from './stored-records.ts';
+
+/** A whole record of a segment. */
+export interface StoredRecord {
+  readonly slot: Buffer;
+  readonly slotIndex: number;
+  readonly kind: RecordKind;
+  /** Its number; of a settlement and an end, the highest one before it. */
+  readonly seq: number;
+}
+
+/** The whole records among consecutive slots; empty and damaged ones are left out. @throws what the file system says */
+export async function readRecords(
+  files: EpochFiles,
+  place: EpochPlace,
+  segment: Segment,
+  fromSlot = 0,
+  count = segment.usedSlots,
+): Promise<readonly StoredRecord[]> {
+  const seed = segmentSeed(place.deviceUid, place.epoch, segment.index);
+  const slots = await files.readSlots(segment, fromSlot, count);
+  return slots.flatMap((slot, at) => {
+    const kind = recordKind(slot, seed, fromSlot + at);
+    return kind === 'empty' || kind === 'damaged'
+      ? []
+      : [{ slot, slotIndex: fromSlot + at, kind, seq: recordSeq(slot) }];
+  });
+}
+
+export function isNumbered(record: StoredRecord): boolean {
+  return record.kind === 'reading' || record.kind === 'gap';
+}
 
 /** 16 KiB at a time at the most: a backlog is read in a few system calls and in little memory. */
 const MAX_SLOTS_PER_READ = 4 * SLOTS_PER_BLOCK;

@@ -1,6 +1,34 @@
+import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { GAP_REASONS, type Gap } from '../../contract/reading.ts';
 import type { GapEntry, ReadingEntry, Settlement } from './journal.ts';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/**
+ * The 16 bytes, written as a UUID, under which a boot id lies on disk. Linux names its boots by UUIDs, which stand for
+ * themselves; any other name (a developer's machine without boot ids) stands there by its hash.
+ */
+export function bootKeyOf(bootId: string): string {
+  if (UUID.test(bootId)) return bootId;
+  const hex = createHash('sha256').update(bootId).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}
+
+/** Gives the boots that were named in this process their names back; boots of earlier runs keep their keys as names. */
+export class BootNames {
+  readonly #names = new Map<string, string>();
+
+  keyOf(bootId: string): string {
+    const key = bootKeyOf(bootId);
+    if (key !== bootId) this.#names.set(key, bootId);
+    return key;
+  }
+
+  nameOf(key: string): string {
+    return this.#names.get(key) ?? key;
+  }
+}
 
 /** One record is one slot of 64 bytes; README.md in this folder has the table of offsets. */
 export const SLOT_BYTES = 64;

@@ -1,3 +1,4 @@
+import { SeqSet } from '../../contract/seq-ranges.ts';
 import { isMissing, type JournalFile, type JournalFs, toJournalError } from './journal-fs.ts';
 import {
   decodeGap,
@@ -12,9 +13,14 @@ import {
   type StoredSettlement,
   segmentSeed,
 } from './record.ts';
-import { addPending, type Segment, SLOTS_PER_BLOCK } from './segment.ts';
-import { decodeHeader, HEADER_BYTES, type SegmentHeader } from './segment-header.ts';
-import { SeqSet } from './seq-set.ts';
+import {
+  addPending,
+  decodeHeader,
+  HEADER_BYTES,
+  type Segment,
+  type SegmentHeader,
+  SLOTS_PER_BLOCK,
+} from './segment.ts';
 
 const BLOCK_BYTES = 4096;
 const UNREADABLE = 0xff;

@@ -1,11 +1,11 @@
-import type { Clock } from '../../common/clock.ts';
-import type { Live } from '../../common/live.ts';
-import type { Log } from '../../common/log.ts';
-import type { Pulse } from '../../common/pulse.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Live } from '../../platform/live.ts';
+import type { Log } from '../../platform/log.ts';
+import type { LoopHeartbeat } from '../../platform/systemd.ts';
 import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config/device-config.ts';
 import type { JournalSet } from '../journal/journal.ts';
 import type { Faults } from './faults.ts';
-import type { PublisherMemory } from './memory-file.ts';
+import type { PublisherMemory } from './state-file.ts';
 
 /** What the lanes work with, and whom they tell. */
 export interface DeskParts {
@@ -16,7 +16,7 @@ export interface DeskParts {
   readonly mqtt: Live<MqttSection>;
   readonly homeassistant: Live<HomeAssistantSection>;
   readonly faults: Faults;
-  readonly pulse: Pulse;
+  readonly heartbeat: LoopHeartbeat;
   /** The delivery promise, or who is there to keep it, has changed. */
   readonly onDeliveryChange: () => void;
   /** The broker has acknowledged readings (`news` when they are the first), or a server has stored them. */

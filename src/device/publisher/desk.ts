@@ -1,15 +1,14 @@
-import { Bell } from '../../common/bell.ts';
 import { countOfRanges, rangesOf, type SeqRange, subtractRanges } from '../../contract/seq-ranges.ts';
+import { WakeUp } from '../../platform/tasks.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { Taken } from '../mqtt/link-session.ts';
-import { Acknowledged } from './acknowledged.ts';
+import type { Taken } from '../mqtt/session.ts';
 import { ArraySizes } from './array-sizes.ts';
 import { Delivery, type DeliveryMode } from './delivery.ts';
 import type { DeskParts } from './desk-parts.ts';
-import { InTransit, type Sent, type Shipment } from './in-transit.ts';
-import type { PublisherMemory } from './memory-file.ts';
-import { ServerWatch } from './server-watch.ts';
+import { Acknowledged, InFlight, type OutgoingMessage, type Sent } from './in-flight.ts';
+import { ServerWatch } from './servers.ts';
 import { SetAside } from './set-aside.ts';
+import type { PublisherMemory } from './state-file.ts';
 import { Subscribers } from './subscribers.ts';
 
 /** However long receipts fail to come, they are asked for again after this at the latest. */
@@ -43,12 +42,12 @@ const MOST_DONE_RANGES = 1_000;
 export class Desk {
   readonly parts: DeskParts;
   readonly delivery: Delivery;
-  readonly transit = new InTransit();
+  readonly transit = new InFlight();
   readonly sizes = new ArraySizes();
   readonly aside = new SetAside();
   readonly subscribers: Subscribers;
   readonly servers: ServerWatch;
-  readonly backlogBell = new Bell();
+  readonly backlogWakeUp = new WakeUp();
   /** Counts demands to begin again at the oldest entry. */
   rescans = 0;
   /** Resolves when this session knows which servers have announced themselves; rejects when it ended before. */
@@ -98,7 +97,7 @@ export class Desk {
   /** The backlog begins again at the oldest entry that is not on its way. */
   rescan(): void {
     this.rescans += 1;
-    this.backlogBell.ring();
+    this.backlogWakeUp.notify();
   }
 
   /** A server has said something since we connected. */
@@ -115,23 +114,23 @@ export class Desk {
     this.parts.onDeliveryChange();
   }
 
-  /** The broker has acknowledged a shipment. */
-  async acknowledged(shipment: Shipment, journal: Journal, leaf: string, taken: Taken): Promise<void> {
+  /** The broker has acknowledged a outgoing. */
+  async acknowledged(outgoing: OutgoingMessage, journal: Journal, leaf: string, taken: Taken): Promise<void> {
     const byNobody = taken === 'by-nobody';
     // Where nobody got it a receipt for it cannot be true.
-    if (!byNobody) this.#acknowledged.add(shipment.epoch, shipment.seqs);
+    if (!byNobody) this.#acknowledged.add(outgoing.epoch, outgoing.seqs);
     // An announcement that is on its way to us may say that PUBACK is not enough.
     if (this.parts.mqtt.current.delivery === 'auto') await this.#introduced;
     if (this.subscribers.answered(leaf, byNobody, this.mode())) this.rescan();
     if (this.mode() === 'broker') {
-      this.transit.remove(shipment);
+      this.transit.remove(outgoing);
       const stays = byNobody ? this.parts.mqtt.current.noSubscriber === 'keep' : this.subscribers.isWaiting();
-      if (!stays) this.#release(journal, rangesOf(shipment.seqs));
-    } else this.#awaitReceipt(shipment, journal, byNobody);
+      if (!stays) this.#release(journal, rangesOf(outgoing.seqs));
+    } else this.#awaitReceipt(outgoing, journal, byNobody);
     const isFirst = this.#taken === 0;
-    this.#taken += shipment.seqs.length;
+    this.#taken += outgoing.seqs.length;
     this.parts.onTaken(isFirst ? 'news' : 'routine');
-    this.backlogBell.ring();
+    this.backlogWakeUp.notify();
   }
 
   /** Entries that the broker has acknowledged since the start, some perhaps twice. */
@@ -233,12 +232,12 @@ export class Desk {
     this.parts.faults.failed('oversize', 'ENTRY_SET_ASIDE', message);
   }
 
-  #awaitReceipt(shipment: Shipment, journal: Journal, byNobody: boolean): void {
+  #awaitReceipt(outgoing: OutgoingMessage, journal: Journal, byNobody: boolean): void {
     const nowMs = this.parts.clock.monotonicMs();
-    const early = byNobody ? [] : this.transit.earlyOf(shipment);
-    if (this.delivery.giverOnline()) this.transit.awaitReceipt(shipment, nowMs + this.#patienceMs());
+    const early = byNobody ? [] : this.transit.earlyOf(outgoing);
+    if (this.delivery.giverOnline()) this.transit.awaitReceipt(outgoing, nowMs + this.#patienceMs());
     if (early.length > 0) this.#confirmed(journal, early);
-    if (!this.delivery.giverOnline()) this.transit.remove(shipment);
+    if (!this.delivery.giverOnline()) this.transit.remove(outgoing);
     if (nowMs - this.#notedMs < NOTE_ACKNOWLEDGED_MS) return;
     this.#notedMs = nowMs;
     this.parts.remember(this.toRemember());
@@ -252,17 +251,17 @@ export class Desk {
     this.#receiptCame();
     const sent = this.transit.confirm(journal.epoch, ranges);
     if (sent.length === 0) return;
-    for (const { shipment, order } of sent) {
-      if (shipment.seqs.length === 1) this.#passedOrder = Math.max(this.#passedOrder, order);
-      const tooLarge = this.sizes.passed(shipment.bytes, shipment.seqs.length);
+    for (const { outgoing, order } of sent) {
+      if (outgoing.seqs.length === 1) this.#passedOrder = Math.max(this.#passedOrder, order);
+      const tooLarge = this.sizes.passed(outgoing.bytes, outgoing.seqs.length);
       if (tooLarge !== undefined) this.arrayTooLarge(tooLarge);
     }
     this.#unreceiptedInARow = 0;
     // A receipt for a live reading says that the server is well, and nothing of how much it takes at once.
-    const isBacklog = sent.some(({ shipment }) => shipment.urgency === 'backlog');
+    const isBacklog = sent.some(({ outgoing }) => outgoing.urgency === 'backlog');
     this.#allowance = isBacklog ? Math.min(MOST_UNRECEIPTED, this.#allowance * 2) : Math.max(this.#allowance, 2);
     faults.works('receipts');
-    this.backlogBell.ring();
+    this.backlogWakeUp.notify();
   }
 
   #receiptCame(): void {
@@ -298,15 +297,15 @@ export class Desk {
 
   /** What went out later has its receipt: it is not the server that is slow. */
   #missAlone(overdue: readonly Sent[]): void {
-    for (const { shipment } of overdue) {
-      this.transit.remove(shipment);
-      const [seq] = shipment.seqs;
-      if (shipment.seqs.length === 1 && seq !== undefined) {
-        this.failedAlone(shipment.epoch, seq, `no receipt comes for it (${shipment.bytes} bytes), but for others`);
+    for (const { outgoing } of overdue) {
+      this.transit.remove(outgoing);
+      const [seq] = outgoing.seqs;
+      if (outgoing.seqs.length === 1 && seq !== undefined) {
+        this.failedAlone(outgoing.epoch, seq, `no receipt comes for it (${outgoing.bytes} bytes), but for others`);
       }
     }
-    const arrays = overdue.filter(({ shipment }) => shipment.seqs.length > 1);
-    if (arrays.length > 0) this.arrayTooLarge(Math.min(...arrays.map(({ shipment }) => shipment.bytes)));
+    const arrays = overdue.filter(({ outgoing }) => outgoing.seqs.length > 1);
+    if (arrays.length > 0) this.arrayTooLarge(Math.min(...arrays.map(({ outgoing }) => outgoing.bytes)));
     this.#allowance = FIRST_UNRECEIPTED;
   }
 
@@ -314,7 +313,7 @@ export class Desk {
     const waited = this.#patienceMs() / 1000;
     this.#unreceiptedInARow += 1;
     this.#allowance = 1;
-    for (const { shipment } of overdue) if (shipment.seqs.length > 1) this.sizes.missed(shipment.bytes);
+    for (const { outgoing } of overdue) if (outgoing.seqs.length > 1) this.sizes.missed(outgoing.bytes);
     this.transit.forgetAwaited();
     const what = `no receipt from the server for ${waited} s; is it storing? The readings are kept and sent again`;
     const isQuietStart = !this.#serverSpoke && this.parts.clock.monotonicMs() - this.#begunMs < QUIET_START_MS;

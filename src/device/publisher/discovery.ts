@@ -1,6 +1,6 @@
 import { sensorTopic } from '../../contract/topics.ts';
 import type { DeviceSection } from '../config/device-config.ts';
-import type { LinkMessage } from '../mqtt/link-session.ts';
+import type { LinkMessage } from '../mqtt/session.ts';
 
 export interface DiscoveryFacts {
   readonly device: DeviceSection;

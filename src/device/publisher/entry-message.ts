@@ -1,7 +1,7 @@
 import { encodeBacklog, encodeGapRecord, encodeReading, type GapRecord, type Reading } from '../../contract/reading.ts';
 import { sensorTopic } from '../../contract/topics.ts';
 import type { Journal, JournalEntry } from '../journal/journal.ts';
-import type { LinkMessage } from '../mqtt/link-session.ts';
+import type { LinkMessage } from '../mqtt/session.ts';
 
 /** An entry as the wire calls it; its time must be final. */
 export function wireItem(epoch: string, entry: JournalEntry): Reading | GapRecord {

@@ -1,7 +1,7 @@
-import type { Clock } from '../../common/clock.ts';
-import { createFaultLog, type FaultLog } from '../../common/fault-log.ts';
-import type { Log } from '../../common/log.ts';
-import { LinkError } from '../mqtt/link-session.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { createFaultLog, type FaultLog } from '../../platform/fault-log.ts';
+import type { Log } from '../../platform/log.ts';
+import { LinkError } from '../mqtt/session.ts';
 
 /** What a session does beside sending readings. */
 export type OptionalStep =

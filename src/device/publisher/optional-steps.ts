@@ -1,5 +1,5 @@
-import type { Clock } from '../../common/clock.ts';
-import { LinkError } from '../mqtt/link-session.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { LinkError } from '../mqtt/session.ts';
 import { type Faults, isRefusal, type OptionalStep } from './faults.ts';
 
 /** What is missing without it, for people. */

@@ -1,26 +1,23 @@
-import type { Clock, Random } from '../../common/clock.ts';
-import type { Live } from '../../common/live.ts';
-import type { Log } from '../../common/log.ts';
-import type { Progress } from '../../common/progress.ts';
-import { Pulse } from '../../common/pulse.ts';
 import type { Command } from '../../contract/command.ts';
 import type { DeviceStatus } from '../../contract/status.ts';
+import type { Clock, Random } from '../../platform/clock.ts';
+import type { Live } from '../../platform/live.ts';
+import type { Log } from '../../platform/log.ts';
+import { LoopHeartbeat, type Progress } from '../../platform/systemd.ts';
 import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config/device-config.ts';
 import type { JournalSet, Placed, ReadingEntry } from '../journal/journal.ts';
-import type { OpenLink } from '../mqtt/link-session.ts';
-import { Announcer } from './announcer.ts';
-import { BacklogLane } from './backlog-lane.ts';
+import type { OpenLink } from '../mqtt/session.ts';
+import { BacklogSender } from './backlog-sender.ts';
 import { ConnectionLoop } from './connection-loop.ts';
 import type { DeliveryMode, KnownServer, Presence } from './delivery.ts';
 import { Desk } from './desk.ts';
 import { type Fault, Faults } from './faults.ts';
-import { followForgetting } from './forget-request.ts';
-import { Incoming } from './incoming.ts';
-import { LiveLane } from './live-lane.ts';
-import { Memory } from './memory.ts';
-import type { PublisherMemory } from './memory-file.ts';
+import { Incoming, Subscriptions } from './incoming.ts';
+import { LiveSender } from './live-sender.ts';
 import { OptionalSteps } from './optional-steps.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { RetainedPublisher } from './retained.ts';
+import { followForgetting } from './servers.ts';
+import { type PublisherMemory, StoredState } from './state-file.ts';
 
 export interface PublisherParts {
   readonly journals: Pick<JournalSet, 'journals' | 'stats' | 'recall'>;
@@ -93,8 +90,8 @@ export function createPublisher(parts: PublisherParts): Publisher {
 /** What `run` puts together, once it knows what was remembered. */
 interface Works {
   readonly desk: Desk;
-  readonly live: LiveLane;
-  readonly announcer: Announcer;
+  readonly live: LiveSender;
+  readonly retained: RetainedPublisher;
   readonly subscriptions: Subscriptions;
   readonly steps: OptionalSteps;
   readonly incoming: Incoming;
@@ -104,7 +101,7 @@ interface Works {
 class JournalPublisher implements Publisher {
   readonly #parts: PublisherParts;
   readonly #faults: Faults;
-  readonly #pulse: Pulse;
+  readonly #heartbeat: LoopHeartbeat;
   readonly #onChange: (word: 'news' | 'routine') => void;
   #works: Works | undefined;
   /** A reading that came before the memory was read. */
@@ -114,11 +111,11 @@ class JournalPublisher implements Publisher {
     this.#parts = parts;
     this.#onChange = parts.onChange;
     this.#faults = new Faults(parts.log, parts.clock, () => this.#changed());
-    this.#pulse = new Pulse(parts.clock, parts.progress, parts.maxIdleMs);
+    this.#heartbeat = new LoopHeartbeat(parts.clock, parts.progress, parts.maxIdleMs);
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await this.#pulse.accompany(this.#run(signal));
+    await this.#heartbeat.accompany(this.#run(signal));
   }
 
   live(placed: Placed<ReadingEntry>): void {
@@ -128,7 +125,7 @@ class JournalPublisher implements Publisher {
     }
     this.#works.live.offer(placed);
     // The journal may hold more than this one: gap records, or readings that found no room in the live lane.
-    this.#works.desk.backlogBell.ring();
+    this.#works.desk.backlogWakeUp.notify();
   }
 
   wake(): void {
@@ -137,7 +134,7 @@ class JournalPublisher implements Publisher {
   }
 
   statusChanged(): void {
-    this.#works?.announcer.statusChanged();
+    this.#works?.retained.statusChanged();
   }
 
   state(): PublisherState {
@@ -169,7 +166,7 @@ class JournalPublisher implements Publisher {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { memoryPath, clock } = this.#parts;
-    const memory = await Memory.open(memoryPath, this.#faults, this.#pulse, clock);
+    const memory = await StoredState.open(memoryPath, this.#faults, this.#heartbeat, clock);
     const works = this.#assemble(memory);
     this.#works = works;
     if (this.#early !== undefined) works.live.offer(this.#early);
@@ -182,7 +179,7 @@ class JournalPublisher implements Publisher {
   }
 
   /** A person has asked for it. */
-  async #forget(desk: Desk, memory: Memory, names: readonly string[]): Promise<void> {
+  async #forget(desk: Desk, memory: StoredState, names: readonly string[]): Promise<void> {
     for (const name of names) {
       const known = desk.delivery.forget(name);
       const what = known
@@ -200,24 +197,29 @@ class JournalPublisher implements Publisher {
     this.#onChange('news');
   }
 
-  #assemble(memory: Memory): Works {
+  #assemble(memory: StoredState): Works {
     const { random, log, version, status, onCommand } = this.#parts;
     const changed = (): void => this.#changed();
-    const own = { faults: this.#faults, pulse: this.#pulse, onDeliveryChange: changed, onTaken: this.#onChange };
+    const own = {
+      faults: this.#faults,
+      heartbeat: this.#heartbeat,
+      onDeliveryChange: changed,
+      onTaken: this.#onChange,
+    };
     const remember = (changes: Partial<PublisherMemory>): void => memory.note(changes);
     const desk = new Desk({ ...this.#parts, ...own, remember }, memory.current);
     const steps = new OptionalSteps(this.#parts.clock, this.#faults);
-    const live = new LiveLane(desk, steps, () => (status().interval_s ?? 0) * 1000);
-    const backlog = new BacklogLane(desk, live, random);
-    const announcer = new Announcer({ desk, memory, steps, random, version, status });
+    const live = new LiveSender(desk, steps, () => (status().interval_s ?? 0) * 1000);
+    const backlog = new BacklogSender(desk, live, random);
+    const retained = new RetainedPublisher({ desk, memory, steps, random, version, status });
     const subscriptions = new Subscriptions(desk, steps);
     const incoming = new Incoming({
       desk,
       onCommand,
-      onHomeAssistant: () => announcer.announceAgain(),
+      onHomeAssistant: () => retained.announceAgain(),
       onIgnored: (topic, why) => log.debug({ topic }, `ignored a message: ${why}`),
     });
-    const lanes = { desk, live, backlog, announcer, subscriptions, steps };
+    const lanes = { desk, live, backlog, retained, subscriptions, steps };
     const { openLink, env } = this.#parts;
     const connection = new ConnectionLoop({
       ...lanes,

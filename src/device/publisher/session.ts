@@ -1,15 +1,13 @@
-import { DeadlineError, withDeadline } from '../../common/deadline.ts';
-import { waitAny } from '../../common/wait-any.ts';
-import type { LinkError, LinkSession } from '../mqtt/link-session.ts';
-import type { Announcer } from './announcer.ts';
-import type { BacklogLane } from './backlog-lane.ts';
-import { Crew } from './crew.ts';
+import { DeadlineError, waitAny, withDeadline } from '../../platform/tasks.ts';
+import type { LinkError, LinkSession } from '../mqtt/session.ts';
+import type { BacklogSender } from './backlog-sender.ts';
 import type { Desk } from './desk.ts';
-import type { LiveLane } from './live-lane.ts';
+import type { Subscriptions } from './incoming.ts';
+import type { LiveSender } from './live-sender.ts';
 import type { OptionalSteps } from './optional-steps.ts';
-import { Post } from './post.ts';
-import { SendWindow } from './send-window.ts';
-import type { Subscriptions } from './subscriptions.ts';
+import type { RetainedPublisher } from './retained.ts';
+import { Sender, SendWindow } from './sender.ts';
+import { TaskGroup } from './task-group.ts';
 
 /** After our first messages are answered, brokers that look up retained messages in the background get this much more. */
 const ANNOUNCEMENT_GRACE_MS = 1_000;
@@ -20,9 +18,9 @@ const GOODBYE_LIMIT_MS = 1_000;
 
 export interface SessionParts {
   readonly desk: Desk;
-  readonly live: LiveLane;
-  readonly backlog: BacklogLane;
-  readonly announcer: Announcer;
+  readonly live: LiveSender;
+  readonly backlog: BacklogSender;
+  readonly retained: RetainedPublisher;
   readonly subscriptions: Subscriptions;
   readonly steps: OptionalSteps;
 }
@@ -37,11 +35,11 @@ export async function runSession(
   session: LinkSession,
   signal: AbortSignal,
 ): Promise<LinkError | undefined> {
-  const { clock, pulse } = parts.desk.parts;
+  const { clock, heartbeat } = parts.desk.parts;
   const stop = new AbortController();
-  const crew = new Crew(stop.signal);
+  const tasks = new TaskGroup(stop.signal);
   const window = new SendWindow(windowSize(parts.desk, session));
-  const post = new Post(session, window, pulse);
+  const post = new Sender(session, window, heartbeat);
   const ended = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true, signal: stop.signal });
@@ -51,34 +49,34 @@ export async function runSession(
   const introduced = introduce(parts, post, stop.signal);
   introduced.catch(() => undefined);
   parts.desk.begin(introduced, session.protocolVersion);
-  crew.add(parts.live.run(post, crew, stop.signal));
-  crew.add(introduced.then(async () => parts.announcer.run(post, stop.signal)));
-  crew.add(introduced.then(async () => parts.backlog.run(post, crew, stop.signal)));
-  crew.add(introduced.then(async () => parts.subscriptions.run(session, stop.signal)));
-  crew.add(followConfig(parts, session, window, stop.signal));
+  tasks.add(parts.live.run(post, tasks, stop.signal));
+  tasks.add(introduced.then(async () => parts.retained.run(post, stop.signal)));
+  tasks.add(introduced.then(async () => parts.backlog.run(post, tasks, stop.signal)));
+  tasks.add(introduced.then(async () => parts.subscriptions.run(session, stop.signal)));
+  tasks.add(followConfig(parts, session, window, stop.signal));
 
   const end = await Promise.race([
     ended.then(() => ({ why: 'asked' }) as const),
     session.closed.then((error) => ({ why: 'broken', error }) as const),
-    crew.failed.then((error) => ({ why: 'failed', error }) as const),
+    tasks.failed.then((error) => ({ why: 'failed', error }) as const),
   ]);
   stop.abort(new Error('the session is over'));
   if (end.why === 'asked') {
     const limited = { clock, limitMs: DRAIN_LIMIT_MS, what: 'draining' };
-    await withDeadline(Promise.race([crew.over(), session.closed]), limited).catch(ignoreDeadline);
+    await withDeadline(Promise.race([tasks.over(), session.closed]), limited).catch(ignoreDeadline);
     await sayOffline(parts, post, session);
   }
   await session.end(end.why === 'asked' ? GOODBYE_LIMIT_MS : 0);
-  await crew.over();
+  await tasks.over();
   if (end.why === 'failed') throw end.error;
   return end.why === 'broken' ? end.error : undefined;
 }
 
 /** Resolves when it is known which servers have announced themselves: their retained words come before our status is answered. */
-async function introduce(parts: SessionParts, post: Post, signal: AbortSignal): Promise<void> {
-  const { desk, announcer, subscriptions } = parts;
+async function introduce(parts: SessionParts, post: Sender, signal: AbortSignal): Promise<void> {
+  const { desk, retained, subscriptions } = parts;
   await subscriptions.begin(post.session);
-  await announcer.begin(post, signal);
+  await retained.begin(post, signal);
   const undecided = desk.parts.mqtt.current.delivery === 'auto' && desk.mode() === 'broker';
   if (undecided) await desk.parts.clock.sleep(ANNOUNCEMENT_GRACE_MS, signal);
 }
@@ -101,8 +99,8 @@ async function followConfig(
       async (off) => homeassistant.changed(seen[2], off),
     ]);
     parts.subscriptions.changed();
-    parts.announcer.statusChanged();
-    parts.desk.backlogBell.ring();
+    parts.retained.statusChanged();
+    parts.desk.backlogWakeUp.notify();
   }
 }
 
@@ -110,10 +108,10 @@ function windowSize(desk: Desk, session: LinkSession): number {
   return Math.max(1, Math.min(desk.parts.mqtt.current.maxInFlight, session.receiveMaximum));
 }
 
-async function sayOffline({ desk, announcer }: SessionParts, post: Post, session: LinkSession): Promise<void> {
+async function sayOffline({ desk, retained }: SessionParts, post: Sender, session: LinkSession): Promise<void> {
   const { clock } = desk.parts;
   const giveUp = new AbortController();
-  const said = announcer.end(post, giveUp.signal).catch(() => undefined);
+  const said = retained.end(post, giveUp.signal).catch(() => undefined);
   const limited = { clock, limitMs: LAST_STATUS_LIMIT_MS, what: 'the last status' };
   await withDeadline(Promise.race([said, session.closed]), limited).catch(ignoreDeadline);
   giveUp.abort(new Error('no time for the last status'));

@@ -1,10 +1,9 @@
-import { type CommandIo, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
-import type { ConfigOptions } from '../../common/config-options.ts';
-import { textTable, visibleText } from '../../common/text-table.ts';
+import { type CommandIo, type ConfigOptions, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
+import { textTable, visibleText } from '../../cli/text-table.ts';
 import { contactOf } from '../contact.ts';
+import type { DeviceChange, RoomChoice, Store } from '../store/store.ts';
 import type { Device } from '../store/stored.ts';
-import { withStore } from './command-store.ts';
-import { isoOrNull, shownTime } from './command-times.ts';
+import { isoOrNull, parseTimeOption, shownTime, withStore } from './command-store.ts';
 
 export interface DevicesOptions extends ConfigOptions {
   /** Also those that were taken out of service. */
@@ -79,4 +78,127 @@ export function deviceRecord(device: Device, nowMs: number): object {
     version: status?.version ?? null,
     status_at: isoOrNull(device.statusMs),
   };
+}
+
+interface DeviceOptions extends ConfigOptions {
+  readonly uid: string;
+}
+
+export interface DeviceAddOptions extends DeviceOptions {
+  readonly room?: string;
+  readonly label?: string;
+  readonly model?: string;
+}
+
+/** Provisions a device before it speaks. */
+export async function runDeviceAdd(options: DeviceAddOptions, io: CommandIo): Promise<ExitCode> {
+  return await withStore(options, io, async ({ store }) => {
+    const { uid, room, label, model } = options;
+    const device = {
+      uid,
+      ...(room !== undefined && { room: await chosenRoom(store, room) }),
+      ...(label !== undefined && { label }),
+      ...(model !== undefined && { model }),
+    };
+    const [added] = await store.addDevices([device], io.clock.nowMs());
+    if (added !== undefined) io.stdout.write(`${uid} is added${inWords(added)}\n`);
+    return EXIT_OK;
+  });
+}
+
+export interface DeviceApproveOptions extends DeviceOptions {
+  readonly room?: string;
+}
+
+/** Says yes to a device that waits (or was refused); what it has measured meanwhile is kept. */
+export async function runDeviceApprove(options: DeviceApproveOptions, io: CommandIo): Promise<ExitCode> {
+  return await change(options, io, async (store) => {
+    const room = options.room === undefined ? {} : { room: await chosenRoom(store, options.room) };
+    return { change: { state: 'active', ...room }, said: 'is approved' };
+  });
+}
+
+/** Says no: what it sends from now on is rejected; what is stored of it stays. */
+export async function runDeviceRefuse(options: DeviceOptions, io: CommandIo): Promise<ExitCode> {
+  return await change(options, io, () =>
+    Promise.resolve({ change: { state: 'refused' }, said: 'is refused; what is stored of it stays' }),
+  );
+}
+
+export interface DeviceMoveOptions extends DeviceOptions {
+  /** Uid or name of a room; a name that no room has makes one. Absent: nowhere. */
+  readonly room?: string;
+  /** When it was moved; absent: now. */
+  readonly at?: string;
+}
+
+/** Puts a device into another room; what it has measured since `at` belongs there. */
+export async function runDeviceMove(options: DeviceMoveOptions, io: CommandIo): Promise<ExitCode> {
+  return await change(options, io, async (store, timeZone) => {
+    const room = options.room === undefined ? null : await chosenRoom(store, options.room);
+    const movedAtMs = options.at === undefined ? undefined : parseTimeOption('--at', options.at, timeZone);
+    const since = movedAtMs === undefined ? '' : ` since ${new Date(movedAtMs).toISOString()}`;
+    return { change: { room, ...(movedAtMs !== undefined && { movedAtMs }) }, said: `was moved${since}` };
+  });
+}
+
+export interface DeviceRenameOptions extends DeviceOptions {
+  /** Absent: what the device calls itself. */
+  readonly label?: string;
+}
+
+/** Gives a device another label; its uid and its readings are what they were. */
+export async function runDeviceRename(options: DeviceRenameOptions, io: CommandIo): Promise<ExitCode> {
+  return await change(options, io, () =>
+    Promise.resolve({ change: { label: options.label ?? null }, said: 'is renamed' }),
+  );
+}
+
+export interface DeviceRemoveOptions extends DeviceOptions {
+  readonly deleteReadings: boolean;
+  /** Asks a person; `--yes` answers for them. */
+  readonly confirm: (question: string) => Promise<boolean>;
+}
+
+/** Takes a device out of service. Its readings stay unless they are to go, which has to be confirmed. */
+export async function runDeviceRemove(options: DeviceRemoveOptions, io: CommandIo): Promise<ExitCode> {
+  return await withStore(options, io, async ({ store }) => {
+    const { uid, deleteReadings, confirm } = options;
+    if (!deleteReadings) {
+      const { readings } = await store.removeDevice(uid, 'keep', io.clock.nowMs());
+      io.stdout.write(
+        `${uid} is removed; its ${readings} readings stay. It is registered anew when it speaks again.\n`,
+      );
+      return EXIT_OK;
+    }
+    if (!(await confirm(`Delete ${uid} and every reading of it, for good?`))) {
+      io.stderr.write(`nothing was changed (--yes confirms where nobody can be asked)\n`);
+      return EXIT_FAILED;
+    }
+    const { readings } = await store.removeDevice(uid, 'delete', io.clock.nowMs());
+    io.stdout.write(`${uid} is deleted, and with it ${readings} readings.\n`);
+    return EXIT_OK;
+  });
+}
+
+async function change(
+  options: DeviceOptions,
+  io: CommandIo,
+  decide: (store: Store, timeZone: string) => Promise<{ readonly change: DeviceChange; readonly said: string }>,
+): Promise<ExitCode> {
+  return await withStore(options, io, async ({ store, config }) => {
+    const { change, said } = await decide(store, config.house.timeZone);
+    const device = await store.updateDevice(options.uid, change, io.clock.nowMs());
+    io.stdout.write(`${options.uid} ${said}${inWords(device)}\n`);
+    return EXIT_OK;
+  });
+}
+
+/** A uid that there is names that room; anything else is a name. */
+async function chosenRoom(store: Store, text: string): Promise<RoomChoice> {
+  return (await store.room(text)) === undefined ? { name: text } : { uid: text };
+}
+
+function inWords({ label, room }: Device): string {
+  return `: ${label === null ? 'without a label' : `"${label}"`}, ${room === null ? 'in no room' : `in ${room.name}`}`;
 }

@@ -1,14 +1,11 @@
 import { EventEmitter, once } from 'node:events';
 import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncDirectory } from '../../common/atomic-file.ts';
-import { type CommandIo, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
-import type { ConfigOptions } from '../../common/config-options.ts';
-import { type ExportFormat, exportReadings } from '../export/export-readings.ts';
-import type { ReadingScope } from '../store/reading-store.ts';
-import type { Store } from '../store/store.ts';
-import { CommandError, withStore } from './command-store.ts';
-import { parseTimeOption } from './command-times.ts';
+import { type CommandIo, type ConfigOptions, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
+import { syncDirectory } from '../../platform/files.ts';
+import { type ExportFormat, exportReadings } from '../export.ts';
+import type { ReadingScope, Store } from '../store/store.ts';
+import { CommandError, parseTimeOption, withStore } from './command-store.ts';
 
 export interface ExportOptions extends ConfigOptions {
   readonly format: ExportFormat;

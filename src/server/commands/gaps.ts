@@ -1,9 +1,7 @@
-import { type CommandIo, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
-import type { ConfigOptions } from '../../common/config-options.ts';
-import { textTable, visibleText } from '../../common/text-table.ts';
+import { type CommandIo, type ConfigOptions, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
+import { textTable, visibleText } from '../../cli/text-table.ts';
 import type { StoredGap } from '../store/stored.ts';
-import { CommandError, withStore } from './command-store.ts';
-import { isoOrNull, parseTimeOption, shownTime } from './command-times.ts';
+import { CommandError, isoOrNull, parseTimeOption, shownTime, withStore } from './command-store.ts';
 
 export interface GapsOptions extends ConfigOptions {
   readonly device?: string;

@@ -1,10 +1,16 @@
-import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
+import {
+  type CommandIo,
+  type ConfigOptions,
+  EXIT_CONFIG,
+  EXIT_FAILED,
+  EXIT_OK,
+  type ExitCode,
+} from '../../cli/command-io.ts';
 import { ConfigError } from '../../common/config/config-problem.ts';
-import type { ConfigOptions } from '../../common/config-options.ts';
-import { givenStateDirectory } from '../../common/state-directory.ts';
+import { givenStateDirectory } from '../../platform/files.ts';
 import type { RecordSite } from '../store/sqlite/place/new-record.ts';
 import { StoreError } from '../store/store.ts';
-import { loadConfigOrDefaults, serviceEnvironment, storePathFor } from './command-config.ts';
+import { loadConfigOrDefaults, serviceEnvironment, storePathFor } from './config.ts';
 
 export interface InitOptions extends ConfigOptions {
   /** Sets aside what lies there, and begins a new record. */

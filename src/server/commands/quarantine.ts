@@ -1,10 +1,8 @@
-import { type CommandIo, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
-import type { ConfigOptions } from '../../common/config-options.ts';
-import { textTable, visibleText } from '../../common/text-table.ts';
-import type { QuarantineChoice, QuarantineDrop, Quarantined } from '../store/quarantine-store.ts';
+import { type CommandIo, type ConfigOptions, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
+import { textTable, visibleText } from '../../cli/text-table.ts';
+import type { QuarantineChoice, QuarantineDrop, Quarantined } from '../store/audit-store.ts';
 import type { Store } from '../store/store.ts';
-import { CommandError, withStore } from './command-store.ts';
-import { isoOrNull, shownTime } from './command-times.ts';
+import { CommandError, isoOrNull, shownTime, withStore } from './command-store.ts';
 
 export interface QuarantineListOptions extends ConfigOptions {
   readonly device?: string;

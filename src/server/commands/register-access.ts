@@ -1,7 +1,28 @@
 import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
-import { configOptions, type GivenOptions } from '../../common/config-options.ts';
-import { type CommandContext, withConfigOptions } from './command-context.ts';
+import {
+  withConfigOptions as addConfigOptions,
+  type CommandIo,
+  configOptions,
+  type ExitCode,
+  type GivenOptions,
+} from '../../cli/command-io.ts';
+import { DEFAULT_CONFIG_PATH } from './config.ts';
+
+/** What a registered command works with. */
+export interface CommandContext {
+  readonly io: CommandIo;
+  /** Told how the command ended. */
+  readonly finish: (exitCode: ExitCode) => void;
+}
+
+/** Adds a command to the program. What it needs is loaded when it is called, and not before. */
+export type RegisterCommand = (program: Command, context: CommandContext) => void;
+
+/** The two options that every command has; also for `run`. */
+export function withConfigOptions(command: Command): Command {
+  return addConfigOptions(command, DEFAULT_CONFIG_PATH);
+}
 
 /** The commands that say who may do what: `token` and `devices`. */
 
@@ -67,7 +88,7 @@ export function registerDevices(program: Command, context: CommandContext): void
     .argument('[room]', 'uid or name of a room, a new one is made; absent: nowhere')
     .option('--at <time>', 'since when; what it measured since then belongs there (default: now)')
     .action(async (uid: string, room: string | undefined, given: GivenOptions & { readonly at?: string }) => {
-      const { runDeviceMove } = await import('./device-changes.ts');
+      const { runDeviceMove } = await import('./devices.ts');
       const { at } = given;
       const options = { ...(room !== undefined && { room }), ...(at !== undefined && { at }) };
       finish(await runDeviceMove({ ...configOptions(given), uid, ...options }, io));
@@ -77,7 +98,7 @@ export function registerDevices(program: Command, context: CommandContext): void
     .argument('<uid>')
     .argument('[label]', 'absent: what the device calls itself')
     .action(async (uid: string, label: string | undefined, given: GivenOptions) => {
-      const { runDeviceRename } = await import('./device-changes.ts');
+      const { runDeviceRename } = await import('./devices.ts');
       finish(await runDeviceRename({ ...configOptions(given), uid, ...(label !== undefined && { label }) }, io));
     });
   withConfigOptions(devices.command('remove'))
@@ -86,7 +107,7 @@ export function registerDevices(program: Command, context: CommandContext): void
     .option('--delete-readings', 'delete everything that it ever measured, too', false)
     .option('-y, --yes', 'do not ask', false)
     .action(async (uid: string, given: GivenOptions & { readonly deleteReadings: boolean; readonly yes: boolean }) => {
-      const { runDeviceRemove } = await import('./device-changes.ts');
+      const { runDeviceRemove } = await import('./devices.ts');
       const { deleteReadings, yes } = given;
       const confirm = (question: string): Promise<boolean> => (yes ? Promise.resolve(true) : ask(question, io.signal));
       finish(await runDeviceRemove({ ...configOptions(given), uid, deleteReadings, confirm }, io));
@@ -107,7 +128,7 @@ function registerAdmission(devices: Command, { io, finish }: CommandContext): vo
     .option('-l, --label <text>', 'what people call it')
     .option('-m, --model <text>', 'what kind of sensor it is')
     .action(async (uid: string, given: GivenDevice) => {
-      const { runDeviceAdd } = await import('./device-changes.ts');
+      const { runDeviceAdd } = await import('./devices.ts');
       finish(await runDeviceAdd({ ...given, ...configOptions(given), uid }, io));
     });
   withConfigOptions(devices.command('approve'))
@@ -115,7 +136,7 @@ function registerAdmission(devices: Command, { io, finish }: CommandContext): vo
     .argument('<uid>')
     .option('-r, --room <room>', 'uid or name of a room; a new one is made')
     .action(async (uid: string, given: GivenDevice) => {
-      const { runDeviceApprove } = await import('./device-changes.ts');
+      const { runDeviceApprove } = await import('./devices.ts');
       const { room } = given;
       finish(await runDeviceApprove({ ...configOptions(given), uid, ...(room !== undefined && { room }) }, io));
     });
@@ -123,7 +144,7 @@ function registerAdmission(devices: Command, { io, finish }: CommandContext): vo
     .description('say no to a device: what it sends from now on is rejected')
     .argument('<uid>')
     .action(async (uid: string, given: GivenOptions) => {
-      const { runDeviceRefuse } = await import('./device-changes.ts');
+      const { runDeviceRefuse } = await import('./devices.ts');
       finish(await runDeviceRefuse({ ...configOptions(given), uid }, io));
     });
 }

@@ -1,10 +1,8 @@
-import { type CommandIo, EXIT_OK, type ExitCode } from '../../common/command-io.ts';
-import type { ConfigOptions } from '../../common/config-options.ts';
-import { textTable } from '../../common/text-table.ts';
-import type { Token, TokenScope } from '../store/token-store.ts';
+import { type CommandIo, type ConfigOptions, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
+import { textTable } from '../../cli/text-table.ts';
+import type { Token, TokenScope } from '../store/store.ts';
 import { createTokenId, createTokenSecret, hashToken } from '../tokens.ts';
-import { withStore } from './command-store.ts';
-import { isoOrNull, parseDurationOption, shownTime } from './command-times.ts';
+import { isoOrNull, parseDurationOption, shownTime, withStore } from './command-store.ts';
 
 export interface TokenCreateOptions extends ConfigOptions {
   /** For people: what or who holds it. */

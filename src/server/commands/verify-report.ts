@@ -1,11 +1,17 @@
-import { textTable } from '../../common/text-table.ts';
+import { textTable } from '../../cli/text-table.ts';
 import { countOfRanges, type SeqRange } from '../../contract/seq-ranges.ts';
 import type { Device } from '../store/stored.ts';
-import type { DeviceVerdict, EpochVerdict, Hole } from '../verify/device-verdict.ts';
-import type { DoubtedGap, GapDoubt } from '../verify/gap-doubts.ts';
-import { type KnownTimes, numberKey } from '../verify/neighbours.ts';
+import {
+  type DeviceVerdict,
+  type DoubtedGap,
+  type EpochVerdict,
+  type GapDoubt,
+  type Hole,
+  type KnownTimes,
+  numberKey,
+} from '../verify/explain.ts';
 import { goneWithoutAWord, type Sum, toldBy } from '../verify/sum.ts';
-import { isoOrNull, shownTime } from './command-times.ts';
+import { isoOrNull, shownTime } from './command-store.ts';
 
 /** Of ranges that a line shows. */
 const MAX_SHOWN_RANGES = 8;

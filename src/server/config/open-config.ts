@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { machineTimeZone } from '../../calendar/zones.ts';
 import { readConfigFile } from '../../common/config/config-file.ts';
 import type { ConfigProblem } from '../../common/config/config-problem.ts';
 import type { ConfigText } from '../../common/config/config-text.ts';
@@ -6,8 +7,7 @@ import { describeConfig, renderDefaultFile } from '../../common/config/describe.
 import { type LiveConfig, type LiveConfigOptions, openLiveConfig } from '../../common/config/live-config.ts';
 import { type LoadedConfig, loadConfig } from '../../common/config/load.ts';
 import { keepUntilRestart } from '../../common/config/restart-keys.ts';
-import { stateDirectory } from '../../common/state-directory.ts';
-import { machineTimeZone } from '../../common/time-zone.ts';
+import { stateDirectory } from '../../platform/files.ts';
 import { OLDER_VARIABLES } from './older-variables.ts';
 import { SERVER_CONF_INTRO, SERVER_SCHEMA, type ServerSchema, type ServerValues } from './schema.ts';
 import type { ServerConfig, StoreSection } from './server-config.ts';

@@ -1,4 +1,4 @@
-import type { LogLevel } from '../../common/log.ts';
+import type { LogLevel } from '../../platform/log.ts';
 import type { LimitedKind } from '../ingest/ingest.ts';
 import type { RecordBounds, Registration } from '../store/ingest-store.ts';
 

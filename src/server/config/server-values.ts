@@ -1,7 +1,7 @@
 import { checkBrokerKeys } from '../../common/config/broker-checks.ts';
 import type { CrossCheck } from '../../common/config/load.ts';
 import { listElements } from '../../common/config/web-formats.ts';
-import { isLoopbackHost } from '../http/security/network.ts';
+import { isLoopbackHost } from '../http/security/access.ts';
 import type { ServerSchema, ServerValues } from './schema.ts';
 import type { ServerConfig } from './server-config.ts';
 

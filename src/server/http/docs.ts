@@ -1,7 +1,6 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { App } from './app.ts';
-import type { HttpParts } from './http-parts.ts';
+import type { App, HttpParts } from './parts.ts';
 
 /** The page builds styles as it draws and holds its pictures inside; scripts are files from here, as everywhere. */
 const DOCS_CONTENT_SECURITY_POLICY = [

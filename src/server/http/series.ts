@@ -1,13 +1,9 @@
-import { bucketEdges } from '../calendar/bucket-edges.ts';
-import { autoBucket, type BucketSize, isBucketSize, mostBuckets } from '../calendar/bucket-size.ts';
-import type { ReadingScope, ReadingStore, Bucket as StoredBucket } from '../store/reading-store.ts';
+import { autoBucket, type BucketSize, bucketEdges, isBucketSize, mostBuckets } from '../../calendar/buckets.ts';
+import type { ReadingScope, ReadingStore, Bucket as StoredBucket } from '../store/store.ts';
 import type { StoredReading } from '../store/stored.ts';
-import { ApiError, invalidField } from './api-error.ts';
-import { MAX_PAGE } from './schemas/readings.ts';
-import type { Bucket } from './schemas/series.ts';
-import type { TimeRange } from './time-range.ts';
-import { isoTime } from './times.ts';
-import { edgesWithin } from './zones.ts';
+import { ApiError, invalidField } from './errors.ts';
+import { edgesWithin, isoTime, type TimeRange } from './query.ts';
+import { type Bucket, MAX_PAGE } from './schemas/readings.ts';
 
 /** Of all sources of an answer together: some 10 MB of JSON. */
 export const MAX_POINTS = 50_000;

@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import type { FastifyServerOptions } from 'fastify';
-import type { Random } from '../../common/clock.ts';
+import type { Random } from '../../platform/clock.ts';
 import type { HttpSection } from '../config/server-config.ts';
-import { ApiError } from './api-error.ts';
-import { errorBody } from './error-answers.ts';
+import { ApiError, errorBody } from './errors.ts';
 import { CONNECTION_LIMITS, SERVER_LIMITS } from './security/limits.ts';
 
 /** A TLS file that can't be used. */

@@ -2,8 +2,8 @@ import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
-import { nearestName } from '../../common/config/nearest-name.ts';
-import { ApiError } from './api-error.ts';
+import { nearestName } from '../../platform/nearest-name.ts';
+import { ApiError } from './errors.ts';
 import type { ErrorDetail } from './schemas/common.ts';
 
 interface Complaint {

@@ -1,10 +1,9 @@
 import { countOfRanges } from '../../contract/seq-ranges.ts';
-import type { DeviceVerdict, EpochVerdict, Hole, Outcome } from '../verify/device-verdict.ts';
+import type { JudgedDevice, RecordVerdict } from '../verify/current-verdict.ts';
+import type { DeviceVerdict, EpochVerdict, Hole, Outcome } from '../verify/explain.ts';
 import { goneWithoutAWord, toldBy, worse } from '../verify/sum.ts';
-import type { JudgedDevice, RecordVerdict } from '../verify/verdict-keeper.ts';
-import type { Verdict, VerdictDevice } from './schemas/verdict.ts';
-import type { TimeRange } from './time-range.ts';
-import { isoTime, isoTimeOrNull } from './times.ts';
+import { isoTime, isoTimeOrNull, type TimeRange } from './query.ts';
+import type { Verdict, VerdictDevice } from './schemas/record.ts';
 
 export interface VerdictQuestion {
   /** Absent: all devices. */

@@ -1,13 +1,13 @@
-import { backOffMs } from '../../common/back-off.ts';
-import type { Clock, Random } from '../../common/clock.ts';
-import { createFaultLog, type FaultLog } from '../../common/fault-log.ts';
-import type { Live } from '../../common/live.ts';
-import type { Log } from '../../common/log.ts';
-import type { Pulse } from '../../common/pulse.ts';
+import type { Clock, Random } from '../../platform/clock.ts';
+import { createFaultLog, type FaultLog } from '../../platform/fault-log.ts';
+import type { Live } from '../../platform/live.ts';
+import type { Log } from '../../platform/log.ts';
+import { backOffMs } from '../../platform/pacing.ts';
+import type { LoopHeartbeat } from '../../platform/systemd.ts';
 import type { IngestSection } from '../config/server-config.ts';
 import type { CommitResult, IngestMessage, IngestStore, RejectedMessage } from '../store/ingest-store.ts';
 import { StoreError, type StoreErrorCode } from '../store/store.ts';
-import type { ServerTime } from '../store/time-judgement.ts';
+import type { ServerTime } from '../store/stored.ts';
 import type { Taken } from './inbox.ts';
 import type { IngestObserver } from './ingest.ts';
 
@@ -17,7 +17,7 @@ export interface CommitterParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly pulse: Pulse;
+  readonly heartbeat: LoopHeartbeat;
   readonly observer: IngestObserver;
   /** By which clock what must wait in quarantine came. */
   readonly time: () => ServerTime;
@@ -97,12 +97,12 @@ export class Committer {
   }
 
   async #try(messages: readonly IngestMessage[]): Promise<CommitResult | Error> {
-    const { clock, ingest, observer, pulse, store, time } = this.#parts;
+    const { clock, ingest, observer, heartbeat, store, time } = this.#parts;
     const { registration, maxRejected, maxQuarantine, atMost } = ingest.current;
     const beganMs = clock.monotonicMs();
     try {
       const batch = { messages, registration, maxRejected, maxQuarantine, atMost, time: time() };
-      const result = await pulse.during(COMMIT_LIMIT_MS, store.commit(batch));
+      const result = await heartbeat.during(COMMIT_LIMIT_MS, store.commit(batch));
       this.#problem = undefined;
       this.#lastCommitMs = clock.nowMs();
       this.#faults.works({}, 'the store takes readings again');

@@ -1,27 +1,24 @@
-import type { Clock, Random } from '../../common/clock.ts';
-import type { Live } from '../../common/live.ts';
-import type { Log } from '../../common/log.ts';
-import { OptionalSteps } from '../../common/mqtt/optional-steps.ts';
-import type { Progress } from '../../common/progress.ts';
-import { Pulse } from '../../common/pulse.ts';
-import { supervise } from '../../common/supervise.ts';
+import { OptionalSteps } from '../../mqtt/optional-steps.ts';
+import type { Clock, Random } from '../../platform/clock.ts';
+import type { Live } from '../../platform/live.ts';
+import type { Log } from '../../platform/log.ts';
+import { LoopHeartbeat, type Progress } from '../../platform/systemd.ts';
+import { supervise } from '../../platform/tasks.ts';
 import type { IngestSection, MqttSection } from '../config/server-config.ts';
 import type { MqttConnection } from '../mqtt/connection.ts';
 import { ConnectionLoop } from '../mqtt/connection-loop.ts';
-import type { IncomingMessage } from '../mqtt/frame-reader.ts';
+import type { IncomingMessage } from '../mqtt/frames.ts';
 import { createOpenConnection } from '../mqtt/open-connection.ts';
 import type { CommitResult, IngestStore } from '../store/ingest-store.ts';
-import type { ServerTime } from '../store/time-judgement.ts';
+import type { ServerTime } from '../store/stored.ts';
 import type { IngestClock } from '../trusted-clock.ts';
-import { Acknowledgements, settle } from './acknowledgements.ts';
-import { BrokerDrops, DROPS_TOPIC } from './broker-drops.ts';
 import { Committer } from './committer.ts';
-import { Conversation, willOf } from './conversation.ts';
 import { decodeMessage } from './decode-message.ts';
 import { Inbox, type Read, type Taken, type Waiting } from './inbox.ts';
 import type { ChangeSink, IngestObserver, IngestState, LimitedKind } from './ingest.ts';
-import { ReceiptDesk } from './receipts.ts';
-import { SenderLimits } from './sender-limits.ts';
+import { BrokerDrops, DROPS_TOPIC, SenderLimits } from './limits.ts';
+import { Acknowledgements, ReceiptSender, settle } from './receipts.ts';
+import { IngestSession, willOf } from './session.ts';
 
 export interface IngestParts {
   readonly store: IngestStore;
@@ -72,14 +69,14 @@ export function createIngest(parts: IngestParts): Ingest {
  */
 class MqttIngest implements Ingest {
   readonly #parts: IngestParts;
-  readonly #pulse: Pulse;
+  readonly #heartbeat: LoopHeartbeat;
   readonly #inbox = new Inbox();
-  readonly #receipts: ReceiptDesk;
+  readonly #receipts: ReceiptSender;
   readonly #committer: Committer;
   readonly #drops: BrokerDrops;
   readonly #limits: SenderLimits;
   readonly #optional: OptionalSteps;
-  readonly #conversation: Conversation;
+  readonly #session: IngestSession;
   readonly #connections: ConnectionLoop;
   /** The connection that is not being read because too much waits. */
   #heldBack: MqttConnection | undefined;
@@ -100,8 +97,8 @@ class MqttIngest implements Ingest {
     this.#drained = new Promise((resolve) => {
       this.#resolveDrained = resolve;
     });
-    this.#pulse = new Pulse(clock, parts.progress, parts.maxIdleMs);
-    this.#receipts = new ReceiptDesk({ clock, log, observer });
+    this.#heartbeat = new LoopHeartbeat(clock, parts.progress, parts.maxIdleMs);
+    this.#receipts = new ReceiptSender({ clock, log, observer });
     this.#drops = new BrokerDrops(clock, log);
     const onStored = (stored: readonly Taken[], result: CommitResult | undefined): void => this.#stored(stored, result);
     const onLeft = (left: readonly Taken[]): void => settle(left, 'left');
@@ -112,7 +109,7 @@ class MqttIngest implements Ingest {
       clock,
       random,
       log,
-      pulse: this.#pulse,
+      heartbeat: this.#heartbeat,
       observer,
       onStored,
       onLeft,
@@ -121,7 +118,7 @@ class MqttIngest implements Ingest {
     const onLimited = (kind: LimitedKind, count: number): void => observer.limited(kind, count);
     this.#limits = new SenderLimits({ ingest, clock, log, onLimited });
     this.#optional = new OptionalSteps({ clock, log });
-    this.#conversation = new Conversation({
+    this.#session = new IngestSession({
       clock,
       log,
       mqtt,
@@ -135,7 +132,7 @@ class MqttIngest implements Ingest {
       random,
       log,
       env,
-      pulse: this.#pulse,
+      heartbeat: this.#heartbeat,
       openConnection: createOpenConnection({ clock }),
       answerTimeoutMs: parts.answerTimeoutMs ?? ANSWER_TIMEOUT_MS,
       receiveMaximum: Math.max(RECEIVE_MAXIMUM, ingest.current.batchMessages),
@@ -146,7 +143,7 @@ class MqttIngest implements Ingest {
         onRead: (bytes, connection) => this.#wasRead(bytes, connection),
       },
       converse: async (connection, opened, signal) =>
-        await this.#conversation.hold(connection, opened, async () => await this.#untilDrained(), signal),
+        await this.#session.hold(connection, opened, async () => await this.#untilDrained(), signal),
     });
   }
 
@@ -155,7 +152,7 @@ class MqttIngest implements Ingest {
       broker: async (end: AbortSignal) => this.#connections.run(end),
       commits: async (end: AbortSignal) => this.#commits(end),
     };
-    await this.#pulse.accompany(supervise(loops, signal));
+    await this.#heartbeat.accompany(supervise(loops, signal));
   }
 
   state(): IngestState {
@@ -203,7 +200,7 @@ class MqttIngest implements Ingest {
     const { raw, read } = waiting;
     const message = decodeMessage(raw, read.context);
     if (message !== undefined && message.kind !== 'rejected') {
-      this.#conversation.heardFrom(message.homeId, read.connection);
+      this.#session.heardFrom(message.homeId, read.connection);
       this.#parts.serverClock.heard(message);
     }
     return { ...waiting, message: message === undefined ? undefined : this.#limits.allowed(message) };

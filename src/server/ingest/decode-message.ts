@@ -11,8 +11,7 @@ import {
   PAYLOAD_KEPT_BYTES,
   type Rejection,
 } from '../store/ingest-store.ts';
-import type { RejectReason } from '../store/stored.ts';
-import { timeProblem } from '../store/time-judgement.ts';
+import { type RejectReason, timeProblem } from '../store/stored.ts';
 
 /** A message as the broker delivered it. */
 export interface RawMessage {

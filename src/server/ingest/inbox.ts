@@ -1,8 +1,8 @@
 import type { MqttConnection } from '../mqtt/connection.ts';
-import type { IncomingMessage } from '../mqtt/frame-reader.ts';
+import type { IncomingMessage } from '../mqtt/frames.ts';
 import type { IngestMessage } from '../store/ingest-store.ts';
-import type { Acknowledgement } from './acknowledgements.ts';
 import type { DecodeContext } from './decode-message.ts';
+import type { Acknowledgement } from './receipts.ts';
 
 /** One read of the socket, for all messages that it brought. */
 export interface Read {

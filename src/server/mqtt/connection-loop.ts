@@ -1,13 +1,11 @@
-import { backOffMs } from '../../common/back-off.ts';
-import type { Clock, Random } from '../../common/clock.ts';
-import { createFaultLog, type FaultLog } from '../../common/fault-log.ts';
-import type { Live } from '../../common/live.ts';
-import type { Log } from '../../common/log.ts';
-import { readBrokerIdentity } from '../../common/mqtt/broker-identity.ts';
-import { LinkError, type LinkErrorCode } from '../../common/mqtt/link-error.ts';
-import { linkError } from '../../common/mqtt/link-errors.ts';
-import { ProtocolChoice } from '../../common/mqtt/protocol-choice.ts';
-import type { Pulse } from '../../common/pulse.ts';
+import { LinkError, type LinkErrorCode, linkError } from '../../mqtt/errors.ts';
+import { ProtocolChoice, readBrokerIdentity } from '../../mqtt/socket.ts';
+import type { Clock, Random } from '../../platform/clock.ts';
+import { createFaultLog, type FaultLog } from '../../platform/fault-log.ts';
+import type { Live } from '../../platform/live.ts';
+import type { Log } from '../../platform/log.ts';
+import { backOffMs } from '../../platform/pacing.ts';
+import type { LoopHeartbeat } from '../../platform/systemd.ts';
 import type { MqttSection } from '../config/server-config.ts';
 import type { ConnectionOptions, MqttConnection, OpenConnection, OutgoingMessage } from './connection.ts';
 
@@ -16,7 +14,7 @@ export interface ConnectionLoopParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly pulse: Pulse;
+  readonly heartbeat: LoopHeartbeat;
   /** The environment; only CREDENTIALS_DIRECTORY is looked at. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly openConnection: OpenConnection;
@@ -122,12 +120,12 @@ export class ConnectionLoop {
 
   /** @returns why the attempt or the connection failed; undefined when it was called off */
   async #connect(mqtt: MqttSection, signal: AbortSignal): Promise<LinkError | undefined> {
-    const { clock, converse, pulse } = this.#parts;
+    const { clock, converse, heartbeat } = this.#parts;
     let connection: MqttConnection | undefined;
     const over = new AbortController();
     let stable: Promise<void> | undefined;
     try {
-      connection = await pulse.during(ATTEMPT_LIMIT_MS, this.#open(mqtt, signal));
+      connection = await heartbeat.during(ATTEMPT_LIMIT_MS, this.#open(mqtt, signal));
       this.#sayConnected(connection, mqtt);
       stable = this.#whenStable(connection, mqtt, over.signal);
       const openedMs = clock.monotonicMs();

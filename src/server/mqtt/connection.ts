@@ -1,6 +1,6 @@
-import type { BrokerIdentity } from '../../common/mqtt/broker-identity.ts';
-import type { LinkError } from '../../common/mqtt/link-error.ts';
-import type { IncomingMessage } from './frame-reader.ts';
+import type { LinkError } from '../../mqtt/errors.ts';
+import type { BrokerIdentity } from '../../mqtt/socket.ts';
+import type { IncomingMessage } from './frames.ts';
 
 /** One connection to the broker, as ingest sees it: acknowledging is a thing of its own, done when the data is safe. */
 export interface MqttConnection {

@@ -1,9 +1,5 @@
 import type { Socket } from 'node:net';
 import type { IConnackPacket, Packet } from 'mqtt-packet';
-import type { Clock } from '../../common/clock.ts';
-import { DeadlineError, withDeadline } from '../../common/deadline.ts';
-import { openBrokerSocket } from '../../common/mqtt/broker-socket.ts';
-import type { LinkError } from '../../common/mqtt/link-error.ts';
 import {
   fromClose,
   fromConnackCode,
@@ -11,14 +7,17 @@ import {
   fromDisconnectCode,
   fromPubackCode,
   fromSocketError,
+  type LinkError,
   type LinkPhase,
   linkError,
-} from '../../common/mqtt/link-errors.ts';
+} from '../../mqtt/errors.ts';
+import { openBrokerSocket } from '../../mqtt/socket.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { DeadlineError, withDeadline } from '../../platform/tasks.ts';
 import type { ConnectionOptions, MqttConnection, OpenConnection, OutgoingMessage, Subscription } from './connection.ts';
-import { FrameReader, MalformedPacketError } from './frame-reader.ts';
-import { Liveness } from './liveness.ts';
+import { FrameReader, MalformedPacketError } from './frames.ts';
 import { createPacketDecoder, encodePacket, encodePing, encodePubacks, encodePublish, readAnswer } from './packets.ts';
-import { Requests } from './requests.ts';
+import { Liveness, Requests } from './requests.ts';
 
 /** Never (section 3.1.2.11.2 of MQTT 5); the broker may set a limit of its own. */
 const SESSION_NEVER_EXPIRES = 0xffff_ffff;

@@ -1,6 +1,6 @@
 import mqttPacket, { type Packet } from 'mqtt-packet';
 import type { OutgoingMessage } from './connection.ts';
-import { MalformedPacketError } from './frame-reader.ts';
+import { MalformedPacketError } from './frames.ts';
 
 /**
  * Packets to bytes and back. The rare ones by mqtt-packet; by hand PUBLISH and PUBACK, which come by the thousand, and the broker's

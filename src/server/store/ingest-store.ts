@@ -1,8 +1,7 @@
 import type { GapRecord, Reading } from '../../contract/reading.ts';
 import type { SeqRange } from '../../contract/seq-ranges.ts';
 import type { DeviceStatus } from '../../contract/status.ts';
-import type { RejectReason, StoredReading } from './stored.ts';
-import type { ServerTime } from './time-judgement.ts';
+import type { RejectReason, ServerTime, StoredReading } from './stored.ts';
 
 /** The writing end: what came from the broker goes in, in one transaction; what may be acknowledged comes out. */
 export interface IngestStore {

@@ -1,7 +1,179 @@
 import type { GapReason } from '../../contract/reading.ts';
-import { countOfRanges, normaliseRanges, type SeqRange } from '../../contract/seq-ranges.ts';
+import {
+  countOfRanges,
+  difference,
+  intersection,
+  normaliseRanges,
+  type SeqRange,
+  within,
+} from '../../contract/seq-ranges.ts';
+import type { EpochNumbers } from '../store/audit-store.ts';
+import type { ReadingStore } from '../store/store.ts';
 import type { StoredGap } from '../store/stored.ts';
-import { difference, intersection, within } from './seq-sets.ts';
+
+/** Why a gap record is kept and not believed. */
+export type GapDoubt = 'dismissed' | 'counts-too-many' | 'not-given-yet' | 'never-heard-of';
+
+export interface DoubtedGap {
+  readonly gap: StoredGap;
+  readonly doubt: GapDoubt;
+}
+
+/** A journal holds 50 million readings at most (journal.max_readings), so nobody loses more than that at once. */
+export const MAX_LOST_AT_ONCE = 50_000_000;
+/** Of what was only thinned the rest has come, nearly always before the record that tells of it. */
+const MAX_THINNED_UNHEARD = 10_000;
+
+/**
+ * Whether a gap record can be true, from what was heard of its epoch; undefined where it can. One that cannot must neither explain
+ * losses nor make holes: a single message would do so for ever.
+ *
+ * @param highest the highest number that came of the epoch; 0 where none did
+ */
+export function doubtOf(gap: StoredGap, highest: number, own: readonly SeqRange[]): GapDoubt | undefined {
+  const { fromSeq, toSeq, count, seq } = gap;
+  if (gap.dismissal !== undefined && gap.dismissal !== null) return 'dismissed';
+  const isOwn = isOwnRecord(gap, own);
+  // It took its number after all those that it speaks of.
+  if (isOwn && (toSeq ?? fromSeq) >= seq) return 'not-given-yet';
+  const size = toSeq === null ? null : toSeq - fromSeq + 1;
+  if (size !== null && count !== null && count > size) return 'counts-too-many';
+  const unheard = (toSeq ?? fromSeq) - Math.max(highest, fromSeq - 1);
+  const beyond = fromSeq - 1 - highest;
+  if (beyond > MAX_LOST_AT_ONCE || unheard > MAX_LOST_AT_ONCE) return 'never-heard-of';
+  if (size !== null && count !== null && count < size && unheard > MAX_THINNED_UNHEARD) return 'never-heard-of';
+  return undefined;
+}
+
+/** What a believed record speaks of: of its own epoch nothing that was given later. */
+export function cutToItsTime(gap: StoredGap, own: readonly SeqRange[]): StoredGap {
+  return gap.toSeq === null && isOwnRecord(gap, own) ? { ...gap, toSeq: gap.seq - 1 } : gap;
+}
+
+/**
+ * The numbers that came, without those that lie further above the others than anybody can lose at once: one message with such a number
+ * would make holes of all below it.
+ */
+export function withoutLeaps(came: readonly SeqRange[]): {
+  readonly came: readonly SeqRange[];
+  readonly leaps: readonly SeqRange[];
+} {
+  const leap = came.findIndex(([from], index) => from - (came[index - 1]?.[1] ?? 0) > MAX_LOST_AT_ONCE);
+  return leap < 0 ? { came, leaps: [] } : { came: came.slice(0, leap), leaps: came.slice(leap) };
+}
+
+/** Of the epoch that it stands in itself. */
+function isOwnRecord({ epoch, ofEpoch, seq }: StoredGap, gapRecords: EpochNumbers['gapRecords']): boolean {
+  return epoch === ofEpoch && gapRecords.some(([from, to]) => seq >= from && seq <= to);
+}
+
+/**
+ * `whole`: every number came, or a record says why not. `faulty`: numbers are missing without a word, or doubled. `unknown`: no fault
+ * was found, and something cannot be judged: readings without numbers, what was given before the record began, what may still come.
+ */
+export type Outcome = 'whole' | 'unknown' | 'faulty';
+
+/** What the numbers in the store prove about the record of a device. */
+export interface DeviceVerdict {
+  readonly deviceUid: string;
+  readonly epochs: readonly EpochVerdict[];
+  /** Readings of older agents: they carry no numbers, so what is missing between them cannot be known. */
+  readonly unnumbered: number;
+  /** What the device says of itself: so many entries wait on it, at that time. */
+  readonly buffered: { readonly count: number; readonly toldMs: number | null } | null;
+  /** Whether no number is missing without explanation and none is doubled. */
+  readonly isWhole: boolean;
+  readonly outcome: Outcome;
+}
+
+export interface EpochVerdict {
+  readonly epoch: string;
+  /** The highest number that came or that a gap record speaks of. */
+  readonly last: number;
+  /** Times of the oldest and newest reading. */
+  readonly fromMs: number | null;
+  readonly toMs: number | null;
+  /** How many numbers came as readings, gap records, or could not be stored as readings, or wait in quarantine. */
+  readonly readings: number;
+  readonly gapRecords: number;
+  readonly rejected: readonly SeqRange[];
+  readonly quarantined: readonly SeqRange[];
+  /** One number, several times: two devices under one name, or a journal that was copied. */
+  readonly doubled: readonly SeqRange[];
+  /** Every number of 1..last that did not come. It is the sum of what follows. */
+  readonly missing: number;
+  readonly explained: Readonly<Partial<Record<GapReason, number>>>;
+  /** Numbers that were given before this record began. */
+  readonly beforeRecord: readonly SeqRange[];
+  /** So many of the newest that are missing may still lie on the device. */
+  readonly waiting: number;
+  readonly holes: readonly Hole[];
+  /** Gap records that cannot be true: kept, and without any weight here. */
+  readonly doubted: readonly DoubtedGap[];
+  /** Numbers that came and lie too far above the others to be believed; not part of 1..last. */
+  readonly leaps: readonly SeqRange[];
+}
+
+/** Missing without a word. `count` is less than the ranges hold where gap records speak of some, without saying which. */
+export interface Hole {
+  readonly missing: readonly SeqRange[];
+  readonly count: number;
+  /** Times of the nearest readings below and above; absent where there is none. */
+  readonly afterMs?: number;
+  readonly beforeMs?: number;
+}
+
+/** Times of readings, by epoch and number. */
+export type KnownTimes = ReadonlyMap<string, number>;
+
+const PAGE_READINGS = 5_000;
+
+/** What a hole lies between: the numbers before and behind it, for as many holes as are going to be shown. */
+export function neighboursOf({ epochs }: DeviceVerdict, maxHoles: number): ReadonlySet<string> {
+  const shown = epochs.flatMap(({ epoch, holes }) => holes.slice(0, maxHoles).map((hole) => ({ epoch, hole })));
+  return new Set(
+    shown.flatMap(({ epoch, hole: { missing } }) => {
+      const [from, to] = [missing[0]?.[0] ?? 1, missing.at(-1)?.[1] ?? 1];
+      return [numberKey(epoch, from - 1), numberKey(epoch, to + 1)];
+    }),
+  );
+}
+
+export function numberKey(epoch: string, seq: number): string {
+  return `${epoch}/${seq}`;
+}
+
+/** Looks the times of some readings up, in one pass over the epochs that hold them, a page at a time. */
+export async function timesOf(
+  store: Pick<ReadingStore, 'readings'>,
+  verdict: DeviceVerdict,
+  wanted: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<KnownTimes> {
+  const known = new Map<string, number>();
+  const holding = verdict.epochs.filter(({ holes }) => holes.length > 0);
+  const fromMs = Math.min(...holding.map((epoch) => epoch.fromMs ?? Infinity));
+  const toMs = Math.max(...holding.map((epoch) => epoch.toMs ?? -Infinity)) + 1;
+  if (wanted.size === 0 || !Number.isFinite(fromMs)) return known;
+  let after: string | undefined;
+  do {
+    signal.throwIfAborted();
+    const page = await store.readings({
+      scope: { deviceUid: verdict.deviceUid },
+      fromMs,
+      toMs,
+      order: 'oldest-first',
+      limit: PAGE_READINGS,
+      ...(after !== undefined && { after }),
+    });
+    for (const { epoch, seq, tsMs } of page.readings) {
+      const key = epoch === null || seq === null ? '' : numberKey(epoch, seq);
+      if (wanted.has(key)) known.set(key, tsMs);
+    }
+    after = page.next;
+  } while (after !== undefined && known.size < wanted.size);
+  return known;
+}
 
 /** What gap records say about numbers that are missing. */
 export interface Explanation {

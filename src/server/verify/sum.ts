@@ -1,5 +1,5 @@
 import { countOfRanges } from '../../contract/seq-ranges.ts';
-import type { DeviceVerdict, EpochVerdict, Outcome } from './device-verdict.ts';
+import type { DeviceVerdict, EpochVerdict, Outcome } from './explain.ts';
 
 /** What all verdicts come to. */
 export interface Sum {

@@ -1,7 +1,7 @@
 /** Bench child: ingest and the store as the server has them, on the broker's port given; stops at SIGTERM. */
 import { pathToFileURL } from 'node:url';
-import { createLiveValue } from '../../../src/common/live-value.ts';
-import { createSystemClock, systemRandom } from '../../../src/common/system-clock.ts';
+import { createSystemClock, systemRandom } from '../../../src/platform/clock.ts';
+import { createLiveValue } from '../../../src/platform/live.ts';
 import { createIngest } from '../../../src/server/ingest/create-ingest.ts';
 import { openSqliteStore } from '../../../src/server/store/sqlite/open-store.ts';
 

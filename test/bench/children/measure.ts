@@ -1,7 +1,7 @@
 /** Under the emulator: measures so many times and prints how long each took, in ms, without the first (it finds the chip). */
-import { createAht20 } from '../../../drivers/aht20.ts';
-import { createI2cBusOpener } from '../../../drivers/i2c-bus.ts';
-import { createSystemClock } from '../../../src/common/system-clock.ts';
+import { createAht20 } from '../../../drivers/aht20/aht20.ts';
+import { createI2cBusOpener } from '../../../drivers/i2c/bus.ts';
+import { createSystemClock } from '../../../src/platform/clock.ts';
 
 const clock = createSystemClock();
 const timing = { delay: clock.sleep, monotonicMs: clock.monotonicMs };

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Series } from '../../../src/server/http/schemas/series.ts';
-import type { DayStatistics } from '../../../src/server/http/schemas/statistics.ts';
+import type { DayStatistics, Series } from '../../../src/server/http/schemas/readings.ts';
 import { ApiRig, type ApiRigOptions, type ReadingGiven } from '../../support/api-rig.ts';
 
 const MINUTE_MS = 60_000;

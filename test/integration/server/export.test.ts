@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { toReadingRecord } from '../../../src/server/export/reading-record.ts';
+import { toReadingRecord } from '../../../src/server/export.ts';
 import type { StoredReading } from '../../../src/server/store/stored.ts';
 import { ApiRig } from '../../support/api-rig.ts';
 import { openHttpStream } from '../../support/http-stream.ts';

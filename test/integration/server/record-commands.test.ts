@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CommandIo } from '../../../src/common/command-io.ts';
+import type { CommandIo } from '../../../src/cli/command-io.ts';
 import {
   runDeviceAdd,
   runDeviceApprove,
@@ -9,8 +9,8 @@ import {
   runDeviceRefuse,
   runDeviceRemove,
   runDeviceRename,
-} from '../../../src/server/commands/device-changes.ts';
-import { runDevices } from '../../../src/server/commands/devices.ts';
+  runDevices,
+} from '../../../src/server/commands/devices.ts';
 import { runExport } from '../../../src/server/commands/export.ts';
 import { runGaps } from '../../../src/server/commands/gaps.ts';
 import { runRejected } from '../../../src/server/commands/rejected.ts';

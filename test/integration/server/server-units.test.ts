@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EXIT_STORE } from '../../../src/common/command-io.ts';
+import { EXIT_STORE } from '../../../src/cli/command-io.ts';
 
 const folder = resolve(import.meta.dirname, '../../../systemd');
 /** What the project promises; systemd's scale goes from 0 (locked up) to 10 (open). */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Gap } from '../../../src/contract/reading.ts';
-import type { Verdict } from '../../../src/server/http/schemas/verdict.ts';
+import type { Verdict } from '../../../src/server/http/schemas/record.ts';
 import { ApiRig } from '../../support/api-rig.ts';
 
 const NOW_MS = Date.UTC(2026, 5, 15, 12);

@@ -1,9 +1,9 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Random } from '../../../src/common/clock.ts';
 import { encodeAnnouncement } from '../../../src/contract/announcement.ts';
 import { encodeReading } from '../../../src/contract/reading.ts';
+import type { Random } from '../../../src/platform/clock.ts';
 import { until } from '../until.ts';
 import { healServer } from './heal.ts';
 import type { ReadyWatch } from './ready-watch.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Random } from '../../../src/common/clock.ts';
+import type { Random } from '../../../src/platform/clock.ts';
 import { until } from '../until.ts';
 import { type Account, accountOf } from './account.ts';
 import { ACTIONS, type Action } from './actions.ts';

@@ -4,10 +4,9 @@
  * of one test agree on the time, as processes of one boot do.
  */
 
-import type { Clock } from '../../../src/common/clock.ts';
-import { installSignals } from '../../../src/common/signals.ts';
-import { createSystemClock } from '../../../src/common/system-clock.ts';
 import { runDevice } from '../../../src/device/commands/run.ts';
+import { type Clock, createSystemClock } from '../../../src/platform/clock.ts';
+import { installSignals } from '../../../src/platform/signals.ts';
 
 /** Sleeps from here on are limits to what the machine may take (a transfer, a connection): those are in the machine's own time. */
 const LIMIT_MS = 1_000;

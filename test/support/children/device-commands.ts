@@ -1,8 +1,13 @@
 /** A child process that has the commands of techtemp-device but `run`, wired as the program wires them. */
 import { Command } from 'commander';
-import { createSystemClock, systemRandom } from '../../../src/common/system-clock.ts';
-import type { CommandContext } from '../../../src/device/commands/register.ts';
-import { registerCheck, registerConfig, registerJournal, registerRead } from '../../../src/device/commands/register.ts';
+import {
+  type CommandContext,
+  registerCheck,
+  registerConfig,
+  registerJournal,
+  registerRead,
+} from '../../../src/device/cli.ts';
+import { createSystemClock, systemRandom } from '../../../src/platform/clock.ts';
 
 const context: CommandContext = {
   io: {

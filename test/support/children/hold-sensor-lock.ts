@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createSensorLock } from '../../../drivers/sensor-lock.ts';
+import { createSensorLock } from '../../../drivers/i2c/lock.ts';
 
 // Another process that measures, for ever: takes the lock of the device file given, says so, and keeps it until it is ended.
 const lock = createSensorLock({

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
-import { createSystemClock } from '../../../src/common/system-clock.ts';
 import { openJournalSet } from '../../../src/device/journal/journal-set.ts';
+import { createSystemClock } from '../../../src/platform/clock.ts';
 import { journalSection, testReading } from '../journal-rig.ts';
 import { testLive } from '../recording.ts';
 

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { type Aht20Options, createAht20 } from '../../../drivers/aht20.ts';
-import { findAht20 } from '../../../drivers/find-aht20.ts';
-import { createI2cBusOpener } from '../../../drivers/i2c-bus.ts';
+import { type Aht20Options, createAht20 } from '../../../drivers/aht20/aht20.ts';
+import { findAht20 } from '../../../drivers/aht20/find.ts';
+import { createI2cBusOpener } from '../../../drivers/i2c/bus.ts';
+import { createSensorLock } from '../../../drivers/i2c/lock.ts';
 import { I2cError, SensorError } from '../../../drivers/sensor.ts';
-import { createSensorLock } from '../../../drivers/sensor-lock.ts';
-import { createSystemClock } from '../../../src/common/system-clock.ts';
+import { createSystemClock } from '../../../src/platform/clock.ts';
 import type { MeasuringAnswer, MeasuringOp, MeasuringRequest } from '../measuring-program.ts';
 
 // The real driver on the real i2c-bus; does what it is told on standard input, one line each, without waiting in between.

@@ -1,12 +1,11 @@
 import { createInterface } from 'node:readline';
-import { createNotifier } from '../../../src/common/notify.ts';
-import { createSystemClock } from '../../../src/common/system-clock.ts';
-import { createProgressBoard } from '../../../src/common/watchdog.ts';
+import { createSystemClock } from '../../../src/platform/clock.ts';
+import { createNotifier, createWatchdogFeeder } from '../../../src/platform/systemd.ts';
 
 /** A service that does what it is told on standard input, one word a line, with the real sd-notify and a watchdog. */
 const clock = createSystemClock();
 const notifier = await createNotifier({ env: process.env, pid: process.pid, clock });
-const board = createProgressBoard({ clock, watchdogMs: notifier.watchdogMs, feed: () => notifier.watchdog() });
+const board = createWatchdogFeeder({ clock, watchdogMs: notifier.watchdogMs, feed: () => notifier.watchdog() });
 const sampler = board.loop('sampler');
 const publisher = board.loop('publisher');
 const PUBLISH_MS = 10;

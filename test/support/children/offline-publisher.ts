@@ -1,12 +1,12 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as macrotask } from 'node:timers/promises';
-import type { Live } from '../../../src/common/live.ts';
-import { createSystemClock } from '../../../src/common/system-clock.ts';
 import type { Journal, JournalEntry, ReadingEntry } from '../../../src/device/journal/journal.ts';
-import { createOpenLink } from '../../../src/device/mqtt/link.ts';
-import type { OpenLink } from '../../../src/device/mqtt/link-session.ts';
+import { createOpenLink } from '../../../src/device/mqtt/client.ts';
+import type { OpenLink } from '../../../src/device/mqtt/session.ts';
 import { createPublisher } from '../../../src/device/publisher/publisher.ts';
+import { createSystemClock } from '../../../src/platform/clock.ts';
+import type { Live } from '../../../src/platform/live.ts';
 import { deviceSection, homeAssistantSection, mqttSection } from '../device-sections.ts';
 import { until } from '../until.ts';
 

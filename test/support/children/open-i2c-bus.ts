@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
-import { createI2cBusOpener } from '../../../drivers/i2c-bus.ts';
+import { createI2cBusOpener } from '../../../drivers/i2c/bus.ts';
 import { I2cError } from '../../../drivers/sensor.ts';
 
 // Opens bus 1 below the prefix given and says how that ended; to its parent in a worker, else on standard output.

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { oneAtATime } from '../../../src/common/one-at-a-time.ts';
-import { createReloadAnswers } from '../../../src/common/reload-answer.ts';
-import { installSignals } from '../../../src/common/signals.ts';
-import { createSystemClock } from '../../../src/common/system-clock.ts';
+import { createReloadAnswers } from '../../../src/cli/reload.ts';
+import { createSystemClock } from '../../../src/platform/clock.ts';
+import { installSignals } from '../../../src/platform/signals.ts';
+import { oneAtATime } from '../../../src/platform/tasks.ts';
 
 /** Judges its config file at SIGHUP as the agent does: `bad…` is refused, `slow` takes its time, `dies` ends it, `mute` gives no answer. */
 const signals = installSignals(process);

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { createSystemClock } from '../../../src/common/system-clock.ts';
+import { createSystemClock } from '../../../src/platform/clock.ts';
 import { openSqliteStore } from '../../../src/server/store/sqlite/open-store.ts';
 import { batchOf, itemsOf, numbered } from '../store-messages.ts';
 

@@ -1,5 +1,5 @@
-import { createLog } from '../../../src/common/pino-log.ts';
-import { createSystemClock } from '../../../src/common/system-clock.ts';
+import { createSystemClock } from '../../../src/platform/clock.ts';
+import { createLog } from '../../../src/platform/pino-log.ts';
 
 /** Logs three lines and is killed by its own hand at once: whatever is not written by then is lost. */
 const log = await createLog({ level: 'info', format: 'auto', clock: createSystemClock(), env: process.env });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { backOffMs } from '../../../src/common/back-off.ts';
+import { backOffMs } from '../../../src/platform/pacing.ts';
 
 const limits = { minMs: 1_000, maxMs: 60_000 };
 

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
-import { DeadlineError, withDeadline } from '../../../src/common/deadline.ts';
-import { createSystemClock } from '../../../src/common/system-clock.ts';
+import { createSystemClock } from '../../../src/platform/clock.ts';
+import { DeadlineError, withDeadline } from '../../../src/platform/tasks.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const never = new Promise<never>(() => undefined);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createFaultLog } from '../../../src/common/fault-log.ts';
+import { createFaultLog } from '../../../src/platform/fault-log.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordingLog } from '../../support/recording.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { installLastWords, lastWords } from '../../../src/common/last-words.ts';
 import { JournalError } from '../../../src/device/journal/journal.ts';
+import { installLastWords, lastWords } from '../../../src/platform/signals.ts';
 import { StoreError } from '../../../src/server/store/store.ts';
 
 const read = (path: string): unknown => {

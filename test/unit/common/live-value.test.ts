@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { createLiveValue } from '../../../src/common/live-value.ts';
+import { createLiveValue } from '../../../src/platform/live.ts';
 
 const signal = new AbortController().signal;
 

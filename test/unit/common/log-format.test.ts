@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { LogPlace } from '../../../src/common/log-format.ts';
-import { decideFormat, journaldLine, prettyLine, wantsColour } from '../../../src/common/log-format.ts';
+import { decideFormat, journaldLine, type LogPlace, prettyLine, wantsColour } from '../../../src/platform/log.ts';
 
 const AT_MS = new Date(2026, 10, 21, 14, 3, 7).getTime();
 

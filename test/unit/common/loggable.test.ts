@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loggableFields, loggableText } from '../../../src/common/loggable.ts';
+import { loggableFields, loggableText } from '../../../src/platform/log.ts';
 
 const shown = (fields: object, stacks: 'with' | 'without' = 'without'): object => loggableFields(fields, { stacks });
 

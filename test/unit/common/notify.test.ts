@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createNotifier } from '../../../src/common/notify.ts';
+import { createNotifier } from '../../../src/platform/systemd.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const PID = 4711;

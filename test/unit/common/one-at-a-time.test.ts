@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { oneAtATime } from '../../../src/common/one-at-a-time.ts';
+import { oneAtATime } from '../../../src/platform/tasks.ts';
 import { settle } from '../../support/fake-clock.ts';
 
 test('a storm of requests during a run is answered by one more run after it', async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { OptionalSteps } from '../../../src/common/mqtt/optional-steps.ts';
+import { OptionalSteps } from '../../../src/mqtt/optional-steps.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordingLog } from '../../support/recording.ts';
 

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { createLineOutput } from '../../../src/common/log-output.ts';
-import type { LogOptions } from '../../../src/common/pino-log.ts';
-import { createLog } from '../../../src/common/pino-log.ts';
+import { createLineOutput } from '../../../src/platform/log.ts';
+import { createLog, type LogOptions } from '../../../src/platform/pino-log.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 async function collectingLog(options: Partial<LogOptions> = {}) {

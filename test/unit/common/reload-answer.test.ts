@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createReloadAnswers } from '../../../src/common/reload-answer.ts';
+import { createReloadAnswers } from '../../../src/cli/reload.ts';
 
 let directory = '';
 beforeEach(() => {

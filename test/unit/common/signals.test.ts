@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { SignalSource } from '../../../src/common/signals.ts';
-import { installSignals, StopRequest } from '../../../src/common/signals.ts';
+import { installSignals, type SignalSource, StopRequest } from '../../../src/platform/signals.ts';
 
 function fakeProcess(): SignalSource & { send(signal: string): void; readonly exits: number[] } {
   const handlers = new Map<string, () => void>();

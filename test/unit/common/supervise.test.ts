@@ -1,7 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
-import type { Loop } from '../../../src/common/supervise.ts';
-import { LoopEndedError, supervise } from '../../../src/common/supervise.ts';
+import { type Loop, LoopEndedError, supervise } from '../../../src/platform/tasks.ts';
 
 /** Runs until it is told to stop, as a clock's sleep does: rejecting with the signal's reason. */
 const idle: Loop = (signal) =>

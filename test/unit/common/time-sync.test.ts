@@ -2,8 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { TimeSync } from '../../../src/common/time-sync.ts';
-import { createTimeSyncProbe } from '../../../src/common/time-sync.ts';
+import { createTimeSyncProbe, type TimeSync } from '../../../src/platform/time-sync.ts';
 
 let root = '';
 beforeEach(() => {

@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isTimeZone, machineTimeZone } from '../../../src/common/time-zone.ts';
+import { isTimeZone, machineTimeZone } from '../../../src/calendar/zones.ts';
 import { loadServerConfig } from '../../../src/server/config/open-config.ts';
-import { checkedTimeZone } from '../../../src/server/http/zones.ts';
+import { checkedTimeZone } from '../../../src/server/http/query.ts';
 
 let root = '';
 beforeEach(() => {

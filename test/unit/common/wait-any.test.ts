@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { waitAny } from '../../../src/common/wait-any.ts';
+import { waitAny } from '../../../src/platform/tasks.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 describe('waiting for the first of several', () => {

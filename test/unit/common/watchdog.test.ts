@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createProgressBoard } from '../../../src/common/watchdog.ts';
+import { createWatchdogFeeder } from '../../../src/platform/systemd.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const WATCHDOG_MS = 12_000;
@@ -9,7 +9,7 @@ function board() {
   const startMs = clock.monotonicMs();
   const feedsAtMs: number[] = [];
   const words: string[] = [];
-  const progress = createProgressBoard({
+  const progress = createWatchdogFeeder({
     clock,
     watchdogMs: WATCHDOG_MS,
     feed: () => feedsAtMs.push(clock.monotonicMs() - startMs),
@@ -117,7 +117,7 @@ test('idle loops wake at a third of the watchdog’s time', () => {
 test('without a watchdog nothing is fed, but a loop that hangs is still told', async () => {
   const clock = new FakeClock();
   const told: string[] = [];
-  const progress = createProgressBoard({
+  const progress = createWatchdogFeeder({
     clock,
     watchdogMs: undefined,
     feed: () => told.push('feed'),

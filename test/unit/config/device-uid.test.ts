@@ -2,13 +2,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { stateDirectory } from '../../../src/common/state-directory.ts';
 import {
   deriveDeviceUid,
   type NetworkInterface,
   openDeviceUid,
   readNetworkInterfaces,
 } from '../../../src/device/config/device-uid.ts';
+import { stateDirectory } from '../../../src/platform/files.ts';
 
 const eth0 = { name: 'eth0', mac: 'B8:27:EB:F4:9C:53', physical: true };
 const wlan0 = { name: 'wlan0', mac: 'b8:27:eb:a1:c9:06', physical: true };

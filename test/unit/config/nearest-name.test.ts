@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nearestName } from '../../../src/common/config/nearest-name.ts';
+import { nearestName } from '../../../src/platform/nearest-name.ts';
 
 describe('nearestName', () => {
   const names = ['broker_host', 'broker_port', 'tls', 'tls_ca_file', 'read_interval_seconds'];

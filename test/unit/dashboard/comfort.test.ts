@@ -1,18 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { comfortWord } from '../../../src/server/dashboard/comfort/comfort-range.ts';
-import { humidex, humidexOf } from '../../../src/server/dashboard/comfort/humidex.ts';
-import {
-  coldCornerCelsius,
-  mouldBelowCelsius,
-  mouldHint,
-  surfaceHumidityPercent,
-} from '../../../src/server/dashboard/comfort/mould.ts';
 import {
   absoluteHumidityGramsPerCubicMetre,
+  coldCornerCelsius,
+  comfortWord,
   dewPointCelsius,
+  humidex,
+  humidexOf,
+  mouldBelowCelsius,
+  mouldHint,
   saturationPressureHpa,
-} from '../../../src/server/dashboard/comfort/vapour.ts';
+  surfaceHumidityPercent,
+} from '../../../src/dashboard/comfort.ts';
 
 const air = {
   celsius: fc.double({ min: -40, max: 60, noNaN: true }),

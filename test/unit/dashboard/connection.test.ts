@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ApiError, createApiClient } from '../../../src/server/dashboard/api/api-client.ts';
-import { changeFromWire } from '../../../src/server/dashboard/api/from-wire.ts';
-import { createLiveStream } from '../../../src/server/dashboard/api/live-stream.ts';
-import { createSseParser, type StreamEvent } from '../../../src/server/dashboard/api/sse-parser.ts';
-import { createTokens } from '../../../src/server/dashboard/api/tokens.ts';
-import { createServerClock } from '../../../src/server/dashboard/time/server-clock.ts';
+import { ApiError, createApiClient } from '../../../src/dashboard/api/api-client.ts';
+import { changeFromWire } from '../../../src/dashboard/api/from-wire.ts';
+import { createLiveStream, createSseParser, type StreamEvent } from '../../../src/dashboard/api/live-stream.ts';
+import { createTokens } from '../../../src/dashboard/api/tokens.ts';
+import { createServerClock } from '../../../src/dashboard/time/server-clock.ts';
 import { until } from '../../support/until.ts';
 
 function memory() {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { type Device, healthOf, intervalMs } from '../../../src/dashboard/state/model.ts';
+import { trendOf } from '../../../src/dashboard/state/snapshot.ts';
 import { contactOf } from '../../../src/server/contact.ts';
-import { healthOf, intervalMs } from '../../../src/server/dashboard/state/health.ts';
-import type { Device } from '../../../src/server/dashboard/state/model.ts';
-import { trendOf } from '../../../src/server/dashboard/state/trend.ts';
 import { device, sensor } from './samples.ts';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');

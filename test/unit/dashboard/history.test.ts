@@ -1,16 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Series } from '../../../src/server/dashboard/api/api.ts';
-import { readHistoryAddress, writeHistoryAddress } from '../../../src/server/dashboard/history/address.ts';
-import { toCsv } from '../../../src/server/dashboard/history/csv.ts';
-import { absenceAt, extremes, loneIndices, plotData } from '../../../src/server/dashboard/history/plot-data.ts';
-import { PERIODS, pan, rangeOf, step, type View, zoom } from '../../../src/server/dashboard/history/range.ts';
-import { resolutionFor } from '../../../src/server/dashboard/history/resolution.ts';
-import { chosenSources, sourcesOf } from '../../../src/server/dashboard/history/sources.ts';
-import { NOTHING_KNOWN } from '../../../src/server/dashboard/state/house-state.ts';
-import type { Bucket } from '../../../src/server/dashboard/state/model.ts';
-import { localIso } from '../../../src/server/dashboard/time/local-iso.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS, openZone } from '../../../src/server/dashboard/time/zone.ts';
+import type { Series } from '../../../src/dashboard/api/api.ts';
+import { toCsv } from '../../../src/dashboard/history/export.ts';
+import { absenceAt, extremes, loneIndices, plotData } from '../../../src/dashboard/history/plot-data.ts';
+import {
+  PERIODS,
+  pan,
+  rangeOf,
+  readHistoryAddress,
+  resolutionFor,
+  step,
+  type View,
+  writeHistoryAddress,
+  zoom,
+} from '../../../src/dashboard/history/range.ts';
+import { chosenSources, sourcesOf } from '../../../src/dashboard/history/sources.ts';
+import { NOTHING_KNOWN } from '../../../src/dashboard/state/house-state.ts';
+import type { Bucket } from '../../../src/dashboard/state/model.ts';
+import { DAY_MS, HOUR_MS, localIso, MINUTE_MS, openZone } from '../../../src/dashboard/time/zone.ts';
 import { bucket, device } from './samples.ts';
 
 const at = (text: string): number => Date.parse(text);

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { factsOf } from '../../../src/server/dashboard/now/room-facts.ts';
+import { factsOf } from '../../../src/dashboard/now/room-facts.ts';
 import {
   type HouseState,
   NOTHING_KNOWN,
   reduce,
   summaryOf,
   withDevices,
-} from '../../../src/server/dashboard/state/house-state.ts';
-import { createSnapshotStore, openKeyValue } from '../../../src/server/dashboard/state/snapshot.ts';
-import { openZone } from '../../../src/server/dashboard/time/zone.ts';
+} from '../../../src/dashboard/state/house-state.ts';
+import { createSnapshotStore, openKeyValue } from '../../../src/dashboard/state/snapshot.ts';
+import { openZone } from '../../../src/dashboard/time/zone.ts';
 import { bucket, device, reading } from './samples.ts';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');

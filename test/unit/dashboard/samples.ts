@@ -1,4 +1,4 @@
-import type { Bucket, Device, Reading } from '../../../src/server/dashboard/state/model.ts';
+import type { Bucket, Device, Reading } from '../../../src/dashboard/state/model.ts';
 
 /** A device of which nothing special is to be said. */
 export function device(uid: string, given: Partial<Device> = {}): Device {

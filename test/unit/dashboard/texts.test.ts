@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { en } from '../../../src/server/dashboard/text/en.ts';
-import { createFormat } from '../../../src/server/dashboard/text/format.ts';
-import { fr } from '../../../src/server/dashboard/text/fr.ts';
-import { nl } from '../../../src/server/dashboard/text/nl.ts';
-import { chooseLanguage, createTranslate, type TextKey, type Texts } from '../../../src/server/dashboard/text/texts.ts';
+import { en } from '../../../src/dashboard/text/en.ts';
+import { createFormat } from '../../../src/dashboard/text/format.ts';
+import { fr } from '../../../src/dashboard/text/fr.ts';
+import { nl } from '../../../src/dashboard/text/nl.ts';
+import { chooseLanguage, createTranslate, type TextKey, type Texts } from '../../../src/dashboard/text/texts.ts';
 
 const LANGUAGES = { en, fr, nl } as const satisfies Record<string, Texts>;
-const SOURCE = resolve(import.meta.dirname, '../../../src/server/dashboard');
+const SOURCE = resolve(import.meta.dirname, '../../../src/dashboard');
 
 describe('texts', () => {
   it.each(['fr', 'nl'] as const)('%s has every text, filled in at the same places', (language) => {

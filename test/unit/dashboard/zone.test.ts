@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { tickStep, ticks } from '../../../src/server/dashboard/time/ticks.ts';
-import { DAY_MS, HOUR_MS, openZone } from '../../../src/server/dashboard/time/zone.ts';
+import { tickStep, ticks } from '../../../src/dashboard/time/ticks.ts';
+import { DAY_MS, HOUR_MS, openZone } from '../../../src/dashboard/time/zone.ts';
 
 const at = (text: string): number => Date.parse(text);
 const iso = (ms: number): string => new Date(ms).toISOString().slice(0, 16);

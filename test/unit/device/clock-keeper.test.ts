@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { TimeSync } from '../../../src/common/time-sync.ts';
-import { ClockKeeper } from '../../../src/device/clock-keeper.ts';
+import { ClockSync } from '../../../src/device/clock-sync.ts';
 import type { ClockSection } from '../../../src/device/config/device-config.ts';
+import type { TimeSync } from '../../../src/platform/time-sync.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { arrayJournals, recordingLog, recordingProgress, testLive } from '../../support/recording.ts';
 
@@ -14,7 +14,7 @@ function bench(section: ClockSection = { source: 'auto', clockWaitMs: 120_000 })
   let sync: TimeSync = 'unsynced';
   /** Wall clock of the newest synchronisation. */
   let syncedAtMs = 0;
-  const keeper = new ClockKeeper({
+  const keeper = new ClockSync({
     clock,
     probe: async (sinceMs) => {
       const isNewer = sinceMs === undefined || (syncedAtMs >= sinceMs && syncedAtMs <= clock.nowMs());

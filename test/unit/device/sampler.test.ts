@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Measurement, Sensor } from '../../../drivers/sensor.ts';
-import { I2cError, SensorError, type Taken } from '../../../drivers/sensor.ts';
-import { createFaultLog } from '../../../src/common/fault-log.ts';
+import { I2cError, type Measurement, type Sensor, SensorError, type Taken } from '../../../drivers/sensor.ts';
 import type { SensorSection } from '../../../src/device/config/device-config.ts';
 import type { Stamp } from '../../../src/device/journal/journal.ts';
 import { Sampler } from '../../../src/device/sampler.ts';
-import { SensorSlot } from '../../../src/device/sensor-slot.ts';
+import { ActiveSensor } from '../../../src/device/sensor.ts';
+import { createFaultLog } from '../../../src/platform/fault-log.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { arrayJournals, recordingLog, recordingProgress, testLive } from '../../support/recording.ts';
 
@@ -58,11 +57,11 @@ function bench(options: { readonly conversionMs?: number; readonly clockState?: 
   const announced: number[] = [];
   const controller = new AbortController();
   const sampler = new Sampler({
-    sensors: new SensorSlot(open, settings),
+    sensors: new ActiveSensor(open, settings),
     settings,
     clock,
     sensorClock: clock,
-    clockKeeper: {
+    clockSync: {
       stamp: (endedMs = clock.monotonicMs()): { stamp: Stamp; monotonicMs: number } => ({
         stamp: { state: options.clockState ?? 'synced', tsMs: clock.nowMs() - clock.monotonicMs() + endedMs },
         monotonicMs: endedMs,

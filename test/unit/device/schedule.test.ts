@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nextDue, rescheduled } from '../../../src/device/schedule.ts';
+import { nextDue, rescheduled } from '../../../src/device/sampler.ts';
 
 describe('the schedule', () => {
   it('comes from the schedule and not from now, so that nothing drifts', () => {

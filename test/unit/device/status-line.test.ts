@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DeviceConfig } from '../../../src/device/config/device-config.ts';
 import type { ReadingEntry } from '../../../src/device/journal/journal.ts';
-import { type StatusSources, statusLine } from '../../../src/device/status-board.ts';
+import { type StatusSources, statusLine } from '../../../src/device/status.ts';
 
 const READING = { temperatureCelsius: 21.042, humidityPercent: 45.5 } as ReadingEntry;
 const CONFIG = { mqtt: { brokerHost: 'broker.lan', brokerPort: 1883 } } as DeviceConfig;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createStatusSayer } from '../../../src/device/status-sayer.ts';
+import { createStatusLineWriter } from '../../../src/device/status.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 describe('what systemctl status is told', () => {
@@ -18,7 +18,7 @@ describe('what systemctl status is told', () => {
       clock,
       lines,
       facts,
-      say: createStatusSayer({ notifier, clock, stop, line: () => `${facts.buffered} buffered` }),
+      say: createStatusLineWriter({ notifier, clock, stop, line: () => `${facts.buffered} buffered` }),
     };
   }
 
@@ -56,7 +56,7 @@ describe('what systemctl status is told', () => {
     const lines: string[] = [];
     const controller = new AbortController();
     const notifier = { status: (text: string) => void lines.push(text) };
-    const say = createStatusSayer({ notifier, clock, stop: controller.signal, line: () => 'line' });
+    const say = createStatusLineWriter({ notifier, clock, stop: controller.signal, line: () => 'line' });
     say('routine');
     say('routine');
     controller.abort();

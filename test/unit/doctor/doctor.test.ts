@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type Diagnosis, examine, summarise } from '../../../src/common/doctor/doctor.ts';
-import type { Examination } from '../../../src/common/doctor/examination.ts';
-import { printDiagnosis, printSummary } from '../../../src/common/doctor/print.ts';
-import { report } from '../../../src/device/doctor/finding.ts';
+import { report } from '../../../src/device/doctor/findings/catalogue.ts';
+import {
+  type Diagnosis,
+  type Examination,
+  examine,
+  printDiagnosis,
+  printSummary,
+  summarise,
+} from '../../../src/doctor/doctor.ts';
 
 const examination = (run: Examination['run']): Examination => ({ id: 'organ', title: 'Organ', run });
 const neverAborted = new AbortController().signal;

@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { FindingCatalogue } from '../../../src/common/doctor/finding.ts';
-import { report } from '../../../src/device/doctor/finding.ts';
-import { FINDINGS } from '../../../src/device/doctor/findings/catalogue.ts';
+import { FINDINGS, report } from '../../../src/device/doctor/findings/catalogue.ts';
+import type { FindingCatalogue } from '../../../src/doctor/finding.ts';
 
 const catalogue: FindingCatalogue = FINDINGS;
 const ids = Object.keys(catalogue);
@@ -32,10 +31,10 @@ describe('the findings of the doctor', () => {
     const code =
       textOf('src/device/doctor/examinations') +
       textOf('src/device/commands') +
-      textOf('src/common/doctor/examinations') +
-      readFileSync('src/common/doctor/connection-faults.ts', 'utf8') +
-      readFileSync('src/common/doctor/credential-store.ts', 'utf8') +
-      readFileSync('src/common/doctor/doctor.ts', 'utf8');
+      textOf('src/doctor/examinations') +
+      readFileSync('src/doctor/connection-faults.ts', 'utf8') +
+      readFileSync('src/doctor/machine.ts', 'utf8') +
+      readFileSync('src/doctor/doctor.ts', 'utf8');
     expect(ids.filter((id) => !code.includes(`'${id}'`))).toEqual([]);
   });
 

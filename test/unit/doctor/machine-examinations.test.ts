@@ -12,25 +12,29 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { I2cBus } from '../../../drivers/bus.ts';
-import type { Clock } from '../../../src/common/clock.ts';
-import type { Examination } from '../../../src/common/doctor/examination.ts';
-import { clockExamination, type Evidence } from '../../../src/common/doctor/examinations/clock.ts';
+import type { I2cBus } from '../../../drivers/i2c/bus.ts';
+import { i2cExamination } from '../../../src/device/doctor/examinations/i2c.ts';
+import { stateFolderExamination } from '../../../src/device/doctor/examinations/journal.ts';
 import {
+  holdersOf,
+  olderAgentExamination,
+  olderUnit,
+  powerExamination,
+  synchronisationFinding,
+} from '../../../src/device/doctor/examinations/system.ts';
+import type { Examination } from '../../../src/doctor/doctor.ts';
+import {
+  clockExamination,
+  type Evidence,
   nodeExamination,
   notifyPackageExamination,
   OLDEST_NODE,
-} from '../../../src/common/doctor/examinations/runtime.ts';
-import { type UnitProperties, unitExamination } from '../../../src/common/doctor/examinations/unit.ts';
-import type { Finding } from '../../../src/common/doctor/finding.ts';
-import { createMachine, type Machine } from '../../../src/common/doctor/machine.ts';
-import type { TimeSync } from '../../../src/common/time-sync.ts';
-import { i2cExamination } from '../../../src/device/doctor/examinations/i2c.ts';
-import { olderUnit } from '../../../src/device/doctor/examinations/older-unit.ts';
-import { powerExamination } from '../../../src/device/doctor/examinations/power.ts';
-import { holdersOf, olderAgentExamination } from '../../../src/device/doctor/examinations/processes.ts';
-import { stateFolderExamination } from '../../../src/device/doctor/examinations/state-folder.ts';
-import { synchronisationFinding } from '../../../src/device/doctor/examinations/synchronisation.ts';
+} from '../../../src/doctor/examinations/runtime.ts';
+import { type UnitProperties, unitExamination } from '../../../src/doctor/examinations/unit.ts';
+import type { Finding } from '../../../src/doctor/finding.ts';
+import { createMachine, type Machine } from '../../../src/doctor/machine.ts';
+import type { Clock } from '../../../src/platform/clock.ts';
+import type { TimeSync } from '../../../src/platform/time-sync.ts';
 import { sensorSection } from '../../support/device-sections.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { until } from '../../support/until.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeFrame, encodeFrame, formatBytes, withCrc } from '../../../drivers/aht20-frame.ts';
+import { decodeFrame, encodeFrame, formatBytes, withCrc } from '../../../drivers/aht20/frame.ts';
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
 const summed = (hex: string): Uint8Array => withCrc(bytes(hex));
@@ -97,7 +97,7 @@ function createRandom(seed: number): (below: number) => number {
   };
 }
 
-/** Written independently of drivers/crc8.ts: long division of the message by 0x131, bit by bit. */
+/** Written independently of drivers/aht20/frame.ts: long division of the message by 0x131, bit by bit. */
 function remainderIsZero(frame: Uint8Array): boolean {
   let register = 0xff;
   for (let bit = 0; bit < 56; bit++) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createAht20 } from '../../../drivers/aht20.ts';
-import { decodeFrame, encodeFrame } from '../../../drivers/aht20-frame.ts';
-import type { I2cBus } from '../../../drivers/bus.ts';
+import { createAht20 } from '../../../drivers/aht20/aht20.ts';
+import { decodeFrame, encodeFrame } from '../../../drivers/aht20/frame.ts';
+import type { I2cBus } from '../../../drivers/i2c/bus.ts';
 import { SensorError } from '../../../drivers/sensor.ts';
 
 const never = new AbortController().signal;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createAht20 } from '../../../drivers/aht20.ts';
-import { encodeFrame, formatBytes } from '../../../drivers/aht20-frame.ts';
-import type { OpenI2cBus } from '../../../drivers/bus.ts';
+import { createAht20 } from '../../../drivers/aht20/aht20.ts';
+import { encodeFrame, formatBytes } from '../../../drivers/aht20/frame.ts';
+import type { OpenI2cBus } from '../../../drivers/i2c/bus.ts';
 import type { Delay, I2cErrorCode, Sensor } from '../../../drivers/sensor.ts';
 import { type ScriptedBus, scriptedBus } from '../../support/scripted-bus.ts';
 

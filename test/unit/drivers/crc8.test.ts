@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crc8 } from '../../../drivers/crc8.ts';
+import { crc8 } from '../../../drivers/aht20/frame.ts';
 
 const bytes = (hex: string): Uint8Array => Buffer.from(hex, 'hex');
 

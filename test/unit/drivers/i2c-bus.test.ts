@@ -2,8 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { I2cBus, OpenI2cBus } from '../../../drivers/bus.ts';
-import { createI2cBusOpener, type NativeI2cBus } from '../../../drivers/i2c-bus.ts';
+import { createI2cBusOpener, type I2cBus, type NativeI2cBus, type OpenI2cBus } from '../../../drivers/i2c/bus.ts';
 import type { Delay } from '../../../drivers/sensor.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { translateI2cError, translateLoadError } from '../../../drivers/i2c-errors.ts';
+import { translateI2cError, translateLoadError } from '../../../drivers/i2c/errors.ts';
 import { I2cError } from '../../../drivers/sensor.ts';
 
 const withCode = (code: string): Error => Object.assign(new Error('as the kernel said'), { code });

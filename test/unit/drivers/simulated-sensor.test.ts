@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { decodeFrame } from '../../../drivers/aht20-frame.ts';
+import { decodeFrame } from '../../../drivers/aht20/frame.ts';
 import type { Measurement } from '../../../drivers/sensor.ts';
-import { createSimulatedSensor } from '../../../drivers/simulated-sensor.ts';
+import { createSimulatedSensor } from '../../../drivers/simulated.ts';
 
 const MINUTE_MS = 60_000;
 const never = new AbortController().signal;

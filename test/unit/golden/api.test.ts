@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FINDINGS as DEVICE_FINDINGS } from '../../../src/device/doctor/findings/catalogue.ts';
 import { FINDINGS as SERVER_FINDINGS } from '../../../src/server/doctor/findings/catalogue.ts';
-import { createServerMetrics } from '../../../src/server/metrics/server-metrics.ts';
+import { createServerMetrics } from '../../../src/server/metrics.ts';
 import { openSqliteStore } from '../../../src/server/store/sqlite/open-store.ts';
 import type { Device } from '../../../src/server/store/stored.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

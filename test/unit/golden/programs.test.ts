@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import * as exitCodes from '../../../src/common/command-io.ts';
+import * as exitCodes from '../../../src/cli/command-io.ts';
 import { type Program, runCommandLine } from '../../support/command-lines.ts';
 import { expectGolden, expectGoldenJson } from '../../support/golden.ts';
 

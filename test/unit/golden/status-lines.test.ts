@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { createNotifier } from '../../../src/common/notify.ts';
 import type { DeviceConfig } from '../../../src/device/config/device-config.ts';
 import type { ReadingEntry } from '../../../src/device/journal/journal.ts';
-import { statusLine as deviceLine, type StatusSources } from '../../../src/device/status-board.ts';
+import { statusLine as deviceLine, type StatusSources } from '../../../src/device/status.ts';
+import { createNotifier } from '../../../src/platform/systemd.ts';
 import type { IngestState } from '../../../src/server/ingest/ingest.ts';
 import { type StatusLineParts, statusLine as serverLine } from '../../../src/server/status-line.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

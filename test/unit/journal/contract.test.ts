@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { openJournalDirectory } from '../../../src/device/journal/directory.ts';
 import { createNodeJournalFs } from '../../../src/device/journal/journal-fs.ts';
-import { openJournalHome } from '../../../src/device/journal/journal-home.ts';
 import { MemoryJournal } from '../../../src/device/journal/memory-journal.ts';
 import { createStateFs } from '../../support/crash-fs.ts';
 import { describeJournalContract } from '../../support/journal-contract.ts';
@@ -25,7 +25,7 @@ describeJournalContract(
   'FileJournal on a real disk',
   async () => {
     const journal = { slotsPerSegment: () => 64, isEpochPresent: () => false, onFault: fail };
-    const home = await openJournalHome(
+    const home = await openJournalDirectory(
       { fs: createNodeJournalFs(), lock: noLock, journal },
       mkdtempSync(join(folder, 'journal-')),
     );

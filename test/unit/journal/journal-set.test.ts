@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { JournalError } from '../../../src/device/journal/journal.ts';
-import { HEADER_BYTES } from '../../../src/device/journal/segment-header.ts';
+import { HEADER_BYTES } from '../../../src/device/journal/segment.ts';
 import { type CrashFs, createStateFs, errnoError, type Operation } from '../../support/crash-fs.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import {

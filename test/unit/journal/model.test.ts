@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { JournalDirectory } from '../../../src/device/journal/directory.ts';
 import type { Journal, JournalEntry } from '../../../src/device/journal/journal.ts';
-import type { JournalHome } from '../../../src/device/journal/journal-home.ts';
 import { type CrashFs, createStateFs } from '../../support/crash-fs.ts';
 import {
   BOOT_A,
@@ -109,10 +109,10 @@ class Rig {
   readonly model = new Model();
   readonly #random = seededRandom(SEED);
   #fs: CrashFs;
-  #home: JournalHome;
+  #home: JournalDirectory;
   #journal: Journal;
 
-  constructor(fs: CrashFs, home: JournalHome, journal: Journal) {
+  constructor(fs: CrashFs, home: JournalDirectory, journal: Journal) {
     this.#fs = fs;
     this.#home = home;
     this.#journal = journal;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { settledStamp } from '../../../src/device/journal/entries.ts';
+import { settledStamp } from '../../../src/device/journal/journal.ts';
 import {
   decodeGap,
   decodeReading,

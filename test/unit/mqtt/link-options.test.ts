@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { MqttSection } from '../../../src/device/config/device-config.ts';
-import { type LinkIdentity, readLinkIdentity } from '../../../src/device/mqtt/link-options.ts';
+import { type LinkIdentity, readLinkIdentity } from '../../../src/device/mqtt/session.ts';
 import { mqttSection } from '../../support/device-sections.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'techtemp-options-'));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rangesOf } from '../../../src/contract/seq-ranges.ts';
-import { Acknowledged } from '../../../src/device/publisher/acknowledged.ts';
+import { Acknowledged } from '../../../src/device/publisher/in-flight.ts';
 
 const SEED = 20_261_130;
 const seqs = fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { maxLength: 60 });

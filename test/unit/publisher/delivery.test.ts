@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Delivery, type KnownServer, MOST_SERVERS, SOME_SERVER } from '../../../src/device/publisher/delivery.ts';
-import { rememberedByName } from '../../../src/device/publisher/memory-file.ts';
+import { rememberedByName } from '../../../src/device/publisher/state-file.ts';
 
 const online = '{"state":"online","accepts":["batch","receipt"]}';
 const offline = '{"state":"offline","accepts":["batch","receipt"]}';

@@ -1,24 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countOfRanges, rangesInclude, rangesOf, subtractRanges } from '../../../src/contract/seq-ranges.ts';
-import { InTransit } from '../../../src/device/publisher/in-transit.ts';
+import { InFlight } from '../../../src/device/publisher/in-flight.ts';
 
 const SEED = 20_261_121;
 
 describe('what is in transit', () => {
   it('is missed when its receipt is overdue, from the PUBACK on', () => {
-    const transit = new InTransit();
-    const shipment = { epoch: 'e', urgency: 'backlog', seqs: [1, 2, 3], bytes: 9 } as const;
-    transit.add(shipment);
+    const transit = new InFlight();
+    const outgoing = { epoch: 'e', urgency: 'backlog', seqs: [1, 2, 3], bytes: 9 } as const;
+    transit.add(outgoing);
     expect(transit.nextDueMs()).toBe(Infinity);
-    transit.awaitReceipt(shipment, 500);
+    transit.awaitReceipt(outgoing, 500);
     expect(transit.nextDueMs()).toBe(500);
     transit.forgetAwaited();
     expect(transit.entries()).toBe(0);
   });
 
   it('is confirmed by the numbers of its own epoch only, and in parts', () => {
-    const transit = new InTransit();
+    const transit = new InFlight();
     transit.add({ epoch: 'e', urgency: 'backlog', seqs: [1, 2, 3, 5], bytes: 9 });
     expect(transit.confirm('other', [[1, 5]])).toEqual([]);
     expect(transit.confirm('e', [[6, 9]])).toEqual([]);
@@ -31,28 +31,28 @@ describe('what is in transit', () => {
   });
 
   it('does not wait for a receipt that was faster than the PUBACK', () => {
-    const transit = new InTransit();
-    const shipment = { epoch: 'e', urgency: 'live', seqs: [7], bytes: 9 } as const;
-    transit.add(shipment);
+    const transit = new InFlight();
+    const outgoing = { epoch: 'e', urgency: 'live', seqs: [7], bytes: 9 } as const;
+    transit.add(outgoing);
     transit.confirm('e', [[7, 7]]);
-    transit.awaitReceipt(shipment, 500);
+    transit.awaitReceipt(outgoing, 500);
     expect(transit.nextDueMs()).toBe(Infinity);
     expect(transit.messages('live')).toBe(0);
   });
 
   // A5
   it('keeps a receipt that was faster than the PUBACK until that comes, for numbers that are on their way alone', () => {
-    const transit = new InTransit();
-    const shipment = { epoch: 'e', urgency: 'live', seqs: [7, 8], bytes: 9 } as const;
-    transit.add(shipment);
+    const transit = new InFlight();
+    const outgoing = { epoch: 'e', urgency: 'live', seqs: [7, 8], bytes: 9 } as const;
+    transit.add(outgoing);
     expect(transit.confirmEarly('e', [[1, 7]])).toEqual([[7, 7]]);
     expect(transit.confirmEarly('other', [[1, 9]])).toEqual([]);
-    expect(transit.earlyOf(shipment)).toEqual([[7, 7]]);
+    expect(transit.earlyOf(outgoing)).toEqual([[7, 7]]);
     expect(transit.has('e', 7)).toBe(true);
   });
 
   it('keeps what the broker has not acknowledged when receipts are given up', () => {
-    const transit = new InTransit();
+    const transit = new InFlight();
     const acknowledged = { epoch: 'e', urgency: 'live', seqs: [1], bytes: 9 } as const;
     transit.add(acknowledged);
     transit.add({ epoch: 'e', urgency: 'live', seqs: [2], bytes: 9 });

@@ -2,17 +2,17 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Pulse } from '../../../src/common/pulse.ts';
 import { type KnownServer, SOME_SERVER } from '../../../src/device/publisher/delivery.ts';
 import { Faults } from '../../../src/device/publisher/faults.ts';
-import { Memory } from '../../../src/device/publisher/memory.ts';
 import {
   loadMemory,
   NEW_MEMORY,
   type PublisherMemory,
   rememberedByName,
+  StoredState,
   saveMemory,
-} from '../../../src/device/publisher/memory-file.ts';
+} from '../../../src/device/publisher/state-file.ts';
+import { LoopHeartbeat } from '../../../src/platform/systemd.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordingLog, recordingProgress } from '../../support/recording.ts';
 import { until } from '../../support/until.ts';
@@ -32,12 +32,12 @@ const MEMORY: PublisherMemory = {
 };
 const server = (name: string): KnownServer => ({ ...rememberedByName(name), seenMs: 1 });
 
-function parts(): { clock: FakeClock; faults: Faults; pulse: Pulse } {
+function parts(): { clock: FakeClock; faults: Faults; heartbeat: LoopHeartbeat } {
   const clock = new FakeClock();
   return {
     clock,
     faults: new Faults(recordingLog(), clock, () => undefined),
-    pulse: new Pulse(clock, recordingProgress(), Infinity),
+    heartbeat: new LoopHeartbeat(clock, recordingProgress(), Infinity),
   };
 }
 
@@ -87,8 +87,8 @@ describe('the memory on disk', () => {
   // C5
   it('is written at once a few times, then once for many notes, and at the end', async () => {
     const path = join(folder, 'notes.json');
-    const { clock, faults, pulse } = parts();
-    const memory = await Memory.open(path, faults, pulse, clock);
+    const { clock, faults, heartbeat } = parts();
+    const memory = await StoredState.open(path, faults, heartbeat, clock);
     const onDisk = (): unknown => (JSON.parse(readFileSync(path, 'utf8')) as { servers: unknown }).servers;
     for (let n = 0; n < 5; n += 1) {
       memory.note({ servers: [server(`s${n}`)] });
@@ -107,8 +107,8 @@ describe('the memory on disk', () => {
 
   it('is written behind what is known in RAM, the newest last', async () => {
     const path = join(folder, 'order.json');
-    const { clock, faults, pulse } = parts();
-    const memory = await Memory.open(path, faults, pulse, clock);
+    const { clock, faults, heartbeat } = parts();
+    const memory = await StoredState.open(path, faults, heartbeat, clock);
     const updates = ['a', 'b', 'c'].map(async (name) => memory.update({ servers: [server(name)] }));
     expect(memory.current.servers).toEqual([server('c')]);
     await Promise.all(updates);
@@ -117,8 +117,8 @@ describe('the memory on disk', () => {
 
   it('is written after an update that changed nothing', async () => {
     const path = join(folder, 'unchanged.json');
-    const { clock, faults, pulse } = parts();
-    const memory = await Memory.open(path, faults, pulse, clock);
+    const { clock, faults, heartbeat } = parts();
+    const memory = await StoredState.open(path, faults, heartbeat, clock);
     await memory.update({ servers: [] });
     await memory.update({ servers: [server('a')] });
     expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ servers: ['a'], retained: [] });
@@ -126,8 +126,8 @@ describe('the memory on disk', () => {
 
   it('can be waited for by who did not ask for the update', async () => {
     const path = join(folder, 'settled.json');
-    const { clock, faults, pulse } = parts();
-    const memory = await Memory.open(path, faults, pulse, clock);
+    const { clock, faults, heartbeat } = parts();
+    const memory = await StoredState.open(path, faults, heartbeat, clock);
     void memory.update({ servers: [server('a')] });
     void memory.update({ servers: [] });
     void memory.update({ servers: [server('b')] });
@@ -136,9 +136,9 @@ describe('the memory on disk', () => {
   });
 
   it('that cannot be written is a fault, and what is known still counts', async () => {
-    const { clock, faults, pulse } = parts();
+    const { clock, faults, heartbeat } = parts();
     writeFileSync(join(folder, 'a-file'), '');
-    const memory = await Memory.open(join(folder, 'a-file', 'delivery.json'), faults, pulse, clock);
+    const memory = await StoredState.open(join(folder, 'a-file', 'delivery.json'), faults, heartbeat, clock);
     await memory.update({ servers: [server('a')] });
     expect(memory.current.servers).toEqual([server('a')]);
     expect(faults.last()).toContain('a-file');

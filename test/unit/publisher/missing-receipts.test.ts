@@ -3,7 +3,7 @@ import { encodeAnnouncement } from '../../../src/contract/announcement.ts';
 import { Desk } from '../../../src/device/publisher/desk.ts';
 import type { Faults } from '../../../src/device/publisher/faults.ts';
 import { Incoming } from '../../../src/device/publisher/incoming.ts';
-import { NEW_MEMORY } from '../../../src/device/publisher/memory-file.ts';
+import { NEW_MEMORY } from '../../../src/device/publisher/state-file.ts';
 import { mqttSection } from '../../support/device-sections.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { ArrayJournal, ArrayJournalSet } from '../../support/memory-journal-set.ts';
@@ -44,9 +44,9 @@ async function bench(announcement: { readonly isRetained: boolean }) {
   desk.begin(Promise.resolve(), 5);
   incoming.receive(TOPIC, ONLINE, announcement.isRetained);
   const send = async (): Promise<void> => {
-    const shipment = { epoch: 'k3v9x2', urgency: 'live' as const, seqs: [1], bytes: 90 };
-    desk.transit.add(shipment);
-    await desk.acknowledged(shipment, journal, 'reading', 'taken');
+    const outgoing = { epoch: 'k3v9x2', urgency: 'live' as const, seqs: [1], bytes: 90 };
+    desk.transit.add(outgoing);
+    await desk.acknowledged(outgoing, journal, 'reading', 'taken');
   };
   await send();
   return { clock, desk, journal, said, send };

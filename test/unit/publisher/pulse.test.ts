@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Pulse } from '../../../src/common/pulse.ts';
+import { LoopHeartbeat } from '../../../src/platform/systemd.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { recordingProgress } from '../../support/recording.ts';
 
@@ -7,7 +7,7 @@ const MAX_IDLE_MS = 10_000;
 
 function started(loop: Promise<void>): {
   clock: FakeClock;
-  pulse: Pulse;
+  heartbeat: LoopHeartbeat;
   beats: number[];
   over: Promise<void>;
   ends: () => number;
@@ -15,11 +15,11 @@ function started(loop: Promise<void>): {
   const clock = new FakeClock();
   const progress = recordingProgress();
   let ends = 0;
-  const pulse = new Pulse(clock, { ...progress, end: () => void (ends += 1) }, MAX_IDLE_MS);
-  return { clock, pulse, beats: progress.beats, over: pulse.accompany(loop), ends: () => ends };
+  const heartbeat = new LoopHeartbeat(clock, { ...progress, end: () => void (ends += 1) }, MAX_IDLE_MS);
+  return { clock, heartbeat, beats: progress.beats, over: heartbeat.accompany(loop), ends: () => ends };
 }
 
-describe('the pulse of the publisher', () => {
+describe('the heartbeat of the publisher', () => {
   it('beats while it idles, naming the longest time that it will be silent', async () => {
     const { clock, beats } = started(new Promise(() => undefined));
     await clock.advance(35_000);
@@ -27,14 +27,14 @@ describe('the pulse of the publisher', () => {
   });
 
   it('falls silent when a piece of work outstays its word, and recovers with it', async () => {
-    const { clock, pulse, beats } = started(new Promise(() => undefined));
+    const { clock, heartbeat, beats } = started(new Promise(() => undefined));
     let finish: () => void = () => undefined;
-    const work = pulse.during(15_000, new Promise<void>((resolve) => (finish = resolve)));
+    const work = heartbeat.during(15_000, new Promise<void>((resolve) => (finish = resolve)));
     await clock.advance(14_000);
     const before = beats.length;
     await clock.advance(60_000);
     expect(beats.length).toBe(before);
-    pulse.beat();
+    heartbeat.beat();
     expect(beats.length).toBe(before);
     finish();
     await work;
@@ -42,8 +42,8 @@ describe('the pulse of the publisher', () => {
   });
 
   it('counts work that failed as finished', async () => {
-    const { clock, pulse, beats } = started(new Promise(() => undefined));
-    await expect(pulse.during(5_000, Promise.reject(new Error('no')))).rejects.toThrow('no');
+    const { clock, heartbeat, beats } = started(new Promise(() => undefined));
+    await expect(heartbeat.during(5_000, Promise.reject(new Error('no')))).rejects.toThrow('no');
     const before = beats.length;
     await clock.advance(20_000);
     expect(beats.length).toBe(before + 2);

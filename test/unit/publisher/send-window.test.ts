@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SendWindow, type Urgency } from '../../../src/device/publisher/send-window.ts';
+import { SendWindow, type Urgency } from '../../../src/device/publisher/sender.ts';
 import { settle } from '../../support/fake-clock.ts';
 
 const never = new AbortController().signal;

@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { Bell } from '../../../src/common/bell.ts';
-import { ProtocolChoice } from '../../../src/common/mqtt/protocol-choice.ts';
-import { TokenBucket } from '../../../src/common/token-bucket.ts';
 import { decodeItem } from '../../../src/contract/reading.ts';
 import type { DeviceStatus } from '../../../src/contract/status.ts';
 import type { JournalEntry } from '../../../src/device/journal/journal.ts';
-import { LinkError } from '../../../src/device/mqtt/link-session.ts';
-import { publishPacketSize } from '../../../src/device/mqtt/packet-size.ts';
+import { LinkError, publishPacketSize } from '../../../src/device/mqtt/session.ts';
 import { entryMessage, fittingBacklog } from '../../../src/device/publisher/entry-message.ts';
-import { statusMessage } from '../../../src/device/publisher/status-message.ts';
+import { statusMessage } from '../../../src/device/publisher/retained.ts';
+import { ProtocolChoice } from '../../../src/mqtt/socket.ts';
+import { TokenBucket } from '../../../src/platform/pacing.ts';
+import { WakeUp } from '../../../src/platform/tasks.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { ArrayJournal } from '../../support/memory-journal-set.ts';
 
@@ -46,30 +45,30 @@ describe('the token bucket', () => {
   });
 });
 
-describe('the bell', () => {
+describe('the wakeUp', () => {
   it('wakes who waits, remembers one ring, and otherwise lets the limit pass', async () => {
     const clock = new FakeClock();
-    const bell = new Bell();
+    const wakeUp = new WakeUp();
     const never = new AbortController().signal;
-    bell.ring();
-    bell.ring();
-    await bell.wait(clock, Infinity, never);
+    wakeUp.notify();
+    wakeUp.notify();
+    await wakeUp.wait(clock, Infinity, never);
     let woken = 0;
-    const waiting = bell.wait(clock, 1_000, never).then(() => (woken += 1));
+    const waiting = wakeUp.wait(clock, 1_000, never).then(() => (woken += 1));
     await settle();
     expect(woken).toBe(0);
     await clock.advance(1_000);
     await waiting;
-    const ringing = bell.wait(clock, Infinity, never);
+    const ringing = wakeUp.wait(clock, Infinity, never);
     await settle();
-    bell.ring();
+    wakeUp.notify();
     await ringing;
     expect(clock.sleepers()).toBe(0);
   });
 
   it('rejects with the reason of its signal', async () => {
     const stop = new AbortController();
-    const waiting = new Bell().wait(new FakeClock(), Infinity, stop.signal);
+    const waiting = new WakeUp().wait(new FakeClock(), Infinity, stop.signal);
     stop.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow('enough');
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { LinkError } from '../../../src/device/mqtt/link-session.ts';
+import { LinkError } from '../../../src/device/mqtt/session.ts';
 import { ArraySizes } from '../../../src/device/publisher/array-sizes.ts';
-import { ClientIdWatch } from '../../../src/device/publisher/client-id-watch.ts';
+import { ClientIdWatch } from '../../../src/device/publisher/connection-loop.ts';
 import { Faults } from '../../../src/device/publisher/faults.ts';
 import { OptionalSteps } from '../../../src/device/publisher/optional-steps.ts';
 import { SetAside } from '../../../src/device/publisher/set-aside.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createLiveValue } from '../../../src/common/live-value.ts';
-import type { TimeSync } from '../../../src/common/time-sync.ts';
+import { createLiveValue } from '../../../src/platform/live.ts';
+import type { TimeSync } from '../../../src/platform/time-sync.ts';
 import type { StoreHealth } from '../../../src/server/store/store.ts';
-import { createStoreKeeper } from '../../../src/server/store-keeper.ts';
+import { createStoreMonitor } from '../../../src/server/store-monitor.ts';
 import { createTrustedClock } from '../../../src/server/trusted-clock.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordingLog, recordingProgress } from '../../support/recording.ts';
@@ -28,7 +28,7 @@ describe('the store keeper', () => {
     let health = well;
     const settings = createLiveValue({ path: '', minFreeBytes: 64 * MB });
     const store = { health: async () => Promise.resolve(health), trimLog: async () => Promise.resolve() };
-    const keeper = createStoreKeeper({ store, settings, clock, log, progress, maxIdleMs: 40_000 });
+    const keeper = createStoreMonitor({ store, settings, clock, log, progress, maxIdleMs: 40_000 });
     const running = run((signal) => keeper.run(signal));
     await clock.advance(0);
     expect([keeper.problem(), log.lines.length]).toEqual([undefined, 0]);
@@ -68,7 +68,7 @@ describe('a log that a reader keeps long (D5)', () => {
       },
     };
     const settings = createLiveValue({ path: '', minFreeBytes: 64 * MB });
-    const keeper = createStoreKeeper({ store, settings, clock, log, progress, maxIdleMs: 40_000 });
+    const keeper = createStoreMonitor({ store, settings, clock, log, progress, maxIdleMs: 40_000 });
     const running = run((signal) => keeper.run(signal));
     await clock.advance(0);
     expect(keeper.problem()).toBeUndefined();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { TimeSync } from '../../../src/common/time-sync.ts';
-import { createQuarantineKeeper } from '../../../src/server/quarantine-keeper.ts';
-import type { QuarantineStep } from '../../../src/server/store/quarantine-store.ts';
+import type { TimeSync } from '../../../src/platform/time-sync.ts';
+import { createQuarantineReview } from '../../../src/server/quarantine-review.ts';
+import type { QuarantineStep } from '../../../src/server/store/audit-store.ts';
 import { createTrustedClock } from '../../../src/server/trusted-clock.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordingLog, recordingProgress } from '../../support/recording.ts';
@@ -180,7 +180,7 @@ describe('the quarantine keeper', () => {
       },
     };
     const end = new AbortController();
-    const keeper = createQuarantineKeeper({
+    const keeper = createQuarantineReview({
       store,
       trusted,
       changes: { publish: () => undefined },

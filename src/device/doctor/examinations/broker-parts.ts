@@ -1,6 +1,6 @@
-import type { Clock } from '../../../common/clock.ts';
+import type { Clock } from '../../../platform/clock.ts';
 import type { MqttSection } from '../../config/device-config.ts';
-import type { OpenLink } from '../../mqtt/link-session.ts';
+import type { OpenLink } from '../../mqtt/session.ts';
 import type { KnownServer } from '../../publisher/delivery.ts';
 
 /** What the examinations of the broker work with. */

@@ -1,14 +1,13 @@
-import { userOf } from '../../../common/doctor/connection-faults.ts';
-import type { Finding } from '../../../common/doctor/finding.ts';
 import { type Announcement, decodeAnnouncement } from '../../../contract/announcement.ts';
 import { asRecord, parseJson, WireError } from '../../../contract/json.ts';
 import { encodeReading } from '../../../contract/reading.ts';
 import { type DeviceStatus, decodeStatus } from '../../../contract/status.ts';
 import { parseServerTopic, SERVER_TOPIC_FILTER, sensorTopic } from '../../../contract/topics.ts';
-import { LinkError, type LinkSession, type Taken } from '../../mqtt/link-session.ts';
-import { publishPacketSize } from '../../mqtt/packet-size.ts';
+import { userOf } from '../../../doctor/connection-faults.ts';
+import type { Finding } from '../../../doctor/finding.ts';
+import { LinkError, type LinkSession, publishPacketSize, type Taken } from '../../mqtt/session.ts';
 import { SOME_SERVER } from '../../publisher/delivery.ts';
-import { report } from '../finding.ts';
+import { report } from '../findings/catalogue.ts';
 import type { BrokerParts } from './broker-parts.ts';
 
 /** A message that came while we looked. */

@@ -1,12 +1,11 @@
-import { connectionFinding } from '../../../common/doctor/connection-faults.ts';
-import { withStoredPassword } from '../../../common/doctor/credential-store.ts';
-import type { Examination } from '../../../common/doctor/examination.ts';
-import type { Finding } from '../../../common/doctor/finding.ts';
 import { sensorTopic } from '../../../contract/topics.ts';
+import { connectionFinding } from '../../../doctor/connection-faults.ts';
+import type { Examination } from '../../../doctor/doctor.ts';
+import type { Finding } from '../../../doctor/finding.ts';
+import { withStoredPassword } from '../../../doctor/machine.ts';
 import type { MqttSection } from '../../config/device-config.ts';
-import { type LinkIdentity, readLinkIdentity } from '../../mqtt/link-options.ts';
-import { LinkError, type LinkSession } from '../../mqtt/link-session.ts';
-import { report } from '../finding.ts';
+import { LinkError, type LinkIdentity, type LinkSession, readLinkIdentity } from '../../mqtt/session.ts';
+import { report } from '../findings/catalogue.ts';
 import type { BrokerParts } from './broker-parts.ts';
 import { examineSession, type Heard, PROBE_PAYLOAD, SubscriptionBroke } from './broker-session.ts';
 

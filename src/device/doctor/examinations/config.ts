@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type ConfigError, describeProblem } from '../../../common/config/config-problem.ts';
-import type { Examination } from '../../../common/doctor/examination.ts';
-import type { Finding } from '../../../common/doctor/finding.ts';
+import type { Examination } from '../../../doctor/doctor.ts';
+import type { Finding } from '../../../doctor/finding.ts';
 import type { LoadedDeviceConfig } from '../../config/open-config.ts';
-import { report } from '../finding.ts';
+import { report } from '../findings/catalogue.ts';
 
 const READABLE_BY_OTHERS = 0o004;
 /** What the older agent calls itself when nobody has named it: the same everywhere. */

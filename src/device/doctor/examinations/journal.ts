@@ -1,9 +1,77 @@
-import type { Examination } from '../../../common/doctor/examination.ts';
-import type { Finding } from '../../../common/doctor/finding.ts';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Gap } from '../../../contract/reading.ts';
-import type { JournalReport } from '../../journal/inspect.ts';
-import { report } from '../finding.ts';
-import type { JournalLook } from '../journal-look.ts';
+import type { Examination } from '../../../doctor/doctor.ts';
+import type { Finding } from '../../../doctor/finding.ts';
+import { type FolderLook, lookAtFolder } from '../../../doctor/machine.ts';
+import { isDirectoryLocked } from '../../journal/directory-lock.ts';
+import { mayHoldReadings, type RegisteredEpoch, readRegister } from '../../journal/epoch-register.ts';
+import { inspectJournals, type JournalReport } from '../../journal/inspect.ts';
+import { JournalError } from '../../journal/journal.ts';
+import { createNodeJournalFs } from '../../journal/journal-fs.ts';
+import { report } from '../findings/catalogue.ts';
+
+/** What a look into the journal's folder showed. */
+export type JournalLook =
+  | {
+      readonly state: 'seen';
+      readonly reports: readonly JournalReport[];
+      /** What should be there according to the register, and is not. */
+      readonly missing: readonly RegisteredEpoch[];
+      readonly isInUse: boolean;
+    }
+  | { readonly state: 'forbidden' }
+  | { readonly state: 'failed'; readonly error: JournalError };
+
+/** Looks into the folder beside whoever writes there; changes nothing. */
+export async function lookAtJournals(folder: string, registerPath: string): Promise<JournalLook> {
+  try {
+    const fs = createNodeJournalFs();
+    const before = await readRegister(fs, registerPath);
+    const reports = await inspectJournals(folder, fs);
+    const missing = before.filter(
+      (known) =>
+        known.path === folder &&
+        mayHoldReadings(known) &&
+        !reports.some(({ deviceUid, epoch }) => deviceUid === known.deviceUid && epoch === known.epoch),
+    );
+    // The agent may have delivered and removed one just now: then it is not registered any more.
+    const after = missing.length === 0 ? [] : (await readRegister(fs, registerPath)).map(({ epoch }) => epoch);
+    const stillMissing = missing.filter(({ epoch }) => after.includes(epoch));
+    return {
+      state: 'seen',
+      reports,
+      missing: stillMissing,
+      isInUse: await isDirectoryLocked(folder).catch(() => false),
+    };
+  } catch (error) {
+    if (!(error instanceof JournalError)) throw error;
+    return isForbidden(error) ? { state: 'forbidden' } : { state: 'failed', error };
+  }
+}
+
+/** When something was last written there, epoch ms. */
+export async function lastWriteMs(reports: readonly JournalReport[]): Promise<number | undefined> {
+  const times = await Promise.all(
+    reports.map(async ({ directory }) => {
+      const names = await readdir(directory).catch(() => []);
+      return await Promise.all(
+        names.map((name) =>
+          stat(join(directory, name)).then(
+            ({ mtimeMs }) => mtimeMs,
+            () => 0,
+          ),
+        ),
+      );
+    }),
+  );
+  const all = times.flat();
+  return all.length === 0 ? undefined : Math.max(...all);
+}
+
+function isForbidden({ cause }: JournalError): boolean {
+  return cause instanceof Error && 'code' in cause && (cause.code === 'EACCES' || cause.code === 'EPERM');
+}
 
 /** Half full is early enough to do something, and late enough not to cry wolf after a weekend without network. */
 const BACKLOG_SHARE = 0.5;
@@ -81,4 +149,64 @@ function damages(reports: readonly JournalReport[]): readonly Finding[] {
 
 function sum(reports: readonly JournalReport[], count: (report: JournalReport) => number): number {
   return reports.reduce((total, each) => total + count(each), 0);
+}
+
+/** Below this many times the space that is kept free, a warning is due. */
+const NEARLY = 2;
+/** As `[journal] min_free_mb` counts. */
+const BYTES_PER_MB = 1024 * 1024;
+
+export interface StateFolderParts {
+  /** Of the journal, resolved. */
+  readonly folder: string;
+  readonly minFreeBytes: number;
+  readonly configFile: string;
+  /** Whether the folder belongs to the service's own user, so that being kept out of it says nothing about the agent. */
+  readonly isPrivate: boolean;
+}
+
+/** The folder and the disk of the journal. */
+export function stateFolderExamination({ folder, minFreeBytes, configFile, isPrivate }: StateFolderParts): Examination {
+  return {
+    id: 'state',
+    title: 'Journal folder',
+    run: async () => {
+      const look = await lookAtFolder(folder);
+      if (look.state === 'unreachable') {
+        const { problem } = look;
+        return [
+          problem === 'EACCES' && isPrivate
+            ? report('state.not-allowed', { folder })
+            : report('state.not-a-folder', { folder, problem, file: configFile }),
+        ];
+      }
+      const findings = [...disk(look), ...permissions(look)];
+      if (findings.length > 0) return findings;
+      if (!look.exists) return [report('state.not-yet', { folder })];
+      return [report('state.ok', { folder, free: megabytes(look.freeBytes) })];
+    },
+  };
+
+  function disk({ volatile, freeBytes, hasInodes }: SeenFolder): readonly Finding[] {
+    const facts = { folder, free: megabytes(freeBytes), needed: megabytes(minFreeBytes) };
+    const findings: Finding[] = [];
+    if (volatile !== undefined) findings.push(report('state.volatile', { folder, type: volatile, file: configFile }));
+    if (freeBytes < minFreeBytes) findings.push(report('state.full', facts));
+    else if (!hasInodes) findings.push(report('state.no-inodes', { folder }));
+    else if (freeBytes < NEARLY * minFreeBytes) findings.push(report('state.nearly-full', facts));
+    return findings;
+  }
+
+  function permissions({ writeProblem: problem }: SeenFolder): readonly Finding[] {
+    if (problem === undefined) return [];
+    if (problem === 'EROFS') return [report('state.read-only', { folder })];
+    if (problem === 'EACCES' && isPrivate) return [report('state.not-allowed', { folder })];
+    return [report('state.not-writable', { folder, problem })];
+  }
+}
+
+type SeenFolder = Extract<FolderLook, { readonly state: 'seen' }>;
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / BYTES_PER_MB);
 }

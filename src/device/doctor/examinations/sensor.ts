@@ -1,10 +1,56 @@
-import { createAht20 } from '../../../../drivers/aht20.ts';
-import { FRAME_LENGTH, hasValidCrc } from '../../../../drivers/aht20-frame.ts';
-import { I2cError, type Measurement, type Sensor, SensorError } from '../../../../drivers/sensor.ts';
-import type { Finding } from '../../../common/doctor/finding.ts';
+import { createAht20 } from '../../../../drivers/aht20/aht20.ts';
+import { FRAME_LENGTH, hasValidCrc } from '../../../../drivers/aht20/frame.ts';
+import type { OpenI2cBus } from '../../../../drivers/i2c/bus.ts';
+import type { SensorLock } from '../../../../drivers/i2c/lock.ts';
+import { type Delay, I2cError, type Measurement, type Sensor, SensorError } from '../../../../drivers/sensor.ts';
+import type { Finding } from '../../../doctor/finding.ts';
+import type { SensorSection } from '../../config/device-config.ts';
 import { twoDecimals } from '../../correction.ts';
-import { report } from '../finding.ts';
-import { busFile, busFinding, hexAddress, type I2cParts } from './i2c-faults.ts';
+import { report } from '../findings/catalogue.ts';
+
+export interface I2cParts {
+  readonly sensor: SensorSection;
+  readonly openBus: OpenI2cBus;
+  /** Keeps a running agent's measurements and ours apart. */
+  readonly lock: SensorLock;
+  readonly delay: Delay;
+  readonly monotonicMs: () => number;
+  readonly configFile: string;
+  /** Where TechTemp is installed. */
+  readonly folder: string;
+  /** `/`, or what stands for it. */
+  readonly root: string;
+}
+
+export function busFile(busNumber: number): string {
+  return `/dev/i2c-${busNumber}`;
+}
+
+export function hexAddress(address: number): string {
+  return `0x${address.toString(16).padStart(2, '0')}`;
+}
+
+/** The finding for a bus that fails in a way that has nothing to do with the chip; undefined for a missing acknowledge. */
+export function busFinding(error: I2cError, parts: Pick<I2cParts, 'sensor' | 'folder'>): Finding | undefined {
+  const facts = { bus: busFile(parts.sensor.i2cBus), problem: error.message };
+  switch (error.code) {
+    case 'I2C_MODULE_MISSING':
+      return report('bus.package-missing', { folder: parts.folder });
+    case 'I2C_PERMISSION':
+      return report('bus.permission', facts);
+    case 'I2C_TIMEOUT':
+      return report('bus.time-out', facts);
+    case 'I2C_HUNG':
+      return report('bus.hung', facts);
+    case 'I2C_BUS_MISSING':
+    case 'I2C_ADDRESS_IN_USE':
+    case 'I2C_SHORT_TRANSFER':
+    case 'I2C_FAILED':
+      return report('bus.failed', facts);
+    case 'I2C_NACK':
+      return undefined;
+  }
+}
 
 /** Enough to see noise, few enough not to warm the chip. */
 const MEASUREMENTS = 5;

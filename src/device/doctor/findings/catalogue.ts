@@ -1,12 +1,8 @@
-import type { FindingCatalogue } from '../../../common/doctor/finding.ts';
-import { COMMON_FINDINGS } from '../../../common/doctor/findings/catalogue.ts';
-import { AGENT_FINDINGS } from './agent-findings.ts';
-import { BROKER_FINDINGS } from './broker-findings.ts';
-import { BUS_FINDINGS } from './bus-findings.ts';
-import { CONFIG_FINDINGS } from './config-findings.ts';
-import { SENSOR_FINDINGS } from './sensor-findings.ts';
-import { STATE_FINDINGS } from './state-findings.ts';
-import { SYSTEM_FINDINGS } from './system-findings.ts';
+import { type FindingCatalogue, reporterOf } from '../../../doctor/finding.ts';
+import { COMMON_FINDINGS } from '../../../doctor/findings/catalogue.ts';
+import { BROKER_FINDINGS } from './broker.ts';
+import { BUS_FINDINGS, SENSOR_FINDINGS } from './sensor.ts';
+import { AGENT_FINDINGS, CONFIG_FINDINGS, STATE_FINDINGS, SYSTEM_FINDINGS } from './system.ts';
 
 /** Every finding of the agent's doctor. FINDINGS.md is this table for people; a test keeps them equal. */
 export const FINDINGS = {
@@ -19,3 +15,6 @@ export const FINDINGS = {
   ...STATE_FINDINGS,
   ...AGENT_FINDINGS,
 } as const satisfies FindingCatalogue;
+
+/** Reports a finding of the agent's catalogue. */
+export const report = reporterOf(FINDINGS);

@@ -1,14 +1,37 @@
-import { userOf } from '../../../common/doctor/connection-faults.ts';
-import type { Finding } from '../../../common/doctor/finding.ts';
-import { LinkError } from '../../../common/mqtt/link-error.ts';
 import { type Announcement, decodeAnnouncement } from '../../../contract/announcement.ts';
 import { WireError } from '../../../contract/json.ts';
 import { encodeReceipt } from '../../../contract/receipt.ts';
 import { parseServerTopic, SERVER_TOPIC_FILTER, sensorTopic, serverTopic } from '../../../contract/topics.ts';
-import { DROPS_TOPIC } from '../../ingest/broker-drops.ts';
-import type { MqttConnection } from '../../mqtt/connection.ts';
-import { report } from '../finding.ts';
-import { accountOf, type BrokerParts } from './broker-parts.ts';
+import { userOf } from '../../../doctor/connection-faults.ts';
+import type { Finding } from '../../../doctor/finding.ts';
+import { LinkError } from '../../../mqtt/errors.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import type { MqttSection } from '../../config/server-config.ts';
+import { DROPS_TOPIC } from '../../ingest/limits.ts';
+import type { MqttConnection, OpenConnection } from '../../mqtt/connection.ts';
+import { report } from '../findings/catalogue.ts';
+
+/** What the examinations of the broker work with. */
+export interface BrokerParts {
+  readonly mqtt: MqttSection;
+  readonly configFile: string;
+  readonly unit: string;
+  /** Where TechTemp is installed. */
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** `/`, or what stands for it. */
+  readonly root: string;
+  /** The server's own door to the broker, so that doctor and server see the same truth. */
+  readonly openConnection: OpenConnection;
+  readonly clock: Clock;
+  /** Whether our server answers on this machine. */
+  readonly isRunning: () => Promise<boolean>;
+}
+
+/** The user name that the remedies speak of. */
+export function accountOf({ username, instance }: MqttSection): string {
+  return username === '' ? `techtemp-server-${instance}` : username;
+}
 
 /** A message that came while we looked. */
 export interface Heard {

@@ -1,14 +1,13 @@
-import { connectionFinding } from '../../../common/doctor/connection-faults.ts';
-import { withStoredPassword } from '../../../common/doctor/credential-store.ts';
-import type { Examination } from '../../../common/doctor/examination.ts';
-import type { Finding } from '../../../common/doctor/finding.ts';
-import { type BrokerIdentity, readBrokerIdentity } from '../../../common/mqtt/broker-identity.ts';
-import { LinkError } from '../../../common/mqtt/link-error.ts';
 import { serverTopic } from '../../../contract/topics.ts';
+import { connectionFinding } from '../../../doctor/connection-faults.ts';
+import type { Examination } from '../../../doctor/doctor.ts';
+import type { Finding } from '../../../doctor/finding.ts';
+import { withStoredPassword } from '../../../doctor/machine.ts';
+import { LinkError } from '../../../mqtt/errors.ts';
+import { type BrokerIdentity, readBrokerIdentity } from '../../../mqtt/socket.ts';
 import type { MqttConnection } from '../../mqtt/connection.ts';
-import { report } from '../finding.ts';
-import { accountOf, type BrokerParts } from './broker-parts.ts';
-import { examineSession, type Heard, PROBE_PAYLOAD } from './broker-session.ts';
+import { report } from '../findings/catalogue.ts';
+import { accountOf, type BrokerParts, examineSession, type Heard, PROBE_PAYLOAD } from './broker-session.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 5_000;

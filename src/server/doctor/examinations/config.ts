@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type ConfigError, describeProblem } from '../../../common/config/config-problem.ts';
-import type { Examination } from '../../../common/doctor/examination.ts';
-import type { Finding } from '../../../common/doctor/finding.ts';
+import type { Examination } from '../../../doctor/doctor.ts';
+import type { Finding } from '../../../doctor/finding.ts';
+import type { ProbeTimeSync } from '../../../platform/time-sync.ts';
 import type { LoadedServerConfig } from '../../config/open-config.ts';
-import { report } from '../finding.ts';
+import { report } from '../findings/catalogue.ts';
 
 const READABLE_BY_OTHERS = 0o004;
 
@@ -50,4 +51,18 @@ async function exposed(file: string): Promise<readonly Finding[]> {
   const found = await stat(file).catch(() => undefined);
   if (found === undefined || (found.mode & READABLE_BY_OTHERS) === 0) return [];
   return [report('config.password-readable', { file, mode: (found.mode & 0o777).toString(8).padStart(4, '0') })];
+}
+
+/** What it means to the server whether its clock is synchronised. */
+export async function synchronisationFinding(time: string, probe: ProbeTimeSync): Promise<Finding> {
+  switch (await probe()) {
+    case 'synced':
+      return report('clock.ok', { time });
+    case 'unsynced':
+      return report('clock.unsynchronised', { time });
+    case 'no-answer':
+      return report('clock.no-answer', { time });
+    case 'unknown':
+      return report('clock.unknown', { time });
+  }
 }

@@ -2,12 +2,12 @@ import { access, constants } from 'node:fs/promises';
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { createServer } from 'node:net';
-import type { Examination } from '../../../common/doctor/examination.ts';
-import type { Finding } from '../../../common/doctor/finding.ts';
 import { asRecord, parseJson, WireError } from '../../../contract/json.ts';
+import type { Examination } from '../../../doctor/doctor.ts';
+import type { Finding } from '../../../doctor/finding.ts';
 import type { HttpSection } from '../../config/server-config.ts';
-import type { Token } from '../../store/token-store.ts';
-import { report } from '../finding.ts';
+import type { Token } from '../../store/store.ts';
+import { report } from '../findings/catalogue.ts';
 
 const ANSWER_LIMIT_MS = 5_000;
 const MAX_ANSWER_BYTES = 65_536;

@@ -1,15 +1,14 @@
-import type { Clock } from '../../../common/clock.ts';
-import type { Examination } from '../../../common/doctor/examination.ts';
-import type { Finding } from '../../../common/doctor/finding.ts';
-import { visibleText } from '../../../common/text-table.ts';
+import { visibleText } from '../../../cli/text-table.ts';
 import { countOfRanges } from '../../../contract/seq-ranges.ts';
+import type { Examination } from '../../../doctor/doctor.ts';
+import type { Finding } from '../../../doctor/finding.ts';
+import type { Clock } from '../../../platform/clock.ts';
 import { contactOf, intervalOf } from '../../contact.ts';
 import type { Store } from '../../store/store.ts';
 import type { Device } from '../../store/stored.ts';
-import type { DeviceVerdict, EpochVerdict } from '../../verify/device-verdict.ts';
-import type { DoubtedGap } from '../../verify/gap-doubts.ts';
+import type { DeviceVerdict, DoubtedGap, EpochVerdict } from '../../verify/explain.ts';
 import { verdictOf } from '../../verify/verdict.ts';
-import { report } from '../finding.ts';
+import { report } from '../findings/catalogue.ts';
 
 const DAY_MS = 86_400_000;
 const MS_PER_SECOND = 1000;

@@ -1,12 +1,29 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Examination } from '../../../common/doctor/examination.ts';
-import type { Finding } from '../../../common/doctor/finding.ts';
-import { type FolderLook, lookAtFolder } from '../../../common/doctor/folder.ts';
+import type { Examination } from '../../../doctor/doctor.ts';
+import type { Finding } from '../../../doctor/finding.ts';
+import { type FolderLook, lookAtFolder } from '../../../doctor/machine.ts';
 import type { StoreInspection } from '../../store/sqlite/inspect.ts';
 import { LARGE_LOG_BYTES, StoreError } from '../../store/store.ts';
-import { report } from '../finding.ts';
-import { megabytes, type StoreParts } from './store-parts.ts';
+import { report } from '../findings/catalogue.ts';
+
+/** What the examinations of the store work with. */
+export interface StoreParts {
+  /** The database file, resolved. */
+  readonly path: string;
+  readonly minFreeBytes: number;
+  readonly configFile: string;
+  /** `techtemp-server.service` */
+  readonly unit: string;
+  /** Whether it belongs to the service's own user, so that being kept out of it says nothing about the server. */
+  readonly isPrivate: boolean;
+}
+
+const BYTES_PER_MB = 1024 * 1024;
+
+export function megabytes(bytes: number): number {
+  return Math.round(bytes / BYTES_PER_MB);
+}
 
 export interface SqliteParts {
   /** Version of SQLite. @throws StoreError */

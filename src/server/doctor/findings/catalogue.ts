@@ -1,10 +1,8 @@
-import type { FindingCatalogue } from '../../../common/doctor/finding.ts';
-import { COMMON_FINDINGS } from '../../../common/doctor/findings/catalogue.ts';
-import { BROKER_FINDINGS } from './broker-findings.ts';
-import { HTTP_FINDINGS } from './http-findings.ts';
-import { RECORD_FINDINGS } from './record-findings.ts';
-import { STORE_FINDINGS } from './store-findings.ts';
-import { SYSTEM_FINDINGS } from './system-findings.ts';
+import { type FindingCatalogue, reporterOf } from '../../../doctor/finding.ts';
+import { COMMON_FINDINGS } from '../../../doctor/findings/catalogue.ts';
+import { BROKER_FINDINGS } from './broker.ts';
+import { RECORD_FINDINGS, STORE_FINDINGS } from './store.ts';
+import { HTTP_FINDINGS, SYSTEM_FINDINGS } from './system.ts';
 
 /** Every finding of the server's doctor. FINDINGS.md is this table for people; a test keeps them equal. */
 export const FINDINGS = {
@@ -15,3 +13,6 @@ export const FINDINGS = {
   ...BROKER_FINDINGS,
   ...HTTP_FINDINGS,
 } as const satisfies FindingCatalogue;
+
+/** Reports a finding of the server's catalogue. */
+export const report = reporterOf(FINDINGS);

@@ -1,16 +1,12 @@
-import type { Bucket } from '../../store/reading-store.ts';
-import type { Store } from '../../store/store.ts';
+import type { Bucket, Store } from '../../store/store.ts';
 import type { StoredReading } from '../../store/stored.ts';
-import { deviceNotFound } from '../api-error.ts';
-import type { RouteFile } from '../app.ts';
-import { newestBuckets } from '../newest-buckets.ts';
-import { linkNextPage } from '../next-page.ts';
+import { deviceNotFound } from '../errors.ts';
+import { linkNextPage, newestBuckets } from '../paging.ts';
+import type { RouteFile } from '../parts.ts';
+import { checkedTimeZone, isoTime, parseRange, parseTime, type TimeRange, withZone } from '../query.ts';
 import { errors, Page } from '../schemas/common.ts';
-import { DeviceReading, DeviceReadingsQuery } from '../schemas/device-readings.ts';
 import { DeviceParams } from '../schemas/devices.ts';
-import { parseRange, type TimeRange } from '../time-range.ts';
-import { isoTime, parseTime, withZone } from '../times.ts';
-import { checkedTimeZone } from '../zones.ts';
+import { DeviceReading, DeviceReadingsQuery } from '../schemas/readings.ts';
 
 /** 9999-12-31, the last day of ISO 8601: without `to` there is no end, as in the older API. A device may be ahead of this clock. */
 const END_OF_TIME_MS = 253_402_300_799_999;

@@ -1,11 +1,10 @@
 import { Type } from 'typebox';
-import type { RoomChoice } from '../../store/catalogue-store.ts';
-import { StoreError } from '../../store/store.ts';
+import { type RoomChoice, StoreError } from '../../store/store.ts';
 import type * as stored from '../../store/stored.ts';
-import { ApiError, deviceNotFound, invalidField } from '../api-error.ts';
-import type { RouteFile } from '../app.ts';
-import { deviceAnswer, placementAnswer } from '../device-answers.ts';
-import { forDevice } from '../not-found.ts';
+import { deviceAnswer, placementAnswer } from '../answers.ts';
+import { ApiError, deviceNotFound, forDevice, invalidField } from '../errors.ts';
+import type { RouteFile } from '../parts.ts';
+import { parseTime, withZone } from '../query.ts';
 import { Data, errors } from '../schemas/common.ts';
 import {
   Device,
@@ -20,7 +19,6 @@ import {
   NewDevice,
   Placement,
 } from '../schemas/devices.ts';
-import { parseTime, withZone } from '../times.ts';
 
 const tags = ['devices'];
 

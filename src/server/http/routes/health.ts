@@ -1,13 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 import type { IngestState } from '../../ingest/ingest.ts';
-import { waitingInWords } from '../../quarantine-keeper.ts';
-import type { QuarantineSummary } from '../../store/quarantine-store.ts';
+import { waitingInWords } from '../../quarantine-review.ts';
+import type { QuarantineSummary } from '../../store/audit-store.ts';
 import { LARGE_LOG_BYTES, type Store, type StoreHealth } from '../../store/store.ts';
-import { largeLog } from '../../store-keeper.ts';
+import { largeLog } from '../../store-monitor.ts';
 import type { ClockState } from '../../trusted-clock.ts';
-import type { RouteFile } from '../app.ts';
-import type { HttpParts } from '../http-parts.ts';
-import { Health, Readiness } from '../schemas/server.ts';
+import type { HttpParts, RouteFile } from '../parts.ts';
+import { Health, Readiness } from '../schemas/record.ts';
 import { rightsOf } from '../security/access.ts';
 import { verdictAnswer } from '../verdict-answer.ts';
 

@@ -1,7 +1,8 @@
-import type { QuarantineChoice, Quarantined, QuarantinedDevice } from '../../store/quarantine-store.ts';
-import { ApiError } from '../api-error.ts';
-import type { RouteFile } from '../app.ts';
-import { linkNextPage } from '../next-page.ts';
+import type { QuarantineChoice, Quarantined, QuarantinedDevice } from '../../store/audit-store.ts';
+import { ApiError } from '../errors.ts';
+import { linkNextPage } from '../paging.ts';
+import type { RouteFile } from '../parts.ts';
+import { isoTime, isoTimeOrNull } from '../query.ts';
 import { Data, errors, Page } from '../schemas/common.ts';
 import {
   QuarantineDrop,
@@ -11,8 +12,7 @@ import {
   QuarantineRelease,
   QuarantineReleased,
   QuarantineSummary,
-} from '../schemas/quarantine.ts';
-import { isoTime, isoTimeOrNull } from '../times.ts';
+} from '../schemas/record.ts';
 
 const tags = ['record'];
 /** One transaction each; what arrives meanwhile comes in between. */

@@ -1,11 +1,10 @@
 import { Type } from 'typebox';
 import { StoreError } from '../../store/store.ts';
-import { ApiError, roomNotFound } from '../api-error.ts';
-import type { RouteFile } from '../app.ts';
-import { roomAnswer } from '../device-answers.ts';
-import { forRoom } from '../not-found.ts';
+import { roomAnswer } from '../answers.ts';
+import { ApiError, forRoom, roomNotFound } from '../errors.ts';
+import type { RouteFile } from '../parts.ts';
 import { Data, errors } from '../schemas/common.ts';
-import { NewRoom, Room, RoomChange, RoomParams, RoomRemoved, RoomSaved } from '../schemas/rooms.ts';
+import { NewRoom, Room, RoomChange, RoomParams, RoomRemoved, RoomSaved } from '../schemas/devices.ts';
 
 const tags = ['rooms'];
 

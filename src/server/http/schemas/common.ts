@@ -1,4 +1,21 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, type TProperties, type TSchema, Type } from 'typebox';
+
+/** The parameters of a query: a misspelt one is refused, since a filter that is not there would answer with everything. One with a default need not be sent, and a handler has it always. */
+export function Query<T extends TProperties>(properties: T) {
+  const schema = Type.Object(properties, { additionalProperties: false });
+  const required = Object.entries<TSchema>(properties).flatMap(([name, property]) =>
+    'default' in property || Type.IsOptional(property) ? [] : [name],
+  );
+  return Object.assign<typeof schema, object>(schema, { required });
+}
+
+/** `checkedTimeZone` says whether it exists. */
+export const TimeZone = Type.String({
+  minLength: 1,
+  maxLength: 60,
+  description: "IANA name of the time zone whose hours and days count; absent: the house's",
+  examples: ['Europe/Brussels'],
+});
 
 /**
  * Pieces that the schemas share. Like everything in this folder they import nothing of the server when they run, so that the

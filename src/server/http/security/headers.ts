@@ -1,7 +1,6 @@
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
-import type { App } from '../app.ts';
-import type { HttpParts } from '../http-parts.ts';
+import type { App, HttpParts } from '../parts.ts';
 
 /** Everything from here, nothing inline, nothing from outside; the dashboard is written to it. */
 const CONTENT_SECURITY_POLICY = {

@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyServerOptions } from 'fastify';
-import { ApiError } from '../api-error.ts';
-import type { App } from '../app.ts';
-import type { HttpParts } from '../http-parts.ts';
-import { isLoopbackHost } from './network.ts';
+import { ApiError } from '../errors.ts';
+import type { App, HttpParts } from '../parts.ts';
+import { isLoopbackHost } from './access.ts';
 
 /** For the line and headers of a request, however slowly they drip in. */
 const HEADERS_TIMEOUT_MS = 10_000;

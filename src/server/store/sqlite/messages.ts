@@ -1,6 +1,5 @@
 import type { CommitResult, IngestBatch } from '../ingest-store.ts';
-import type { StoreErrorCode } from '../store.ts';
-import { StoreError } from '../store.ts';
+import { StoreError, type StoreErrorCode } from '../store.ts';
 import type { Migrated } from './migrate.ts';
 import {
   type PackedBatch,

@@ -4,8 +4,23 @@ import { dirname } from 'node:path';
 import { StoreError } from '../store.ts';
 import type { Database, Sqlite } from './database.ts';
 import { translated } from './errors.ts';
-import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from './migrations/all.ts';
+import { RECORD_SQL } from './migrations/001-record.ts';
+import { TOKENS_SQL } from './migrations/002-tokens.ts';
+import { IDENTITY_SQL } from './migrations/003-identity.ts';
+import { QUARANTINE_SQL } from './migrations/004-quarantine.ts';
+import { VERDICT_SQL } from './migrations/005-verdict.ts';
 import { syncPath } from './place/identity-file.ts';
+
+/**
+ * The way from an empty file to the present schema; the n-th brings it to version n. Only ever added to: a database of each
+ * version is kept in test/fixtures/store and opened by a test.
+ */
+export const MIGRATIONS: readonly string[] = [RECORD_SQL, TOKENS_SQL, IDENTITY_SQL, QUARANTINE_SQL, VERDICT_SQL];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** `TTmp` in `PRAGMA application_id`: tells our files from those of other programs. */
+export const APPLICATION_ID = 0x5454_6d70;
 
 export interface Migrated {
   /** 0: the file was new. */

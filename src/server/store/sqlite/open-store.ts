@@ -1,12 +1,12 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Clock } from '../../../common/clock.ts';
-import type { Log } from '../../../common/log.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import type { Log } from '../../../platform/log.ts';
 import type { Store } from '../store.ts';
 import type { Caller } from './caller.ts';
 import { loadSqlite } from './database.ts';
-import { createHealth } from './health.ts';
 import { createInProcessCaller } from './in-process.ts';
+import { createHealth } from './inspect.ts';
 import type { Migrated } from './migrate.ts';
 import type { OpenedBy, RecordFacts, RecordOptions } from './place/open-record.ts';
 import { withRescue } from './place/with-rescue.ts';

@@ -1,7 +1,7 @@
-import type { Clock } from '../../../common/clock.ts';
-import type { CatalogueStore } from '../catalogue-store.ts';
-import { createDeviceRows } from './catalogue/device-rows.ts';
-import { createRoomRows } from './catalogue/room-rows.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import type { CatalogueStore } from '../store.ts';
+import { createDeviceRows } from './catalogue/devices.ts';
+import { createRoomRows } from './catalogue/rooms.ts';
 import { connectReader, type Database, type Sqlite } from './database.ts';
 import { translated } from './errors.ts';
 import type { Migrated } from './migrate.ts';

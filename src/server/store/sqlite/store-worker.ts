@@ -1,6 +1,6 @@
 // One side of the store on a thread of its own, so that a slow disk never holds up the event loop of the service.
 import { parentPort, workerData } from 'node:worker_threads';
-import { createSystemClock } from '../../../common/system-clock.ts';
+import { createSystemClock } from '../../../platform/clock.ts';
 import { loadSqlite } from './database.ts';
 import {
   type FromWorker,

@@ -1,7 +1,5 @@
-import type { AuditStore } from '../audit-store.ts';
-import type { QuarantineStore } from '../quarantine-store.ts';
-import type { ReadingStore } from '../reading-store.ts';
-import type { TokenStore } from '../token-store.ts';
+import type { AuditStore, QuarantineStore } from '../audit-store.ts';
+import type { ReadingStore, TokenStore } from '../store.ts';
 
 /** The same calls without promises, for code on the thread that holds the database. */
 export type Sync<T> = {

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import { type BackOff, backOffMs } from '../../../common/back-off.ts';
-import type { Clock } from '../../../common/clock.ts';
-import type { Log } from '../../../common/log.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import type { Log } from '../../../platform/log.ts';
+import { type BackOff, backOffMs } from '../../../platform/pacing.ts';
 import { StoreError } from '../store.ts';
 import type { Caller } from './caller.ts';
 import {

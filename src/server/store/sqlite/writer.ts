@@ -1,27 +1,22 @@
 import type { AuditWrites } from '../audit-store.ts';
-import type { CatalogueStore } from '../catalogue-store.ts';
 import type { IngestStore } from '../ingest-store.ts';
-import { createDeviceRows } from './catalogue/device-rows.ts';
+import type { CatalogueStore } from '../store.ts';
 import { createDeviceWrites } from './catalogue/device-writes.ts';
-import { createPlacing, type Placing } from './catalogue/placing.ts';
-import { createRoomBook, type RoomBook } from './catalogue/room-book.ts';
-import { createRoomWrites } from './catalogue/room-rows.ts';
+import { createDeviceRows } from './catalogue/devices.ts';
+import { createPlacing, createRoomBook, createRoomWrites, type Placing, type RoomBook } from './catalogue/rooms.ts';
 import type { Database } from './database.ts';
 import { translated } from './errors.ts';
-import { createTokenWriter } from './read/token-writer.ts';
 import type { Sync, TokenWriter } from './sync.ts';
+import { createTokenWriter } from './tokens.ts';
 import { createCommit } from './write/commit.ts';
-import { createGapDismissal } from './write/gap-dismissal.ts';
-import { createItemKeeper } from './write/items.ts';
-import { createKnownDevices, type KnownDevices } from './write/known-devices.ts';
-import { createNewestKeeper } from './write/newest.ts';
+import { createKnownDevices, createRegistry, type KnownDevices } from './write/devices.ts';
+import { createLatestWriter } from './write/latest.ts';
 import { createQuarantine } from './write/quarantine.ts';
 import { createQuarantineWrites, type QuarantineWrites } from './write/quarantine-release.ts';
-import { createRegistry } from './write/registration.ts';
-import { createRejectedRanges } from './write/rejected-ranges.ts';
-import { createRejects } from './write/rejects.ts';
+import { createReadingWriter } from './write/readings.ts';
+import { createGapDismissal, createRejectedRanges, createRejects } from './write/rejects.ts';
 import { createRollups, type Rollups } from './write/rollups.ts';
-import { createStatusKeeper } from './write/status.ts';
+import { createStatusWriter } from './write/status.ts';
 import { createWriteTransaction } from './write/transaction.ts';
 
 type CatalogueWrites = Pick<
@@ -79,13 +74,13 @@ export function createRecordWrites(
   db: Database,
   { known, rooms, placing, rollups }: RecordParts,
 ): Sync<IngestStore> & QuarantineWrites {
-  const newest = createNewestKeeper(db);
+  const newest = createLatestWriter(db);
   const rejects = createRejects(db);
   const ranges = createRejectedRanges(db);
   const quarantine = createQuarantine(db, known, ranges);
   const registry = createRegistry(db, known, rooms, placing);
   const transaction = createWriteTransaction(db, { known, rollups, newest, memories: [rejects, ranges, quarantine] });
-  const { keepItems, keepOne } = createItemKeeper(db, {
+  const { keepItems, keepOne } = createReadingWriter(db, {
     known,
     registry,
     rollups,
@@ -94,7 +89,7 @@ export function createRecordWrites(
     quarantine,
     ranges,
   });
-  const keepStatus = createStatusKeeper(db, { known, registry, placing, rejects });
+  const keepStatus = createStatusWriter(db, { known, registry, placing, rejects });
   const releases = createQuarantineWrites(db, {
     transaction,
     keepOne,

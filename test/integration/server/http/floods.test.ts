@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { MAX_EXPORTS, STUCK_MS } from '../../../../src/server/http/routes/export.ts';
+import { MAX_EXPORTS, STUCK_MS } from '../../../../src/server/http/routes/readings.ts';
 import type { Store } from '../../../../src/server/store/store.ts';
 import { type HttpRig, openHttpRig } from '../../../support/http-rig.ts';
 import { openHttpStream } from '../../../support/http-stream.ts';

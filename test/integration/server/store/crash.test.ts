@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { createSystemClock } from '../../../../src/common/system-clock.ts';
+import { createSystemClock } from '../../../../src/platform/clock.ts';
 import { openSqliteStore } from '../../../../src/server/store/sqlite/open-store.ts';
 import { bundleForChild } from '../../../support/bundle.ts';
 import { seededRandom } from '../../../support/seeded-random.ts';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
-import { createSystemClock } from '../../../../src/common/system-clock.ts';
+import { createSystemClock } from '../../../../src/platform/clock.ts';
 import {
   openSqliteStore,
   type SqliteStoreOptions,

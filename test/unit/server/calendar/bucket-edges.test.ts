@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bucketEdges } from '../../../../src/server/calendar/bucket-edges.ts';
-import { type BucketSize, bucketStep, mostBuckets } from '../../../../src/server/calendar/bucket-size.ts';
+import { type BucketSize, bucketEdges, bucketStep, mostBuckets } from '../../../../src/calendar/buckets.ts';
 
 const HOUR_MS = 3_600_000;
 

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bucketEdges } from '../../../../src/server/calendar/bucket-edges.ts';
-import { autoBucket, type BucketSize, bucketStep, isBucketSize } from '../../../../src/server/calendar/bucket-size.ts';
+import {
+  autoBucket,
+  type BucketSize,
+  bucketEdges,
+  bucketStep,
+  isBucketSize,
+} from '../../../../src/calendar/buckets.ts';
 
 const DAY_MS = 86_400_000;
 

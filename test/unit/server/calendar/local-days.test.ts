@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isTimeZone } from '../../../../src/common/time-zone.ts';
-import { localDays, today } from '../../../../src/server/calendar/local-days.ts';
+import { localDays, today } from '../../../../src/calendar/buckets.ts';
+import { isTimeZone } from '../../../../src/calendar/zones.ts';
 
 const HOUR_MS = 3_600_000;
 

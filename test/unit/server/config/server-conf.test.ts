@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { machineTimeZone } from '../../../../src/calendar/zones.ts';
 import { ConfigError, describeProblem } from '../../../../src/common/config/config-problem.ts';
 import { parseIni } from '../../../../src/common/config/ini.ts';
 import { environmentVariable, type KeySpec } from '../../../../src/common/config/schema.ts';
-import { machineTimeZone } from '../../../../src/common/time-zone.ts';
 import { loadServerConfig, renderServerConf, storePath } from '../../../../src/server/config/open-config.ts';
 import { SERVER_SCHEMA } from '../../../../src/server/config/schema.ts';
 import { badValue } from '../../../support/bad-value.ts';

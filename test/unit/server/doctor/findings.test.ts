@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { FindingCatalogue } from '../../../../src/common/doctor/finding.ts';
-import { COMMON_FINDINGS } from '../../../../src/common/doctor/findings/catalogue.ts';
+import type { FindingCatalogue } from '../../../../src/doctor/finding.ts';
+import { COMMON_FINDINGS } from '../../../../src/doctor/findings/catalogue.ts';
 import { FINDINGS } from '../../../../src/server/doctor/findings/catalogue.ts';
 
 const catalogue: FindingCatalogue = FINDINGS;
@@ -29,10 +29,10 @@ describe("the findings of the server's doctor", () => {
     const code =
       textOf('src/server/doctor/examinations') +
       textOf('src/server/commands') +
-      textOf('src/common/doctor/examinations') +
-      readFileSync('src/common/doctor/connection-faults.ts', 'utf8') +
-      readFileSync('src/common/doctor/credential-store.ts', 'utf8') +
-      readFileSync('src/common/doctor/doctor.ts', 'utf8');
+      textOf('src/doctor/examinations') +
+      readFileSync('src/doctor/connection-faults.ts', 'utf8') +
+      readFileSync('src/doctor/machine.ts', 'utf8') +
+      readFileSync('src/doctor/doctor.ts', 'utf8');
     expect(ids.filter((id) => !code.includes(`'${id}'`))).toEqual([]);
   });
 
@@ -65,7 +65,7 @@ function page(): string {
   return [
     '# What `techtemp-server check` can find',
     '',
-    'Made from the catalogue in `findings/` and the one that both programs share (`src/common/doctor/findings/`);',
+    'Made from the catalogue in `findings/` and the one that both programs share (`src/doctor/findings/`);',
     '`test/unit/server/doctor/findings.test.ts` keeps both equal and makes sure that each fault is caused by a test. `{name}` is filled',
     'in with what was found. Exit code: 0 when nothing failed (warnings do not count), 1 when something did, 78 when the config cannot',
     'be used.',

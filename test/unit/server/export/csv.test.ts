@@ -1,8 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { csvCell, csvHeader, csvRow } from '../../../../src/server/export/csv.ts';
-import { exportFileName } from '../../../../src/server/export/export-readings.ts';
-import { toReadingRecord } from '../../../../src/server/export/reading-record.ts';
+import { csvCell, csvHeader, csvRow, exportFileName, toReadingRecord } from '../../../../src/server/export.ts';
 import type { StoredReading } from '../../../../src/server/store/stored.ts';
 
 const READING: StoredReading = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { eventText, HEARTBEAT_MS, openEventStream } from '../../../../src/server/http/event-stream.ts';
-import { createLiveFeed } from '../../../../src/server/live/ring-live-feed.ts';
+import { eventText, HEARTBEAT_MS, openEventStream } from '../../../../src/server/http/routes/events.ts';
+import { createLiveFeed } from '../../../../src/server/live-feed.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { seededRandom } from '../../../support/seeded-random.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createMethodTable } from '../../../../src/server/http/method-table.ts';
+import { createMethodTable } from '../../../../src/server/http/errors.ts';
 
 const table = createMethodTable();
 table.add({ method: 'GET', url: '/api/devices' });

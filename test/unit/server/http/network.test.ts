@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { rightsWithoutToken } from '../../../../src/server/http/security/access.ts';
-import { hostName, isForwarded, isLoopbackHost } from '../../../../src/server/http/security/network.ts';
+import {
+  hostName,
+  isForwarded,
+  isLoopbackHost,
+  rightsWithoutToken,
+} from '../../../../src/server/http/security/access.ts';
 import { withoutPrefix } from '../../../../src/server/http/server-options.ts';
 
 describe('where a server listens', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ApiError } from '../../../../src/server/http/api-error.ts';
-import { isoTime, parseTime } from '../../../../src/server/http/times.ts';
+import { ApiError } from '../../../../src/server/http/errors.ts';
+import { isoTime, parseTime } from '../../../../src/server/http/query.ts';
 
 const NOON = Date.UTC(2026, 0, 31, 12);
 

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
-import { ApiError } from '../../../../src/server/http/api-error.ts';
+import { ApiError } from '../../../../src/server/http/errors.ts';
 import { Limit, Nullable, OneOf, Uid } from '../../../../src/server/http/schemas/common.ts';
 import { NewDevice } from '../../../../src/server/http/schemas/devices.ts';
 import { compileValidator } from '../../../../src/server/http/validation.ts';

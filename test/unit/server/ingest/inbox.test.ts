@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Acknowledgements, settle } from '../../../../src/server/ingest/acknowledgements.ts';
 import { Inbox, type Read, type Waiting } from '../../../../src/server/ingest/inbox.ts';
+import { Acknowledgements, settle } from '../../../../src/server/ingest/receipts.ts';
 import type { MqttConnection } from '../../../../src/server/mqtt/connection.ts';
 
 const acknowledged: number[] = [];

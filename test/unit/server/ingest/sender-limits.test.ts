@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { LimitedKind } from '../../../../src/server/ingest/ingest.ts';
-import { SenderLimits } from '../../../../src/server/ingest/sender-limits.ts';
+import { SenderLimits } from '../../../../src/server/ingest/limits.ts';
 import type { IngestMessage, ItemsMessage } from '../../../../src/server/store/ingest-store.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordingLog, testLive } from '../../../support/recording.ts';

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LiveEvent, LiveFeed } from '../../../../src/server/live/live-feed.ts';
-import { createLiveFeed } from '../../../../src/server/live/ring-live-feed.ts';
+import { createLiveFeed, type LiveEvent, type LiveFeed } from '../../../../src/server/live-feed.ts';
 import type { StoreChange } from '../../../../src/server/store/ingest-store.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { seededRandom } from '../../../support/seeded-random.ts';

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LinkError } from '../../../../src/common/mqtt/link-error.ts';
-import { linkError } from '../../../../src/common/mqtt/link-errors.ts';
-import { Pulse } from '../../../../src/common/pulse.ts';
+import { type LinkError, linkError } from '../../../../src/mqtt/errors.ts';
+import { LoopHeartbeat } from '../../../../src/platform/systemd.ts';
 import type { MqttConnection } from '../../../../src/server/mqtt/connection.ts';
 import { ConnectionLoop } from '../../../../src/server/mqtt/connection-loop.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -30,7 +29,7 @@ beforeEach(() => {
     clock,
     random: () => 1,
     log,
-    pulse: new Pulse(clock, recordingProgress(), Number.POSITIVE_INFINITY),
+    heartbeat: new LoopHeartbeat(clock, recordingProgress(), Number.POSITIVE_INFINITY),
     env: {},
     openConnection: () => {
       const connection = { protocolVersion: 5, sessionPresent: true, end: () => Promise.resolve() };

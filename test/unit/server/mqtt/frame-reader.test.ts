@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import mqttPacket from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
-import { FrameReader, MalformedPacketError } from '../../../../src/server/mqtt/frame-reader.ts';
+import { FrameReader, MalformedPacketError } from '../../../../src/server/mqtt/frames.ts';
 
 interface Seen {
   readonly topic: string;

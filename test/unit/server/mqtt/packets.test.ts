@@ -1,6 +1,6 @@
 import mqttPacket from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
-import { MalformedPacketError } from '../../../../src/server/mqtt/frame-reader.ts';
+import { MalformedPacketError } from '../../../../src/server/mqtt/frames.ts';
 import { readAnswer } from '../../../../src/server/mqtt/packets.ts';
 
 const bytes = (...values: number[]): Buffer => Buffer.from(values);

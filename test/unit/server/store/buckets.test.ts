@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bucketEdges } from '../../../../src/server/calendar/bucket-edges.ts';
-import type { Bucket, ReadingScope, Spread } from '../../../../src/server/store/reading-store.ts';
+import { bucketEdges } from '../../../../src/calendar/buckets.ts';
 import { createSqliteReader } from '../../../../src/server/store/sqlite/read/sqlite-reader.ts';
+import type { Bucket, ReadingScope, Spread } from '../../../../src/server/store/store.ts';
 import { emptyDatabase, StoreRows } from '../../../support/store-rows.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ReadingQuery, ReadingScope } from '../../../../src/server/store/reading-store.ts';
 import { createSqliteReader } from '../../../../src/server/store/sqlite/read/sqlite-reader.ts';
 import type { SqliteReader } from '../../../../src/server/store/sqlite/sync.ts';
+import type { ReadingQuery, ReadingScope } from '../../../../src/server/store/store.ts';
 import type { StoredReading } from '../../../../src/server/store/stored.ts';
 import { emptyDatabase, StoreRows } from '../../../support/store-rows.ts';
 

@@ -4,7 +4,7 @@ import { rangesOf, type SeqRange } from '../../../../src/contract/seq-ranges.ts'
 import type { DeviceStatus } from '../../../../src/contract/status.ts';
 import type { DeviceNumbers, EpochNumbers } from '../../../../src/server/store/audit-store.ts';
 import type { Device, StoredGap } from '../../../../src/server/store/stored.ts';
-import type { DeviceVerdict } from '../../../../src/server/verify/device-verdict.ts';
+import type { DeviceVerdict } from '../../../../src/server/verify/explain.ts';
 import { verdictOf } from '../../../../src/server/verify/verdict.ts';
 import { MODEL_START_MS, modelTsMs, type RecordModel, recordModels } from '../../../support/record-model.ts';
 

@@ -1,13 +1,10 @@
 import { ID_RULE, isId } from '../../../../contract/ids.ts';
-import type { CatalogueStore, DeviceChange, NewDevice, RoomChoice } from '../../catalogue-store.ts';
-import { StoreError } from '../../store.ts';
+import { type CatalogueStore, type DeviceChange, type NewDevice, type RoomChoice, StoreError } from '../../store.ts';
 import type { Device } from '../../stored.ts';
 import type { Database } from '../database.ts';
 import type { Sync } from '../sync.ts';
-import { createDeviceRemoval } from './device-removal.ts';
-import type { DeviceRows } from './device-rows.ts';
-import type { Placing } from './placing.ts';
-import { MAX_NAME, type RoomBook, type RoomRow, roomName } from './room-book.ts';
+import { createDeviceRemoval, type DeviceRows } from './devices.ts';
+import { MAX_NAME, type Placing, type RoomBook, type RoomRow, roomName } from './rooms.ts';
 
 interface Row {
   readonly id: number;

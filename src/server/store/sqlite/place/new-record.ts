@@ -1,14 +1,13 @@
 import { chownSync, copyFileSync, existsSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Clock } from '../../../../common/clock.ts';
+import type { Clock } from '../../../../platform/clock.ts';
 import { StoreError } from '../../store.ts';
 import { connectWriter, type Database, loadSqlite, type Sqlite } from '../database.ts';
 import { translated } from '../errors.ts';
-import { migrate, verifiedVersionOf } from '../migrate.ts';
-import { APPLICATION_ID } from '../migrations/all.ts';
+import { APPLICATION_ID, migrate, verifiedVersionOf } from '../migrate.ts';
+import { makeDatabase } from './database-file.ts';
 import { identityPathsOf, syncPath } from './identity-file.ts';
 import { lookBeforeOpening, ShortLogError } from './look.ts';
-import { makeDatabase } from './make-database.ts';
 import { openRecord, type RecordFacts } from './open-record.ts';
 
 /** What a person decides about the place of a record; the caller holds its lock. */

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import type { Clock } from '../../../../common/clock.ts';
+import type { Clock } from '../../../../platform/clock.ts';
 import { StoreError } from '../../store.ts';
 import { connectWriter, type Database, prepareForWriting, type Sqlite } from '../database.ts';
 import { sqliteCodeOf, translated } from '../errors.ts';
 import { type Migrated, migrate } from '../migrate.ts';
+import { makeDatabase } from './database-file.ts';
 import { type Identity, writeIdentity } from './identity-file.ts';
 import { lookBeforeOpening, realPathOf, replaced } from './look.ts';
-import { makeDatabase } from './make-database.ts';
 import { PlaceLostError, RecordPlace } from './place.ts';
 
 /** Who opens a record. The server makes it, marks it and keeps its identity; a command uses what is there. */

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Clock } from '../../../../common/clock.ts';
-import type { Log } from '../../../../common/log.ts';
+import type { Clock } from '../../../../platform/clock.ts';
+import type { Log } from '../../../../platform/log.ts';
 import type { Caller } from '../caller.ts';
 import { PlaceLostError } from './place.ts';
 

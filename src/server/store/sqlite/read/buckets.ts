@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import type { Bucket, ReadingScope, Spread } from '../../reading-store.ts';
+import type { Bucket, ReadingScope, Spread } from '../../store.ts';
 import type { Scopes, Stretch } from './scopes.ts';
 
 type SumRow = readonly [

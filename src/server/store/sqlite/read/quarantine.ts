@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
-import type { QuarantineDrop, Quarantined, QuarantinedDevice, QuarantineStore } from '../../quarantine-store.ts';
+import type { QuarantineDrop, Quarantined, QuarantinedDevice, QuarantineStore } from '../../audit-store.ts';
 import type { Sync } from '../sync.ts';
-import { decodeCursor, encodeCursor, isRejectedCursor } from './cursor.ts';
+import { decodeCursor, encodeCursor, isRejectedCursor } from './pages.ts';
 
 interface Conditions {
   readonly after: number;

@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import type { ReadingScope } from '../../reading-store.ts';
+import type { ReadingScope } from '../../store.ts';
 
 /** A stretch of one device's readings: one range of the clustered key. */
 export interface Stretch {

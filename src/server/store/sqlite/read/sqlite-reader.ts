@@ -1,17 +1,13 @@
 import type { Database } from 'better-sqlite3';
 import type { SqliteReader } from '../sync.ts';
+import { createTokenReader } from '../tokens.ts';
 import { createBuckets } from './buckets.ts';
-import { createExpected } from './expected.ts';
-import { createExtent } from './extent.ts';
-import { createGapPages } from './gaps.ts';
+import { createGapPages, createRejectedPages } from './gaps.ts';
 import { createIntegrity } from './integrity.ts';
-import { createLatest } from './latest.ts';
-import { createNumbers } from './numbers.ts';
+import { createExpected, createNumbers } from './numbers.ts';
 import { createQuarantineReads } from './quarantine.ts';
-import { createReadingPages } from './readings.ts';
-import { createRejectedPages } from './rejected.ts';
+import { createExtent, createLatest, createReadingPages } from './readings.ts';
 import { createScopes } from './scopes.ts';
-import { createTokenReader } from './token-reader.ts';
 
 /**
  * Answers every question about the record on one connection, which may be read-only; the schema must be there. What takes

@@ -4,10 +4,10 @@ import type { CommitResult, IngestBatch, IngestMessage, ItemsMessage, RejectedMe
 import { StoreError } from '../../store.ts';
 import type { Database } from '../database.ts';
 import { sqliteCodeOf, storeErrorOf } from '../errors.ts';
-import type { KeepItems } from './items.ts';
-import type { Registry } from './registration.ts';
+import type { Registry } from './devices.ts';
+import type { KeepItems } from './readings.ts';
 import { type Rejects, rejectionOf } from './rejects.ts';
-import type { StatusKeeper } from './status.ts';
+import type { StatusWriter } from './status.ts';
 import type { WriteTransaction } from './transaction.ts';
 
 /** What was being worked on when something went wrong. */
@@ -24,7 +24,7 @@ interface Poisoned {
 export interface CommitParts {
   readonly transaction: WriteTransaction;
   readonly keepItems: KeepItems;
-  readonly keepStatus: StatusKeeper;
+  readonly keepStatus: StatusWriter;
   readonly rejects: Rejects;
   readonly registry: Registry;
 }

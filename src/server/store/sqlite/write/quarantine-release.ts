@@ -1,15 +1,15 @@
 import type { GapRecord, Reading } from '../../../../contract/reading.ts';
-import type { QuarantineChoice, QuarantineJudged, QuarantineStep, QuarantineStore } from '../../quarantine-store.ts';
+import type { QuarantineChoice, QuarantineJudged, QuarantineStep, QuarantineStore } from '../../audit-store.ts';
 import { StoreError } from '../../store.ts';
-import { arrivalAsKnown, type NotedArrival, timeProblem } from '../../time-judgement.ts';
+import { arrivalAsKnown, type NotedArrival, timeProblem } from '../../stored.ts';
 import type { Database } from '../database.ts';
 import { storeErrorOf } from '../errors.ts';
 import type { Sync } from '../sync.ts';
-import type { KeepOne } from './items.ts';
-import type { KnownDevice, KnownDevices } from './known-devices.ts';
-import type { Outcome } from './outcome.ts';
+import type { CommitResultBuilder } from './commit-result.ts';
+import type { KnownDevice, KnownDevices } from './devices.ts';
 import { DROPPED, itemIn } from './quarantine.ts';
-import type { RejectedRanges } from './rejected-ranges.ts';
+import type { KeepOne } from './readings.ts';
+import type { RejectedRanges } from './rejects.ts';
 import type { WriteTransaction } from './transaction.ts';
 
 export type QuarantineWrites = Sync<Pick<QuarantineStore, 'judgeQuarantine' | 'releaseQuarantine' | 'dropQuarantine'>>;
@@ -83,7 +83,7 @@ export function createQuarantineWrites(
     device: KnownDevice,
     item: Reading | GapRecord,
     arrivedMs: number,
-    outcome: Outcome,
+    outcome: CommitResultBuilder,
   ): void => {
     const { topic, homeUid, deviceUid } = row;
     const message = { topic, homeId: homeUid, deviceUid, receivedMs: arrivedMs };

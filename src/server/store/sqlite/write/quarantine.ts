@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { decodeItem, type GapRecord, type Reading } from '../../../../contract/reading.ts';
 import type { BadItem, IngestBatch, ItemsMessage } from '../../ingest-store.ts';
 import type { Database } from '../database.ts';
-import type { KnownDevice, KnownDevices } from './known-devices.ts';
-import type { RejectedRanges } from './rejected-ranges.ts';
+import type { KnownDevice, KnownDevices } from './devices.ts';
+import type { RejectedRanges } from './rejects.ts';
 
 /** `full`: there is no room, so it must not be receipted. `known`: it is on disk already, there or among the readings. */
 export type Quarantining = 'kept' | 'known' | 'full';

@@ -1,12 +1,10 @@
 import { encodeStatus } from '../../../../contract/status.ts';
 import type { Registration, StatusMessage } from '../../ingest-store.ts';
 import type { Device } from '../../stored.ts';
-import type { Placing } from '../catalogue/placing.ts';
-import { MAX_NAME } from '../catalogue/room-book.ts';
+import { MAX_NAME, type Placing } from '../catalogue/rooms.ts';
 import type { Database } from '../database.ts';
-import type { KnownDevice, KnownDevices } from './known-devices.ts';
-import type { Outcome } from './outcome.ts';
-import type { Registry } from './registration.ts';
+import type { CommitResultBuilder } from './commit-result.ts';
+import type { KnownDevice, KnownDevices, Registry } from './devices.ts';
 import { type Rejects, rejectionOf } from './rejects.ts';
 
 /** 2000-01-01: before it, a clock had not been set. */
@@ -23,9 +21,9 @@ interface StatusRow {
 }
 
 /** A device's word about itself: registration, presence, room, label, interval. */
-export type StatusKeeper = (message: StatusMessage, registration: Registration, outcome: Outcome) => void;
+export type StatusWriter = (message: StatusMessage, registration: Registration, outcome: CommitResultBuilder) => void;
 
-export function createStatusKeeper(
+export function createStatusWriter(
   db: Database,
   {
     known,
@@ -38,7 +36,7 @@ export function createStatusKeeper(
     readonly placing: Placing;
     readonly rejects: Rejects;
   },
-): StatusKeeper {
+): StatusWriter {
   const select = db.prepare<[number], StatusRow>(`
     SELECT presence, presence_ms AS presenceMs, status_json AS json, status_ms AS statusMs,
       reported_label AS reportedLabel, reported_room AS reportedRoom FROM devices WHERE id = ?`);

@@ -1,8 +1,8 @@
 import type { CommitResult } from '../../ingest-store.ts';
 import type { Database } from '../database.ts';
-import type { KnownDevices } from './known-devices.ts';
-import type { NewestKeeper } from './newest.ts';
-import { createOutcome, type Outcome } from './outcome.ts';
+import { type CommitResultBuilder, createCommitResultBuilder } from './commit-result.ts';
+import type { KnownDevices } from './devices.ts';
+import type { LatestWriter } from './latest.ts';
 import type { Rollups } from './rollups.ts';
 
 /** What remembers something of the tables between transactions. */
@@ -11,7 +11,7 @@ export interface Remembers {
 }
 
 /** Runs work that stores readings as one transaction: roll-ups and newest values follow. All or nothing. */
-export type WriteTransaction = (work: (outcome: Outcome) => void) => CommitResult;
+export type WriteTransaction = (work: (outcome: CommitResultBuilder) => void) => CommitResult;
 
 export function createWriteTransaction(
   db: Database,
@@ -23,7 +23,7 @@ export function createWriteTransaction(
   }: {
     readonly known: KnownDevices;
     readonly rollups: Rollups;
-    readonly newest: NewestKeeper;
+    readonly newest: LatestWriter;
     readonly memories: readonly Remembers[];
   },
 ): WriteTransaction {
@@ -34,7 +34,7 @@ export function createWriteTransaction(
     rollups.forgetStored();
   };
   return (work) => {
-    const outcome = createOutcome();
+    const outcome = createCommitResultBuilder();
     try {
       begin.run();
       if (known.refresh() === 'forgotten') forget();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSystemClock } from '../../../../../src/common/system-clock.ts';
-import { integrityOf, integrityReport } from '../../../../../src/server/commands/verify-integrity.ts';
+import { createSystemClock } from '../../../../../src/platform/clock.ts';
+import { integrityOf, integrityReport } from '../../../../../src/server/commands/verify.ts';
 import { openSqliteStore } from '../../../../../src/server/store/sqlite/open-store.ts';
 import type { Store } from '../../../../../src/server/store/store.ts';
 import { Sqlite } from '../../../../support/sqlite.ts';

@@ -2,8 +2,8 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSystemClock } from '../../../../../src/common/system-clock.ts';
-import { SCHEMA_VERSION } from '../../../../../src/server/store/sqlite/migrations/all.ts';
+import { createSystemClock } from '../../../../../src/platform/clock.ts';
+import { SCHEMA_VERSION } from '../../../../../src/server/store/sqlite/migrate.ts';
 import { openSqliteStore, type SqliteStoreOptions } from '../../../../../src/server/store/sqlite/open-store.ts';
 import type { Store } from '../../../../../src/server/store/store.ts';
 import { makeV1 } from '../../../../fixtures/store/make-v1.ts';

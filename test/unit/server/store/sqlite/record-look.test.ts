@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSystemClock } from '../../../../../src/common/system-clock.ts';
+import { createSystemClock } from '../../../../../src/platform/clock.ts';
 import { runInit } from '../../../../../src/server/commands/init.ts';
 import { openSqliteStore } from '../../../../../src/server/store/sqlite/open-store.ts';
 import { lockRecord } from '../../../../../src/server/store/sqlite/place/record-lock.ts';

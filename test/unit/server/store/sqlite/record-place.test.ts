@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSystemClock } from '../../../../../src/common/system-clock.ts';
+import { createSystemClock } from '../../../../../src/platform/clock.ts';
 import { openSqliteStore, type SqliteStoreOptions } from '../../../../../src/server/store/sqlite/open-store.ts';
 import type { Store } from '../../../../../src/server/store/store.ts';
 import { Sqlite } from '../../../../support/sqlite.ts';

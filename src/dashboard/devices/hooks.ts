@@ -1,0 +1,88 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { AskPage } from '../api/api.ts';
+import { usePage, useWatched } from '../view/context.ts';
+import { errorText } from '../view/status-marks.tsx';
+
+export interface Action {
+  readonly isBusy: boolean;
+  /** What went wrong, in words; undefined while nothing has. */
+  readonly problem: string | undefined;
+  /** Does it, shows the result and says so. @returns whether it was done */
+  readonly run: (work: () => Promise<void>, done: string) => Promise<boolean>;
+}
+
+/** Writing: one thing at a time, and its failure stays where it was asked for. */
+export function useAction(): Action {
+  const { session, t, announce } = usePage();
+  const [isBusy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string>();
+  return {
+    isBusy,
+    problem,
+    async run(work, done) {
+      setBusy(true);
+      setProblem(undefined);
+      try {
+        await work();
+        await session.refresh();
+        announce(done);
+        return true;
+      } catch (error) {
+        setProblem(t('writeFailed', { error: errorText(error, t) }));
+        return false;
+      } finally {
+        setBusy(false);
+      }
+    },
+  };
+}
+
+export interface Pages<T> {
+  /** Undefined until the first page is there. */
+  readonly items: readonly T[] | undefined;
+  readonly error: unknown;
+  /** Undefined where there is no more. */
+  readonly more: (() => void) | undefined;
+  readonly retry: () => void;
+}
+
+interface Wanted {
+  readonly after: string | undefined;
+  /** As of which state of the record `after` was given. */
+  readonly changes: number;
+  readonly attempt: number;
+}
+
+/** A list that comes in pages, newest first; anew when the record has changed. */
+export function usePages<T>(ask: AskPage<T>): Pages<T> {
+  const { session } = usePage();
+  const changes = useWatched(session.pastChanges);
+  const [state, setState] = useState<{ readonly items?: readonly T[]; readonly next?: string | undefined }>({});
+  const [error, setError] = useState<unknown>();
+  const [wanted, setWanted] = useState<Wanted>({ after: undefined, changes: 0, attempt: 0 });
+  useEffect(() => {
+    const ending = new AbortController();
+    // Where the page began to be counted before a change, it begins anew.
+    const after = wanted.changes === changes ? wanted.after : undefined;
+    ask(after === undefined ? {} : { after }, ending.signal).then(
+      ({ items, next }) => {
+        setError(undefined);
+        setState((before) => ({ items: after === undefined ? items : [...(before.items ?? []), ...items], next }));
+      },
+      (problem: unknown) => {
+        if (!ending.signal.aborted) setError(problem);
+      },
+    );
+    return () => ending.abort();
+  }, [wanted, changes]);
+  const { items, next } = state;
+  return {
+    items,
+    error,
+    more:
+      next === undefined
+        ? undefined
+        : () => setWanted(({ attempt }) => ({ after: next, changes, attempt: attempt + 1 })),
+    retry: () => setWanted((before) => ({ ...before, attempt: before.attempt + 1 })),
+  };
+}

@@ -1,0 +1,185 @@
+import type { Api } from '../api/api.ts';
+import { type ApiClient, ApiError } from '../api/api-client.ts';
+import { changeFromWire } from '../api/from-wire.ts';
+import { createLiveStream } from '../api/live-stream.ts';
+import type { Platform } from '../platform.ts';
+import type { ServerClock } from '../time/server-clock.ts';
+import { type HouseState, NOTHING_KNOWN, type Question, RECENT_MS, reduce, withDevices } from './house-state.ts';
+import type { Connection } from './model.ts';
+import type { SnapshotStore } from './snapshot.ts';
+import { createWatched, type Watched } from './store.ts';
+
+export interface SessionOptions {
+  readonly api: Api;
+  readonly client: ApiClient;
+  readonly platform: Platform;
+  readonly clock: ServerClock;
+  readonly snapshots: SnapshotStore;
+}
+
+/** Keeps what the page shows in step with the server. */
+export interface Session {
+  readonly house: Watched<HouseState>;
+  readonly connection: Watched<Connection>;
+  /** When the server was last heard, by its own clock; null: never. */
+  readonly heardMs: () => number | null;
+  /** Counts what changed in the past: a chart that shows it asks again. */
+  readonly pastChanges: Watched<number>;
+  /** Follows the server until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  setPaused(isPaused: boolean): void;
+  /** A page that nobody sees holds no connection: a browser has only six for a server. */
+  setVisible(isVisible: boolean): void;
+  /** The network is back, or somebody asked. */
+  retry(): void;
+  /** After something was written: shows it without waiting for the stream to say so. */
+  refresh(): Promise<void>;
+}
+
+/** The stream is opened first, so that nothing falls between it and the first answers; but a slow one delays nothing. */
+const STREAM_FIRST_MS = 700;
+/** Changes come in bursts: one question answers them all. */
+const GATHER_MS = 300;
+const SAVE_MS = 30_000;
+
+export function createSession({ api, client, platform, clock, snapshots }: SessionOptions): Session {
+  const house = createWatched<HouseState>(snapshots.load() ?? NOTHING_KNOWN);
+  const connection = createWatched<Connection>({ kind: 'connecting' });
+  const pastChanges = createWatched(0);
+  const hasStarted = createWatched(false);
+  const isWanted = createWatched({ paused: false, visible: true });
+  let heardMs: number | null = null;
+  let asked = new Set<Question>();
+  let isAsking = false;
+  let ending = new AbortController().signal;
+
+  const isOver = (): boolean => ending.aborted;
+
+  const lose = (error: unknown): void => {
+    const isFull = error instanceof ApiError && error.code === 'TOO_MANY_WATCHERS';
+    if (isFull) {
+      connection.set({ kind: 'polling' });
+      ask('everything');
+    } else if (connection.get().kind !== 'lost') {
+      connection.set({ kind: 'lost', sinceMs: clock.nowMs(), error });
+      snapshots.save(house.get());
+    }
+  };
+
+  const loadRecent = async (): Promise<void> => {
+    const { devices, house: known } = house.get();
+    const nowMs = clock.nowMs();
+    const uids = devices.filter(({ state }) => state === 'active').map(({ uid }) => uid);
+    if (uids.length === 0) return;
+    const recent = await api.recent(uids, { fromMs: nowMs - RECENT_MS, toMs: nowMs }, known?.timeZone, ending);
+    house.update((state) => ({ ...state, recent: { ...state.recent, ...recent } }));
+  };
+
+  const load = async (questions: ReadonlySet<Question>): Promise<void> => {
+    if (questions.has('everything') || questions.has('devices')) {
+      const [known, devices, rooms] = await Promise.all([
+        questions.has('everything') ? api.house(ending) : house.get().house,
+        api.devices(ending),
+        api.rooms(ending),
+      ]);
+      house.update((state) => withDevices({ ...state, house: known, rooms, loadedMs: clock.nowMs() }, devices));
+    }
+    if (questions.has('everything') || questions.has('recent')) {
+      await loadRecent();
+      pastChanges.update((count) => count + 1);
+    }
+    snapshots.save(house.get());
+  };
+
+  const ask = (question: Question): void => {
+    asked.add(question);
+    if (!isAsking) {
+      isAsking = true;
+      // Ends by itself; what goes wrong is shown as a lost connection.
+      void answer();
+    }
+  };
+  const answer = async (): Promise<void> => {
+    while (asked.size > 0 && !isOver()) {
+      const questions = asked;
+      asked = new Set();
+      try {
+        await load(questions);
+        if (connection.get().kind === 'lost') connection.set({ kind: 'connecting' });
+      } catch (error) {
+        if (!isOver()) lose(error);
+      }
+      if (asked.size > 0) await platform.sleep(GATHER_MS, ending);
+    }
+    isAsking = false;
+  };
+
+  const stream = createLiveStream({
+    client,
+    platform,
+    onOpen(isResumed) {
+      heardMs = clock.nowMs();
+      hasStarted.set(true);
+      if (!isResumed || connection.get().kind === 'lost' || house.get().loadedMs === null) ask('everything');
+      connection.set({ kind: 'live' });
+    },
+    onAlive() {
+      heardMs = clock.nowMs();
+    },
+    onEvent(event) {
+      const change = changeFromWire(event);
+      if (change === undefined) return;
+      const { state, ask: question } = reduce(house.get(), change);
+      house.set(state);
+      if (change.kind === 'history' || change.kind === 'gap') pastChanges.update((count) => count + 1);
+      if (question !== undefined) ask(question);
+    },
+    onLost: lose,
+  });
+
+  const followWhileWanted = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      const turn = new AbortController();
+      const stop = isWanted.watch(() => turn.abort());
+      const { paused, visible } = isWanted.get();
+      if (!paused && visible) {
+        await stream.run(AbortSignal.any([turn.signal, signal]));
+      } else {
+        if (paused) connection.set({ kind: 'paused' });
+        await platform.sleep(2 ** 31 - 1, AbortSignal.any([turn.signal, signal]));
+        if (!isWanted.get().paused) connection.set({ kind: 'connecting' });
+      }
+      stop();
+    }
+  };
+
+  return {
+    house,
+    connection,
+    pastChanges,
+    heardMs: () => heardMs,
+    async run(signal) {
+      ending = signal;
+      platform.every(SAVE_MS, signal, () => {
+        if (connection.get().kind === 'live') snapshots.save({ ...house.get(), loadedMs: clock.nowMs() });
+      });
+      const following = followWhileWanted(signal);
+      const opened = new AbortController();
+      const stop = hasStarted.watch(() => opened.abort());
+      await platform.sleep(STREAM_FIRST_MS, AbortSignal.any([opened.signal, signal]));
+      stop();
+      if (!hasStarted.get()) ask('everything');
+      await following;
+    },
+    setPaused: (paused) => isWanted.update((wanted) => ({ ...wanted, paused })),
+    setVisible: (visible) =>
+      isWanted.update((wanted) => (wanted.visible === visible ? wanted : { ...wanted, visible })),
+    retry() {
+      ask('everything');
+      stream.reconnect();
+    },
+    async refresh() {
+      await load(new Set<Question>(['devices']));
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { factsOf } from '../now/room-facts.ts';
+import { isProblem } from '../state/model.ts';
+import type { Watched } from '../state/store.ts';
+import { usePage, useWatched } from './context.ts';
+
+/** Changes of state are told at most this often. */
+const TELL_EVERY_MS = 10_000;
+
+/**
+ * The one place from which the page speaks to those who listen to it: answers to actions at once, changes of state now and then,
+ * values never (nobody wants to hear each of them).
+ */
+export function LiveRegion({ announcement }: { readonly announcement: Watched<string> }): JSX.Element {
+  const { session, t, format, clock, platform, zone } = usePage();
+  const said = useWatched(announcement);
+  const before = useRef<string | null>(null);
+  useEffect(() => {
+    const ending = new AbortController();
+    platform.every(TELL_EVERY_MS, ending.signal, () => {
+      const nowMs = clock.nowMs();
+      const connection = session.connection.get();
+      const troubles = factsOf(session.house.get(), nowMs, zone)
+        .filter(({ health }) => isProblem(health))
+        .map(({ title, health, heardMs }) =>
+          health === 'fault' || heardMs === null
+            ? t('problemFault', { name: title })
+            : t('problemSilent', { name: title, time: format.moment(heardMs, nowMs) }),
+        );
+      const state = connection.kind === 'lost' ? t('errorUnreachable') : troubles.join('. ');
+      if (before.current !== null && before.current !== state) {
+        announcement.set(state === '' ? t('backLive') : state);
+      }
+      before.current = state;
+    });
+    return () => ending.abort();
+  }, [session, t, format, clock, platform, zone, announcement]);
+  return (
+    <p class="visually-hidden" role="status">
+      {said}
+    </p>
+  );
+}

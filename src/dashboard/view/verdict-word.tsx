@@ -1,0 +1,87 @@
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { Verdict } from '../../server/http/schemas/record.ts';
+import type { TimeRange } from '../history/range.ts';
+import { usePage, useWatched } from './context.ts';
+
+/** So often a page that stays open asks again; changes are told to it, the passing of time is not. */
+const AGAIN_MS = 60_000;
+
+/**
+ * Whether readings are missing, in the server's words: only its verdict may say that nothing is. What cannot be known is said, too.
+ */
+export function VerdictWord({
+  range,
+  nameOf,
+}: {
+  /** Absent: all of the record. */
+  readonly range?: TimeRange | undefined;
+  readonly nameOf: (deviceUid: string) => string;
+}): JSX.Element {
+  const { api, session, platform, clock, t, format } = usePage();
+  const changes = useWatched(session.pastChanges);
+  const [verdict, setVerdict] = useState<Verdict | undefined>();
+  const [failed, setFailed] = useState(false);
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    const ending = new AbortController();
+    platform.every(AGAIN_MS, ending.signal, () => setRound((before) => before + 1));
+    return () => ending.abort();
+  }, [platform]);
+  useEffect(() => {
+    const ending = new AbortController();
+    api.verdict(range, ending.signal).then(
+      (found) => {
+        setVerdict(found);
+        setFailed(false);
+      },
+      () => {
+        // An older verdict would be about another time, or about another state of the record.
+        if (!ending.signal.aborted) setFailed(true);
+      },
+    );
+    return () => ending.abort();
+  }, [api, range?.fromMs, range?.toMs, changes, round]);
+
+  if (failed) return <p class="subtitle">{t('verdictFailed')}</p>;
+  if (verdict === undefined) return <p class="subtitle" aria-busy="true" />;
+  if (verdict.outcome === 'not-checked') return <p class="subtitle">{t('verdictNotChecked')}</p>;
+  const faulty = verdict.devices.filter(({ missing }) => missing > 0);
+  const unnumbered = verdict.devices
+    .filter((device) => device.unnumbered > 0)
+    .map((device) => nameOf(device.device_id));
+  const unjudged = verdict.devices.filter(isUnjudged).map((device) => nameOf(device.device_id));
+  const words = [
+    ...(verdict.doubled > 0 ? [t('verdictDoubled', { count: verdict.doubled })] : []),
+    ...(unnumbered.length > 0 ? [t('verdictUnnumbered', { names: unnumbered.join(', ') })] : []),
+    ...(verdict.before_record > 0 ? [t('verdictBefore', { count: verdict.before_record })] : []),
+    ...(verdict.waiting > 0 ? [t('verdictWaiting', { count: verdict.waiting })] : []),
+    ...(unjudged.length > 0 ? [t('verdictUnjudged', { names: unjudged.join(', ') })] : []),
+    ...(verdict.outcome === 'whole' ? [t(verdict.explained > 0 ? 'verdictExplained' : 'verdictWhole')] : []),
+  ];
+  const checked = verdict.checked_at === null ? '' : format.moment(Date.parse(verdict.checked_at), clock.nowMs());
+  return (
+    <div class="verdict" data-outcome={verdict.outcome}>
+      {verdict.missing > 0 && <p>{t('verdictMissing', { count: verdict.missing })}</p>}
+      {faulty.length > 0 && (
+        <ul class="gap-list">
+          {faulty.map(({ device_id, missing }) => (
+            <li key={device_id}>
+              <span class="gap-mark" aria-hidden="true" />
+              <strong>{nameOf(device_id)}</strong>: {t('gapReadings', { count: missing })}, {t('verdictNoReason')}
+            </li>
+          ))}
+        </ul>
+      )}
+      {words.map((word) => (
+        <p key={word}>{word}</p>
+      ))}
+      <p class="subtitle">{t('verdictChecked', { time: checked })}</p>
+    </div>
+  );
+}
+
+/** Neither a fault nor anything that explains why it is not known: too much to be judged beside the other work. */
+function isUnjudged(device: Verdict['devices'][number]): boolean {
+  return device.outcome === 'unknown' && device.unnumbered + device.before_record + device.waiting === 0;
+}

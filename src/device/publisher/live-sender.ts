@@ -1,0 +1,132 @@
+import { encodeReading } from '../../contract/reading.ts';
+import { sensorTopic } from '../../contract/topics.ts';
+import { WakeUp } from '../../platform/tasks.ts';
+import type { Placed, ReadingEntry } from '../journal/journal.ts';
+import type { Taken } from '../mqtt/session.ts';
+import type { Desk } from './desk.ts';
+import { entryMessage, wireItem } from './entry-message.ts';
+import { isRefusal } from './faults.ts';
+import type { OptionalSteps } from './optional-steps.ts';
+import type { Sender, SendSlot } from './sender.ts';
+import type { TaskGroup } from './task-group.ts';
+
+/** More than these few wait in the journal, where the backlog lane finds them. */
+const MOST_WAITING = 4;
+/** What is older is history: it goes with the backlog, and never to `latest`. */
+const FRESH_MS = 60_000;
+const FRESH_INTERVALS = 2;
+/** A server that is there but silent must not fill the memory: older ones are found in the journal anyway. */
+const MOST_UNRECEIPTED = 500;
+
+/** Sends each new reading the moment it comes, and keeps `latest` up to date. */
+export class LiveSender {
+  readonly #desk: Desk;
+  readonly #steps: OptionalSteps;
+  readonly #intervalMs: () => number;
+  readonly #wakeUp = new WakeUp();
+  #waiting: Placed<ReadingEntry>[] = [];
+  #online = false;
+
+  constructor(desk: Desk, steps: OptionalSteps, intervalMs: () => number) {
+    this.#desk = desk;
+    this.#steps = steps;
+    this.#intervalMs = intervalMs;
+  }
+
+  /** Takes a new reading; its number is in the journal already. Keeps the newest only while there is no connection. */
+  offer(placed: Placed<ReadingEntry>): void {
+    if (placed.entry.stamp.state === 'pending') return;
+    this.#waiting = [...this.#waiting, placed].slice(this.#online ? -MOST_WAITING : -1);
+    this.#wakeUp.notify();
+  }
+
+  /** Whether this lane is about to send it. */
+  holds(epoch: string, seq: number): boolean {
+    return this.#waiting.some(({ journal, entry }) => journal.epoch === epoch && entry.seq === seq);
+  }
+
+  waiting(): number {
+    return this.#waiting.length;
+  }
+
+  async run(post: Sender, tasks: TaskGroup, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#desk.parts;
+    this.#online = true;
+    this.#waiting = this.#waiting.filter(({ entry }) => this.#isFresh(entry));
+    try {
+      for (;;) {
+        if (this.#waiting.length === 0) await this.#wakeUp.wait(clock, Number.POSITIVE_INFINITY, signal);
+        if (this.#waiting.length === 0) continue;
+        const place = await post.place('live', signal);
+        const next = this.#waiting.shift();
+        if (next === undefined) place.release();
+        else {
+          tasks.add(this.#send(place, next));
+          if (this.#latestWanted()) tasks.add(this.#sendLatest(post, next, signal));
+        }
+      }
+    } finally {
+      this.#online = false;
+      this.#waiting = this.#waiting.slice(-1);
+    }
+  }
+
+  async #send(place: SendSlot, placed: Placed<ReadingEntry>): Promise<void> {
+    const { transit, parts } = this.#desk;
+    const { journal, entry } = placed;
+    const message = entryMessage(parts.device.current.homeId, journal, entry);
+    const bytes = Buffer.byteLength(message.payload);
+    const outgoing = { epoch: journal.epoch, urgency: 'live', seqs: [entry.seq], bytes } as const;
+    if (transit.messages('live') < MOST_UNRECEIPTED) transit.add(outgoing);
+    let taken: Taken;
+    try {
+      taken = await place.send(message);
+    } catch (error) {
+      transit.remove(outgoing);
+      if (!isRefusal(error)) {
+        // Still the newest: the next connection begins with it.
+        if (this.#waiting.length === 0) this.#waiting = [placed];
+        throw error;
+      }
+      if (error.code === 'LINK_TOO_LARGE') this.#desk.refusedAlone(journal.epoch, entry.seq, error);
+      else parts.faults.failedWith('reading', error);
+      this.#desk.rescan();
+      return;
+    }
+    parts.faults.works('reading');
+    await this.#desk.acknowledged(outgoing, journal, 'reading', taken);
+  }
+
+  async #sendLatest(post: Sender, { journal, entry }: Placed<ReadingEntry>, signal: AbortSignal): Promise<void> {
+    const { device, faults } = this.#desk.parts;
+    const item = wireItem(journal.epoch, entry);
+    if ('gap' in item) return;
+    const topic = sensorTopic(device.current.homeId, device.current.deviceUid, 'latest');
+    const message = { topic, payload: encodeReading(item), retain: true };
+    try {
+      const what = 'we publish the retained latest reading';
+      if (await this.#steps.take('latest', what, async () => post.send('live', message, signal)))
+        faults.works('latest');
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      faults.failedWith('latest', error);
+    }
+  }
+
+  #latestWanted(): boolean {
+    return latestWanted(this.#desk.parts);
+  }
+
+  /** By the monotonic clock of this boot: the wall clock may have jumped in between. */
+  #isFresh({ bootId, monotonicMs }: ReadingEntry): boolean {
+    const { clock } = this.#desk.parts;
+    const limitMs = Math.max(FRESH_MS, FRESH_INTERVALS * this.#intervalMs());
+    return bootId === clock.bootId && clock.monotonicMs() - monotonicMs <= limitMs;
+  }
+}
+
+/** Whether the newest reading is kept on `latest`. */
+export function latestWanted({ mqtt, homeassistant }: Pick<Desk['parts'], 'mqtt' | 'homeassistant'>): boolean {
+  const { publishLatest } = mqtt.current;
+  return publishLatest === 'yes' || (publishLatest === 'auto' && homeassistant.current.discovery);
+}

@@ -1,0 +1,171 @@
+import { watch } from 'node:fs';
+import { mkdir, readFile, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Clock } from '../../platform/clock.ts';
+import { writeFileAtomic } from '../../platform/files.ts';
+import { WakeUp } from '../../platform/tasks.ts';
+import { type Delivery, type DeliveryMode, type Heard, SOME_SERVER } from './delivery.ts';
+import type { DeskParts } from './desk-parts.ts';
+
+/** Readings are given again for another record this often at most, however often a server changes its mind. */
+const RECALL_SPACING_MS = 3_600_000;
+/** Half a million readings on a slow card. */
+const RECALL_LIMIT_MS = 600_000;
+/** So long it is told in `status` that the record is another one. */
+const TELL_RECORD_MS = 86_400_000;
+/** A server that was not online for so long may be gone for good. */
+const SILENT_MS = 86_400_000;
+/** After a connection begins, announcements may still come. */
+const SETTLED_MS = 600_000;
+
+interface OtherRecord {
+  readonly name: string;
+  readonly record: string;
+}
+
+/** Watches the servers that are known: whether their record is the one that gave receipts, and whether they are ever heard of again. */
+export class ServerWatch {
+  readonly #parts: DeskParts;
+  readonly #delivery: Delivery;
+  readonly #onRecalled: () => void;
+  #sessionMs = 0;
+  /** A record that has not been given again yet what we still have. */
+  #waiting: OtherRecord | undefined;
+  #recalling = false;
+  #recalledMs = Number.NEGATIVE_INFINITY;
+  #toldMs = Number.NEGATIVE_INFINITY;
+
+  /** `onRecalled`: readings that were released wait again. */
+  constructor(parts: DeskParts, delivery: Delivery, onRecalled: () => void) {
+    this.#parts = parts;
+    this.#delivery = delivery;
+    this.#onRecalled = onRecalled;
+  }
+
+  begin(): void {
+    this.#sessionMs = this.#parts.clock.monotonicMs();
+  }
+
+  heard({ changed, otherRecord }: Heard): void {
+    if (changed) this.#parts.remember({ servers: this.#delivery.servers() });
+    if (otherRecord === undefined) return;
+    const { name, before, now } = otherRecord;
+    this.#waiting = { name, record: now };
+    this.#toldMs = this.#parts.clock.monotonicMs();
+    const what = `server ${name} keeps another record (${now}) than the one that gave the receipts (${before})`;
+    const then = 'what is still on this device is given again; what has left it is in the other record alone';
+    this.#parts.faults.failed('record', 'RECORD_CHANGED', `${what}: ${then}`);
+    this.#recallIfDue();
+  }
+
+  lookAtClock(mode: DeliveryMode): void {
+    const { clock, faults } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    this.#recallIfDue();
+    if (this.#waiting === undefined && nowMs - this.#toldMs > TELL_RECORD_MS) faults.works('record');
+    const isSilent = mode === 'receipt' && !this.#delivery.giverOnline() && nowMs - this.#sessionMs > SETTLED_MS;
+    const known = this.#delivery.servers().filter(({ name }) => name !== SOME_SERVER);
+    const seenMs = Math.max(0, ...known.map((server) => server.seenMs));
+    const [first] = known;
+    if (!isSilent || first === undefined || clock.nowMs() - seenMs < SILENT_MS) {
+      faults.works('silent server');
+      return;
+    }
+    const since = seenMs === 0 ? '' : ` since ${new Date(seenMs).toISOString().slice(0, 16)}Z`;
+    const names = known.map(({ name }) => name).join(', ');
+    const remedy = `Is it gone for good? sudo techtemp-device servers forget ${first.name}`;
+    faults.failed(
+      'silent server',
+      'SERVER_SILENT',
+      `no server that gives receipts was online${since} (${names}): readings wait in the journal. ${remedy}`,
+    );
+  }
+
+  #recallIfDue(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (this.#waiting === undefined || this.#recalling || nowMs - this.#recalledMs < RECALL_SPACING_MS) return;
+    this.#recalledMs = nowMs;
+    this.#recalling = true;
+    void this.#recall(this.#waiting).finally(() => {
+      this.#recalling = false;
+    });
+  }
+
+  /** Never rejects. The record is remembered last: a power cut before that gives it all once more. */
+  async #recall({ name, record }: OtherRecord): Promise<void> {
+    const { journals, log, heartbeat, remember } = this.#parts;
+    try {
+      const { count, durable } = await heartbeat.during(RECALL_LIMIT_MS, journals.recall());
+      this.#onRecalled();
+      if (!durable) return;
+      this.#delivery.acceptRecord(name, record);
+      remember({ servers: this.#delivery.servers(), acknowledged: {} });
+      if (this.#waiting?.record === record) this.#waiting = undefined;
+      log.warn(
+        { server: name, record, count },
+        `server ${name} has another record: ${count} readings are given to it again`,
+      );
+    } catch (error) {
+      this.#parts.faults.failedWith('record', error);
+    }
+  }
+}
+
+/** Beside the publisher's memory: names of servers that a person wants forgotten. The agent carries it out and removes it. */
+export function forgetRequestPath(memoryPath: string): string {
+  return join(dirname(memoryPath), 'forget-servers.json');
+}
+
+/** Readable for the agent, whose user is another one than the one who asks. */
+const REQUEST_MODE = 0o644;
+
+/** Asks the agent to forget these too; one that is stopped does so when it starts. @throws what the file system throws */
+export async function requestForgetting(memoryPath: string, names: readonly string[]): Promise<void> {
+  const path = forgetRequestPath(memoryPath);
+  await mkdir(dirname(path), { recursive: true });
+  const all = new Set([...(await requestedForgetting(memoryPath)), ...names]);
+  await writeFileAtomic(path, JSON.stringify([...all]), { mode: REQUEST_MODE });
+}
+
+/** What is asked for and not carried out yet. What cannot be read is no request. */
+export async function requestedForgetting(memoryPath: string): Promise<readonly string[]> {
+  try {
+    const value: unknown = JSON.parse(await readFile(forgetRequestPath(memoryPath), 'utf8'));
+    return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+export interface Forgetting {
+  readonly memoryPath: string;
+  readonly clock: Clock;
+  /** To be done and kept before the request is removed. Must not reject. */
+  readonly forget: (names: readonly string[]) => Promise<void>;
+}
+
+/** Carries out what is asked for, at once and then whenever the file appears, until the signal is aborted. */
+export async function followForgetting({ memoryPath, clock, forget }: Forgetting, signal: AbortSignal): Promise<void> {
+  const path = forgetRequestPath(memoryPath);
+  const wakeUp = new WakeUp();
+  // A folder that is not there yet, or cannot be watched: what is asked for is found at the next start.
+  await mkdir(dirname(path), { recursive: true }).catch(() => undefined);
+  const watcher = await Promise.resolve()
+    .then(() => watch(dirname(path), (_, name) => (name === basename(path) ? wakeUp.notify() : undefined)))
+    .catch(() => undefined);
+  watcher?.on('error', () => undefined);
+  try {
+    for (;;) {
+      const names = await requestedForgetting(memoryPath);
+      if (names.length > 0) {
+        await forget(names);
+        await unlink(path).catch(() => undefined);
+      }
+      await wakeUp.wait(clock, Number.POSITIVE_INFINITY, signal);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    watcher?.close();
+  }
+}

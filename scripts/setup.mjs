@@ -1,5 +1,6 @@
-// Does what is missing before `npm start` and `npm test`: installs packages, rebuilds native ones after a change of Node.js,
-// builds dist/. Plain JavaScript without dependencies, because it runs before anything is installed.
+// Does what is missing before `npm start` and `npm test`: installs packages, compiles native ones again that cannot be loaded, builds
+// dist/. It looks at what is there each time, so a run that was cut off is mended by the next one. Plain JavaScript without
+// dependencies, because it runs before anything is installed.
 //
 //   node scripts/setup.mjs start   what running needs
 //   node scripts/setup.mjs test    what the tests need as well
@@ -8,22 +9,24 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compilerRemedy, missingCompilers, unusableNative } from './setup-native.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const purpose = process.argv[2] === 'test' ? 'test' : 'start';
-const manifest = readJson('package.json');
 /** Between two signs of life of a long step. */
-const SIGN_OF_LIFE_MS = 30_000;
+const SIGN_OF_LIFE_MS = 10_000;
 /** How long a PC of today takes to parse the lock file so many times, and to install; both take longer on a Raspberry Pi alike. */
 const PC_PARSE_MS = 40;
 const PARSE_TIMES = 20;
 const PC_INSTALL_SECONDS = 90;
-/** Remembers for which ABI the native packages were built; Node.js 20 is 115, 22 is 127, 24 is 137. */
-const abiFile = 'node_modules/.techtemp-abi';
+/** Gone with node_modules, so `npm ci` tries again. */
+const attemptFile = 'node_modules/.techtemp-compiled';
+/** npm writes it last: without it an installation was cut off. */
+const installedLock = 'node_modules/.package-lock.json';
 
 requireNode('20.19.0');
 await install();
-await rebuildNative();
+await repairNative();
 if (process.argv[2] !== 'bundle') build();
 
 function requireNode(wanted) {
@@ -36,35 +39,66 @@ function requireNode(wanted) {
 }
 
 async function install() {
-  const wanted = { ...manifest.dependencies, ...(purpose === 'test' && manifest.devDependencies) };
-  const missing = Object.entries(wanted).filter(([name, version]) => installedVersion(name) !== version);
-  if (missing.length === 0) return;
+  if (isInstalled()) return;
+  const seconds = pcSeconds(PC_INSTALL_SECONDS);
   say(
-    `Installing ${missing.length} packages and what they need, and compiling what has no ready-made part for this machine ` +
-      `(once; needs the npm registry): up to ${about(PC_INSTALL_SECONDS)} on this machine`,
+    'Installing packages, and compiling what has no ready-made part for this machine (once; needs the npm registry): ' +
+      `up to ${inWords(seconds)} on this machine`,
   );
   // Failing to build i2c-bus or sd-notify is no error here: both are optional, and the programs say what is missing and why.
-  await npm(['ci', ...(purpose === 'start' ? ['--omit=dev'] : []), '--no-audit', '--no-fund', '--loglevel=error']);
-  writeFileSync(join(root, abiFile), process.versions.modules);
+  await npm(['ci', ...(purpose === 'start' ? ['--omit=dev'] : []), '--no-audit', '--no-fund', '--loglevel=error'], {
+    seconds,
+  });
 }
 
-async function rebuildNative() {
-  const builtFor = existsSync(join(root, abiFile))
-    ? readFileSync(join(root, abiFile), 'utf8')
-    : process.versions.modules;
-  if (builtFor !== process.versions.modules) {
-    say(`Node.js has changed: building the native packages anew, up to ${about(PC_INSTALL_SECONDS)} on this machine`);
-    // What fits this Node.js and did not fit the other one, such as better-sqlite3-napi.
-    const omit = existsSync(join(root, 'node_modules/vitest')) ? [] : ['--omit=dev'];
+/** Whether each package that the lock file asks for is there in its version, nested ones included. Optional ones may be absent. */
+function isInstalled() {
+  if (!existsSync(join(root, installedLock))) return false;
+  const there = readJson(installedLock).packages;
+  const wanted = Object.entries(readJson('package-lock.json').packages).filter(([path]) => path !== '');
+  return wanted.every(([path, { version, optional, devOptional, peer, dev }]) => {
+    if (optional || devOptional || peer || (dev && purpose === 'start')) return true;
+    return there[path]?.version === version && existsSync(join(root, path, 'package.json'));
+  });
+}
+
+async function repairNative() {
+  const broken = unusableNative(root);
+  if (broken.length === 0) return;
+  const missing = missingCompilers();
+  const attempt = JSON.stringify({ abi: process.versions.modules, broken: broken.map(({ packages }) => packages[0]) });
+  // What could not be compiled will not compile a minute later: tried once for each Node.js.
+  const isTried = existsSync(join(root, attemptFile)) && readFileSync(join(root, attemptFile), 'utf8') === attempt;
+  if (missing.length === 0 && !isTried) {
+    const seconds = pcSeconds(PC_INSTALL_SECONDS);
+    const names = broken.flatMap(({ packages }) => packages);
+    say(
+      `Compiling again for Node.js ${process.versions.node}, because they cannot be loaded: ${names.join(', ')}; up to ${inWords(seconds)}`,
+    );
+    const omit = purpose === 'start' ? ['--omit=dev'] : [];
+    // Brings what npm left out because it did not fit the Node.js of then, or could not be compiled.
     await npm(['install', '--no-save', '--ignore-scripts', ...omit, '--no-audit', '--no-fund', '--loglevel=error'], {
+      seconds,
       mayFail: true,
     });
-    for (const name of Object.keys(manifest.optionalDependencies)) {
+    for (const name of names) {
       if (existsSync(join(root, 'node_modules', name)))
-        await npm(['rebuild', name, '--loglevel=error'], { mayFail: true });
+        await npm(['rebuild', name, '--loglevel=error'], { seconds, mayFail: true });
     }
   }
-  writeFileSync(join(root, abiFile), process.versions.modules);
+  const left = missing.length === 0 && !isTried ? unusableNative(root) : broken;
+  if (missing.length === 0 && left.length > 0) writeFileSync(join(root, attemptFile), attempt);
+  for (const { packages, purpose: use, without, reason } of left) {
+    say(`note: ${packages[0]} (${use}) cannot be used: ${reason}. ${without}`);
+  }
+  if (missing.length === 0) {
+    if (left.length > 0) say('note: `npm ci` tries again to compile what is named above');
+    return;
+  }
+  const remedy = compilerRemedy();
+  say(
+    `note: to compile it, this machine needs ${missing.join(', ')}${remedy === undefined ? '' : `: \`${remedy}\``}; then run the same command again`,
+  );
 }
 
 function build() {
@@ -86,17 +120,15 @@ function newest(path) {
   return Math.max(0, ...readdirSync(full).map((name) => newest(join(path, name))));
 }
 
-function installedVersion(name) {
-  const file = `node_modules/${name}/package.json`;
-  return existsSync(join(root, file)) ? readJson(file).version : undefined;
-}
-
 /** npm itself is silent until it is done, where its output is not a terminal. */
-async function npm(args, { mayFail = false } = {}) {
+async function npm(args, { seconds, mayFail = false }) {
   mkdirSync(join(root, 'node_modules'), { recursive: true });
   const begun = Date.now();
   const signs = setInterval(() => {
-    say(`... npm ${args[0]} is at work, ${Math.round((Date.now() - begun) / 1000)} s so far`);
+    const soFar = Math.round((Date.now() - begun) / 1000);
+    say(
+      `... ${isCompiling(begun) ? 'compiling SQLite' : 'installing packages'}: ${soFar} s so far, up to ${inWords(seconds)} expected`,
+    );
   }, SIGN_OF_LIFE_MS);
   const problem = await new Promise((resolve) => {
     const child = spawn('npm', args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
@@ -105,15 +137,26 @@ async function npm(args, { mayFail = false } = {}) {
   });
   clearInterval(signs);
   if (problem === undefined || mayFail) return;
-  fail(`\`npm ${args.join(' ')}\` failed (${problem}). Is the npm registry reachable?`);
+  fail(
+    `\`npm ${args.join(' ')}\` failed (${problem}). Is the npm registry reachable? Run the same command again: it goes on from here.`,
+  );
 }
 
-/** In words, how long something takes here that takes so many seconds on a PC. */
-function about(pcSeconds) {
+/** node-gyp makes its Makefile first, and compiles after that. */
+function isCompiling(sinceMs) {
+  const file = join(root, 'node_modules/better-sqlite3/build/Makefile');
+  return existsSync(file) && statSync(file).mtimeMs >= sinceMs;
+}
+
+/** How many seconds something takes here that takes so many on a PC. */
+function pcSeconds(onPc) {
   const text = readFileSync(join(root, 'package-lock.json'), 'utf8');
   const begun = Date.now();
   for (let time = 0; time < PARSE_TIMES; time += 1) JSON.parse(text);
-  const seconds = (pcSeconds * Math.max(Date.now() - begun, PC_PARSE_MS)) / PC_PARSE_MS;
+  return (onPc * Math.max(Date.now() - begun, PC_PARSE_MS)) / PC_PARSE_MS;
+}
+
+function inWords(seconds) {
   return seconds < 90 ? `${Math.ceil(seconds / 10) * 10} s` : `${Math.ceil(seconds / 60)} minutes`;
 }
 

@@ -82,7 +82,7 @@ export async function createSensorOpener(parts: OpenSensorParts): Promise<OpenSe
     return createSimulatedSensor({ nowMs: clock.nowMs, random });
   };
 
-  return async ({ type, i2cBus: busNumber, i2cAddress: address }) => {
+  const open: OpenSensor = async ({ type, i2cBus: busNumber, i2cAddress: address }) => {
     const place = { busNumber, address, delay: clock.sleep, monotonicMs: clock.monotonicMs };
     const options: Aht20Options = { ...place, openBus, lock: createSensorLock(place) };
     if (type === 'simulated') return await simulated();
@@ -97,6 +97,11 @@ export async function createSensorOpener(parts: OpenSensorParts): Promise<OpenSe
     if (!isAbsent(found.reason.code, hasBus(busNumber))) throw found.reason;
     log.warn({ code: found.reason.code }, `no real sensor, so a simulated one: ${found.reason.message}`);
     return await simulated();
+  };
+  return async (choice) => {
+    const sensor = await open(choice);
+    log.info({}, `sensor: ${sensor.description}`);
+    return sensor;
   };
 }
 

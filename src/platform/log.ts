@@ -103,12 +103,25 @@ export function journaldLine(level: LogLevel, message: string, fields: object): 
   return `<${PRIORITIES[level]}>${text(message)}${pairs(fields, message)}\n`;
 }
 
+export interface PrettyOptions {
+  readonly timeMs: number;
+  readonly colour: boolean;
+  /** Named in each line where several programs write to one screen. */
+  readonly program?: string | undefined;
+}
+
 /** `14:03:07 WARN  the sensor does not answer bus=1`, in local time. */
-export function prettyLine(level: LogLevel, message: string, fields: object, timeMs: number, colour: boolean): string {
+export function prettyLine(
+  level: LogLevel,
+  message: string,
+  fields: object,
+  { timeMs, colour, program }: PrettyOptions,
+): string {
   const paint = (code: number, part: string): string => (colour ? `${ESCAPE}[${code}m${part}${ESCAPE}[0m` : part);
   const time = new Date(timeMs).toTimeString().slice(0, 8);
   const label = paint(COLOURS[level], level.toUpperCase().padEnd(5));
-  return `${paint(90, time)} ${label} ${text(message)}${paint(90, pairs(fields, message))}\n`;
+  const speaker = program === undefined ? '' : `${program.padEnd(7)}`;
+  return `${paint(90, time)} ${speaker}${label} ${text(message)}${paint(90, pairs(fields, message))}\n`;
 }
 
 /** ` key=value key="two words" error.code=I2C_NACK`. An error's words are not said a second time. */

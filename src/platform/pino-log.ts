@@ -27,6 +27,8 @@ export interface LogOptions extends LogSettings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** File descriptor; default 2, so that standard output stays free for what a command prints. */
   readonly fd?: number;
+  /** Named in each line for people, where several programs write to one screen. */
+  readonly program?: string | undefined;
   /** Instead of writing to the descriptor. */
   readonly output?: LineOutput;
 }
@@ -68,7 +70,9 @@ export async function createLog(options: LogOptions): Promise<ProgramLog> {
     if (format === 'json') return json;
     const { time, msg, ...rest } = JSON.parse(json) as Line;
     const fields = { ...rest, level: undefined };
-    return format === 'journald' ? journaldLine(level, msg, fields) : prettyLine(level, msg, fields, time, colour);
+    return format === 'journald'
+      ? journaldLine(level, msg, fields)
+      : prettyLine(level, msg, fields, { timeMs: time, colour, program: options.program });
   };
 
   const logger = pino(

@@ -27,9 +27,10 @@ export async function startServerPart(options: ServerPartOptions, signals: Proce
   const { runService } = await import('../server/commands/run.ts');
   let isListening: (url: string | undefined) => void = () => undefined;
   const listening = new Promise<string | undefined>((resolve) => (isListening = resolve));
-  const ended = runService({ ...options, flags, onListening: ({ url }) => isListening(url) }, signals).finally(() =>
-    isListening(undefined),
-  );
+  const ended = runService(
+    { ...options, flags, screen: { format: 'pretty', program: 'server' }, onListening: ({ url }) => isListening(url) },
+    signals,
+  ).finally(() => isListening(undefined));
   const url = await listening;
   return {
     url,

@@ -23,7 +23,11 @@ signals.onReload(() => {
 });
 
 // Somebody is watching: every five seconds instead of every thirty.
-await provideConfig(deviceConf, (text) => text.replace(/^#read_interval_seconds = .*$/m, 'read_interval_seconds = 5'));
+await provideConfig(deviceConf, (text) =>
+  text
+    .replace(/^#read_interval_seconds = .*$/m, 'read_interval_seconds = 5')
+    .replace(/^#room =.*$/m, 'room = Living room'),
+);
 await provideConfig(serverConf, (text) => text);
 const broker = await startEmbeddedBroker(Number(wantedPort));
 const flags = {
@@ -32,6 +36,8 @@ const flags = {
   'mqtt.tls': 'no',
   // What the embedded broker speaks.
   'mqtt.protocol': '3.1.1',
+  // Lines for people, from both programs, whatever the output is: never JSON between them.
+  'logging.log_format': 'pretty',
 };
 const serverFlags = { ...flags, ...(httpPort !== undefined && { 'http.port': httpPort }) };
 const serverStop = new AbortController();
@@ -44,7 +50,14 @@ const { runDevice } = await import('../device/commands/run.ts');
 // Nobody wants to wait for a time service on a machine that one sits in front of.
 const deviceFlags = { ...flags, 'clock.source': 'trust' };
 const device = await runDevice(
-  { configPath: deviceConf, flags: deviceFlags, env: process.env, whenAbsent: 'simulate', onReading: show },
+  {
+    configPath: deviceConf,
+    flags: deviceFlags,
+    env: process.env,
+    whenAbsent: 'simulate',
+    onReading: show,
+    screen: { format: 'pretty', program: 'device' },
+  },
   signalsWith(signals.stop),
 );
 // The agent's last readings go to a server that still listens.
@@ -91,7 +104,7 @@ function introduce({ url, portNote }: ServerPart): void {
 function show({ seq, temperatureCelsius, humidityPercent, stamp }: ReadingEntry): void {
   const time = new Date(stamp.tsMs).toLocaleTimeString('en-GB');
   const values = `${temperatureCelsius.toFixed(2).padStart(7)} °C  ${humidityPercent.toFixed(2).padStart(6)} %RH`;
-  say(`${time}  ${values}  #${seq}${stamp.state === 'synced' ? '' : `  (clock ${stamp.state})`}`);
+  say(`${time} device ${values}  #${seq}${stamp.state === 'synced' ? '' : `  (clock ${stamp.state})`}`);
 }
 
 function say(text: string): void {

@@ -11,7 +11,7 @@ import { TestClient } from '../support/test-client.ts';
 import { until } from '../support/until.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const READING = /^\d\d:\d\d:\d\d +-?\d+\.\d\d °C +\d+\.\d\d %RH {2}#\d+/m;
+const READING = /^\d\d:\d\d:\d\d device +-?\d+\.\d\d °C +\d+\.\d\d %RH {2}#\d+/m;
 
 interface Answer {
   readonly data: readonly { readonly status?: { readonly delivery?: string } | null }[];
@@ -70,6 +70,11 @@ describe('npm start', () => {
     await shows('no real sensor, so a simulated one');
     await shows(`mosquitto_sub -h 127.0.0.1 -p ${port} -t 'home/+/sensors/+/#' -v`);
     await shows(READING);
+    // Each line is for people, and says which program speaks.
+    await shows(/^\d\d:\d\d:\d\d device INFO +sensor: simulated sensor$/m);
+    await shows(/^\d\d:\d\d:\d\d server INFO +the API answers/m);
+    expect(output).not.toMatch(/^\{/m);
+    expect(readFileSync(join(folder, 'var/device.conf'), 'utf8')).toContain('\nroom = Living room\n');
     const watcher = await TestClient.connect(port, ['home/+/sensors/+/#'], { protocolVersion: 4 });
     await until('its status is retained', () => watcher.on('/status').length > 0);
     await watcher.end();

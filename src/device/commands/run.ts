@@ -3,7 +3,7 @@ import { openOrExplain, reloadHooks, reloadOnSignal } from '../../cli/reload.ts'
 import { type Clock, createSystemClock, systemRandom } from '../../platform/clock.ts';
 import { stateDirectory } from '../../platform/files.ts';
 import type { Log } from '../../platform/log.ts';
-import { createLog } from '../../platform/pino-log.ts';
+import { createLog, type LogOptions } from '../../platform/pino-log.ts';
 import type { ProcessSignals } from '../../platform/signals.ts';
 import { createNotifier } from '../../platform/systemd.ts';
 import { createMachineTimeSync } from '../../platform/time-sync.ts';
@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly whenAbsent?: 'fault' | 'simulate';
   /** Told of each reading once it is in the journal. */
   readonly onReading?: (entry: ReadingEntry) => void;
+  /** How the lines of its log look on a screen that it shares. Default: as systemd, a terminal or a program wants them. */
+  readonly screen?: Pick<LogOptions, 'format' | 'program'>;
   /** Default: the machine's. */
   readonly clock?: Clock;
   /** Default: `clock`. */
@@ -40,7 +42,7 @@ export interface RunEnd {
  */
 export async function runDevice(options: RunOptions, signals: ProcessSignals): Promise<RunEnd> {
   const { configPath, flags, env, clock = createSystemClock() } = options;
-  const log = await createLog({ level: 'info', format: 'auto', clock, env });
+  const log = await createLog({ level: 'info', format: 'auto', clock, env, ...options.screen });
   const notifier = await createNotifier({ env, pid: process.pid, clock });
   if (notifier.problem !== undefined) log.error({}, notifier.problem);
 

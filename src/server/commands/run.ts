@@ -3,7 +3,7 @@ import { type ConfigOptions, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_STORE } fro
 import { openOrExplain, reloadHooks, reloadOnSignal } from '../../cli/reload.ts';
 import { createSystemClock, systemRandom } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import { createLog } from '../../platform/pino-log.ts';
+import { createLog, type LogOptions } from '../../platform/pino-log.ts';
 import type { ProcessSignals } from '../../platform/signals.ts';
 import { createNotifier } from '../../platform/systemd.ts';
 import { createMachineTimeSync } from '../../platform/time-sync.ts';
@@ -14,6 +14,8 @@ import { StartError } from '../start-error.ts';
 
 export interface RunOptions extends ConfigOptions, Pick<ServerParts, 'onListening'> {
   readonly env: NodeJS.ProcessEnv;
+  /** How the lines of its log look on a screen that it shares. Default: as systemd, a terminal or a program wants them. */
+  readonly screen?: Pick<LogOptions, 'format' | 'program'>;
 }
 
 export type RunExitCode = typeof EXIT_OK | typeof EXIT_FAILED | typeof EXIT_CONFIG | typeof EXIT_STORE;
@@ -27,7 +29,7 @@ const EXIT_CODES = { config: EXIT_CONFIG, store: EXIT_STORE, other: EXIT_FAILED 
 export async function runService(options: RunOptions, signals: ProcessSignals): Promise<RunExitCode> {
   const { configPath, flags, env, onListening } = options;
   const clock = createSystemClock();
-  const log = await createLog({ level: 'info', format: 'auto', clock, env });
+  const log = await createLog({ level: 'info', format: 'auto', clock, env, ...options.screen });
   const notifier = await createNotifier({ env, pid: process.pid, clock });
   if (notifier.problem !== undefined) log.error({}, notifier.problem);
 

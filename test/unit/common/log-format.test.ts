@@ -65,8 +65,13 @@ test('nothing in a line can end it, forge a priority or move the cursor', () => 
 });
 
 test('pretty has the local time, and colours where wanted', () => {
-  expect(prettyLine('warn', 'no answer', { bus: 1 }, AT_MS, false)).toBe('14:03:07 WARN  no answer bus=1\n');
-  expect(prettyLine('error', 'no answer', {}, AT_MS, true)).toBe(
+  expect(prettyLine('warn', 'no answer', { bus: 1 }, { timeMs: AT_MS, colour: false })).toBe(
+    '14:03:07 WARN  no answer bus=1\n',
+  );
+  expect(prettyLine('warn', 'no answer', {}, { timeMs: AT_MS, colour: false, program: 'server' })).toBe(
+    '14:03:07 server WARN  no answer\n',
+  );
+  expect(prettyLine('error', 'no answer', {}, { timeMs: AT_MS, colour: true })).toBe(
     '\u001B[90m14:03:07\u001B[0m \u001B[31mERROR\u001B[0m no answer\u001B[90m\u001B[0m\n',
   );
 });

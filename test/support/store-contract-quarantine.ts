@@ -91,6 +91,21 @@ export function describeQuarantine(withStore: WithStore): void {
       expect((await judge(store, time(START_MS + HOUR_MS, { bootId: 'boot-b' }))).released).toBe(3);
     });
 
+    it('is judged by clocks whose difference is no whole number of milliseconds', async () => {
+      const { store } = await withStore();
+      await given(store, three, START_MS + 4 * MINUTE_MS - behindMs);
+      const right = time(START_MS + HOUR_MS, { wallMinusMonotonicMs: START_MS - 1_000_000 + 0.25 });
+      expect((await judge(store, right)).released).toBe(3);
+      expect((await store.latest())[0]?.seq).toBe(3);
+    });
+
+    it('tells when the newest came by the clock of then, also after that clock was set back', async () => {
+      const { store } = await withStore();
+      await given(store, [numbered(1)], START_MS + 40 * DAY_MS);
+      await given(store, [numbered(2)], START_MS - 40 * DAY_MS);
+      expect(await store.quarantineSummary()).toMatchObject({ waiting: 2, newestForTimeMs: START_MS - 40 * DAY_MS });
+    });
+
     it('A3: a device whose clock was ahead is not believed because time passes', async () => {
       const { store } = await withStore();
       const ahead = numbered(1, { tsMs: START_MS + 3 * DAY_MS });

@@ -28,7 +28,8 @@ export function createQuarantineReads(db: Database): QuarantineReads {
   const isEmpty = db.prepare<[], number>('SELECT NOT EXISTS (SELECT 1 FROM quarantine)').pluck();
   const totals = db.prepare<[], Totals>(`
     SELECT count(*) AS waiting, coalesce(sum(reason = 'bad-time'), 0) AS waitingForTime,
-      max(CASE WHEN reason = 'bad-time' THEN received_ms END) AS newestForTimeMs FROM quarantine`);
+      -- By order of arrival: the wall clock of this server may have been set back since.
+      (SELECT received_ms FROM quarantine WHERE reason = 'bad-time' ORDER BY id DESC LIMIT 1) AS newestForTimeMs FROM quarantine`);
   const devices = db.prepare<[], QuarantinedDevice>(`
     SELECT d.uid AS deviceUid, q.reason, count(*) AS count, min(q.ts_ms) AS fromTsMs, max(q.ts_ms) AS toTsMs,
       min(q.received_ms) AS firstMs, max(q.received_ms) AS lastMs

@@ -180,6 +180,7 @@ export function arrivalAsKnown(
   { receivedMs, bootId, monotonicMs, wasConfirmed }: NotedArrival,
   now: ServerTime,
 ): number {
-  if (bootId !== '' && bootId === now.bootId) return Math.min(Math.round(monotonicMs + now.wallMinusMonotonicMs), now.nowMs);
+  if (bootId !== '' && bootId === now.bootId)
+    return Math.min(Math.round(monotonicMs + now.wallMinusMonotonicMs), now.nowMs);
   return wasConfirmed ? Math.min(receivedMs, now.nowMs) : now.nowMs;
 }

@@ -1,4 +1,4 @@
-# Reads and changes a configuration in our INI dialect (src/common/config/ini.ts says what that is), line by line, so that
+# Reads and changes a configuration in our INI dialect (src/config/ini.ts says what that is), line by line, so that
 # comments, order and spelling of a file that belongs to somebody stay as they are. Asked through the environment:
 #
 #   INI_DO=get     INI_SECTION INI_KEY             prints the value; exit 1 when the file does not set the key
@@ -71,7 +71,7 @@ function trim(text) { gsub(/^[ \t]+|[ \t]+$/, "", text); return text }
 function carriage_return(text) { return text ~ /\r$/ ? "\r" : "" }
 function assignment() { return trim(wanted_key " = " quoted(ENVIRON["INI_VALUE"])) }
 
-# As quoteIni of src/common/config/ini.ts, and with quotes around every unusual space too: the program takes those for space.
+# As quoteIni of src/config/ini.ts, and with quotes around every unusual space too: the program takes those for space.
 function quoted(value) {
   if (value == trim(value) && value !~ /^["'#;]/ && value !~ /[ \t][#;]/ && value !~ UNUSUAL_SPACE) return value
   gsub(/"/, "\"\"", value)

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError, describeProblem } from '../common/config/config-problem.ts';
-import type { AcceptedReload, LiveConfig, ReloadHooks, ReloadResult } from '../common/config/live-config.ts';
+import type { AcceptedReload, LiveConfig, ReloadHooks, ReloadResult } from '../config/live.ts';
+import { ConfigError, describeProblem } from '../config/problem.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 import type { Log } from '../platform/log.ts';
 import type { ProgramLog } from '../platform/pino-log.ts';

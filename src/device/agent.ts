@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { LiveConfig } from '../common/config/live-config.ts';
+import type { LiveConfig } from '../config/live.ts';
 import type { Clock, Random } from '../platform/clock.ts';
 import { createFaultLog } from '../platform/fault-log.ts';
 import { stateDirectory } from '../platform/files.ts';
@@ -9,7 +9,7 @@ import { createWatchdogFeeder, type Notifier } from '../platform/systemd.ts';
 import { supervise } from '../platform/tasks.ts';
 import type { ProbeTimeSync } from '../platform/time-sync.ts';
 import { ClockSync } from './clock-sync.ts';
-import type { DeviceConfig, LoggingSection } from './config/device-config.ts';
+import type { DeviceConfig, LoggingSection } from './config.ts';
 import { JOURNAL_REGISTER_FILE } from './journal/epoch-register.ts';
 import type { Placed, ReadingEntry } from './journal/journal.ts';
 import { openJournalSet } from './journal/journal-set.ts';

@@ -5,7 +5,7 @@ import type { Log } from '../platform/log.ts';
 import type { Progress } from '../platform/systemd.ts';
 import { WakeUp, waitAny } from '../platform/tasks.ts';
 import { isBelievable, type ProbeTimeSync } from '../platform/time-sync.ts';
-import type { ClockSection } from './config/device-config.ts';
+import type { ClockSection } from './config.ts';
 import type { JournalSet, Stamp } from './journal/journal.ts';
 
 /** How often the time service is asked while the clock is not synchronised; asking costs one system call in the common case. */

@@ -6,7 +6,7 @@ import type { Log } from '../platform/log.ts';
 import type { Progress } from '../platform/systemd.ts';
 import { waitAny, withGrace } from '../platform/tasks.ts';
 import type { ClockSync } from './clock-sync.ts';
-import type { SensorSection } from './config/device-config.ts';
+import type { SensorSection } from './config.ts';
 import { corrected } from './correction.ts';
 import type { JournalSet, Placed, ReadingEntry } from './journal/journal.ts';
 import type { ActiveSensor } from './sensor.ts';

@@ -3,7 +3,7 @@ import type { I2cErrorCode, Sensor, SensorErrorCode, SensorHealth } from '../../
 import type { Clock, Random } from '../platform/clock.ts';
 import type { Live } from '../platform/live.ts';
 import type { Log } from '../platform/log.ts';
-import type { SensorSection } from './config/device-config.ts';
+import type { SensorSection } from './config.ts';
 
 /** What decides which sensor is meant; a change of anything else leaves the open one alone. */
 type SensorChoice = Pick<SensorSection, 'type' | 'i2cBus' | 'i2cAddress'>;

@@ -2,7 +2,7 @@ import type { DeviceStatus, StatusOfMqtt } from '../contract/status.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Notifier } from '../platform/systemd.ts';
 import type { ClockState } from './clock-sync.ts';
-import type { DeviceConfig } from './config/device-config.ts';
+import type { DeviceConfig } from './config.ts';
 import type { JournalSetStats } from './journal/journal.ts';
 import type { PublisherState } from './publisher/publisher.ts';
 import type { SamplerState } from './sampler.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import type { LiveConfig } from '../common/config/live-config.ts';
+import type { LiveConfig } from '../config/live.ts';
 import type { Clock, Random } from '../platform/clock.ts';
 import { givenStateDirectory } from '../platform/files.ts';
 import { followLive } from '../platform/live.ts';
@@ -8,8 +8,7 @@ import type { ProgramLog } from '../platform/pino-log.ts';
 import { createWatchdogFeeder, type Notifier, type Progress, type WatchdogFeeder } from '../platform/systemd.ts';
 import { supervise } from '../platform/tasks.ts';
 import type { ProbeTimeSync } from '../platform/time-sync.ts';
-import { storePath } from './config/open-config.ts';
-import type { LoggingSection, ServerConfig } from './config/server-config.ts';
+import { type LoggingSection, type ServerConfig, storePath } from './config.ts';
 import { createHttpApp, type HttpAddress, type HttpApp } from './http/app.ts';
 import type { HttpParts } from './http/parts.ts';
 import { createIngest } from './ingest/create-ingest.ts';

@@ -1,4 +1,4 @@
-import type { HttpSection } from './config/server-config.ts';
+import type { HttpSection } from './config.ts';
 import { TlsFileError } from './http/server-options.ts';
 import { StoreError } from './store/store.ts';
 

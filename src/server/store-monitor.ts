@@ -2,7 +2,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Live } from '../platform/live.ts';
 import type { Log } from '../platform/log.ts';
 import type { Progress } from '../platform/systemd.ts';
-import type { StoreSection } from './config/server-config.ts';
+import type { StoreSection } from './config.ts';
 import { LARGE_LOG_BYTES, type Store, type StoreHealth } from './store/store.ts';
 
 export interface StoreMonitorParts {

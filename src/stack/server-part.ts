@@ -1,6 +1,6 @@
-import { ConfigError } from '../common/config/config-problem.ts';
+import { ConfigError } from '../config/problem.ts';
 import type { ProcessSignals } from '../platform/signals.ts';
-import { loadServerConfig } from '../server/config/open-config.ts';
+import { loadServerConfig } from '../server/config.ts';
 import { isPortTaken } from './broker.ts';
 
 /** The server as a part of `npm start`. */

@@ -7,7 +7,7 @@ import { connect } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { encodeAnnouncement } from '../../src/contract/announcement.ts';
 import { encodeStatus } from '../../src/contract/status.ts';
-import type { MqttSection } from '../../src/device/config/device-config.ts';
+import type { MqttSection } from '../../src/device/config.ts';
 import { brokerExamination } from '../../src/device/doctor/examinations/broker.ts';
 import type { BrokerParts } from '../../src/device/doctor/examinations/broker-parts.ts';
 import { createOpenLink } from '../../src/device/mqtt/client.ts';

@@ -4,10 +4,10 @@ import { appendFile, chmod, mkdtemp, rename, rm, unlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { fileStamp, readConfigFile, readSettled, SETTLE_TIMES } from '../../src/common/config/config-file.ts';
-import { ConfigError } from '../../src/common/config/config-problem.ts';
-import type { ConfigText } from '../../src/common/config/config-text.ts';
-import { openLiveConfig } from '../../src/common/config/live-config.ts';
+import { fileStamp, readConfigFile, readSettled, SETTLE_TIMES } from '../../src/config/file.ts';
+import type { ConfigText } from '../../src/config/ini.ts';
+import { openLiveConfig } from '../../src/config/live.ts';
+import { ConfigError } from '../../src/config/problem.ts';
 import { type ConfigBench, openConfigBench, openConfigBenchAt } from '../support/config-bench.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -78,7 +78,7 @@ describe('a reload', () => {
     const before = bench.live.current;
     await writeFile(bench.path, FIRST.replace('30', 'soon'));
     const result = await reload();
-    const line = `${bench.path}:2: sensor.read_interval_seconds = "soon": must be a number from 0.1 to 3600 (seconds)`;
+    const line = `${bench.path}:2: sensor.read_interval_seconds = "soon": must be a number from 0.1 to 3600 (seconds), or a time in ms, s, min, h or d`;
     expect(result).toMatchObject({
       outcome: 'rejected',
       generation: 0,

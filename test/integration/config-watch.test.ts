@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { DeviceConfig } from '../../src/device/config/device-config.ts';
+import type { DeviceConfig } from '../../src/device/config.ts';
 import { type ConfigBench, openConfigBench, openConfigBenchAt } from '../support/config-bench.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 

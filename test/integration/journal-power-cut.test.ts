@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JournalSection } from '../../src/device/config/device-config.ts';
+import type { JournalSection } from '../../src/device/config.ts';
 import type { JournalEntry, Placed, ReadingEntry, Stamp } from '../../src/device/journal/journal.ts';
 import { type CrashFs, createStateFs, type Operation } from '../support/crash-fs.ts';
 import {

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { MqttSection } from '../../src/device/config/device-config.ts';
+import type { MqttSection } from '../../src/device/config.ts';
 import { createOpenLink } from '../../src/device/mqtt/client.ts';
 import { LinkError, type LinkSession, readLinkIdentity } from '../../src/device/mqtt/session.ts';
 import { createSystemClock } from '../../src/platform/clock.ts';

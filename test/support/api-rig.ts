@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Reading } from '../../src/contract/reading.ts';
 import type { DeviceStatus } from '../../src/contract/status.ts';
-import type { HttpSection } from '../../src/server/config/server-config.ts';
+import type { HttpSection } from '../../src/server/config.ts';
 import { createHttpApp, type HttpApp } from '../../src/server/http/app.ts';
 import { createLiveFeed, LIVE_FEED_CAPACITY, type LiveFeed } from '../../src/server/live-feed.ts';
 import { createServerMetrics } from '../../src/server/metrics.ts';
@@ -11,6 +11,7 @@ import type { CommitResult, IngestMessage, ItemsMessage } from '../../src/server
 import { openSqliteStore } from '../../src/server/store/sqlite/open-store.ts';
 import type { Store } from '../../src/server/store/store.ts';
 import { createCurrentVerdict } from '../../src/server/verify/current-verdict.ts';
+import { SERVER_DEFAULTS } from './default-configs.ts';
 import { FakeClock } from './fake-clock.ts';
 import { recordingLog, testLive } from './recording.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -155,15 +156,9 @@ function isJson(type: unknown): boolean {
 }
 
 const HTTP: HttpSection = {
-  host: '127.0.0.1',
+  ...SERVER_DEFAULTS.http,
   port: 0,
-  basePath: '',
   trustProxy: [],
-  tlsCertFile: '',
-  tlsKeyFile: '',
-  reading: 'open',
-  writing: 'auto',
-  corsOrigins: [],
   ratePerMinute: 0,
   maxBodyBytes: 1_048_576,
 };

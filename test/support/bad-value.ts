@@ -1,4 +1,4 @@
-import type { KeySpec } from '../../src/common/config/schema.ts';
+import type { KeySpec } from '../../src/config/schema.ts';
 
 /** Something that no key of this format takes. */
 export function badValue(spec: KeySpec): string {
@@ -27,6 +27,12 @@ export function badValue(spec: KeySpec): string {
     case 'integer':
     case 'address':
       return '30s';
+    case 'seconds':
+    case 'whole-seconds':
+      return '30 MB';
+    case 'kB':
+    case 'MB':
+      return '30 s';
     case 'yes-no':
     case 'auto-yes-no':
     case 'choice':

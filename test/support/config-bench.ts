@@ -2,9 +2,8 @@ import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as realSleep } from 'node:timers/promises';
-import type { LiveConfig, ReloadResult } from '../../src/common/config/live-config.ts';
-import type { DeviceConfig } from '../../src/device/config/device-config.ts';
-import { openDeviceConfig } from '../../src/device/config/open-config.ts';
+import type { LiveConfig, ReloadResult } from '../../src/config/live.ts';
+import { type DeviceConfig, openDeviceConfig } from '../../src/device/config.ts';
 import { FakeClock } from './fake-clock.ts';
 
 /** How long the real file system may take for anything. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLiveValue, type LiveValue } from '../../src/platform/live.ts';
-import type { HttpSection, StoreSection } from '../../src/server/config/server-config.ts';
+import type { HttpSection, StoreSection } from '../../src/server/config.ts';
 import { createHttpApp, type HttpApp } from '../../src/server/http/app.ts';
 import type { HttpParts } from '../../src/server/http/parts.ts';
 import type { IngestState } from '../../src/server/ingest/ingest.ts';
@@ -12,6 +12,7 @@ import { openSqliteStore } from '../../src/server/store/sqlite/open-store.ts';
 import type { Store, TokenScope } from '../../src/server/store/store.ts';
 import { createTokenId, createTokenSecret, hashToken } from '../../src/server/tokens.ts';
 import { createCurrentVerdict } from '../../src/server/verify/current-verdict.ts';
+import { SERVER_DEFAULTS } from './default-configs.ts';
 import { FakeClock } from './fake-clock.ts';
 import { recordingLog } from './recording.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -51,19 +52,7 @@ export interface Told {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-const LOOPBACK: HttpSection = {
-  host: '127.0.0.1',
-  port: 0,
-  basePath: '',
-  trustProxy: ['loopback'],
-  tlsCertFile: '',
-  tlsKeyFile: '',
-  reading: 'open',
-  writing: 'auto',
-  corsOrigins: [],
-  ratePerMinute: 0,
-  maxBodyBytes: 64 * 1024,
-};
+const LOOPBACK: HttpSection = { ...SERVER_DEFAULTS.http, port: 0, ratePerMinute: 0, maxBodyBytes: 64 * 1024 };
 
 const WELL: IngestState = {
   link: 'connected',

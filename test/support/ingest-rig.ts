@@ -1,45 +1,36 @@
 import { type Clock, createSystemClock, systemRandom } from '../../src/platform/clock.ts';
 import { createLiveValue, type LiveValue } from '../../src/platform/live.ts';
-import type { IngestSection, MqttSection } from '../../src/server/config/server-config.ts';
+import type { IngestSection, MqttSection } from '../../src/server/config.ts';
 import { createIngest, type Ingest } from '../../src/server/ingest/create-ingest.ts';
 import type { IngestObserver } from '../../src/server/ingest/ingest.ts';
 import type { CommitCounts, IngestStore, StoreChange } from '../../src/server/store/ingest-store.ts';
+import { SERVER_DEFAULTS } from './default-configs.ts';
 import { recordingLog } from './recording.ts';
 
 export function serverMqtt(port: number, changes: Partial<MqttSection> = {}): MqttSection {
   return {
+    ...SERVER_DEFAULTS.mqtt,
     brokerHost: '127.0.0.1',
     brokerPort: port,
-    username: '',
-    password: '',
-    passwordFile: '',
-    clientId: '',
-    keepaliveMs: 60_000,
-    protocol: 'auto',
-    tls: false,
-    tlsCaFile: '',
-    tlsCertFile: '',
-    tlsKeyFile: '',
-    tlsServerName: '',
     reconnectMinMs: 50,
     reconnectMaxMs: 500,
-    instance: 'main',
-    receipts: true,
-    homeId: '+',
     ...changes,
   };
 }
 
 export function ingestSection(changes: Partial<IngestSection> = {}): IngestSection {
   return {
-    registration: 'auto',
-    batchMessages: 200,
+    ...SERVER_DEFAULTS.ingest,
     maxWaiting: 10_000,
-    maxPayloadBytes: 262_144,
     maxRejected: 100_000,
-    perMinute: { epoch: 1e6, gap: 1e6, rejected: 1e6, room: 1e6, status: 1e6 },
-    atMost: { devices: 1e6, homes: 1e6, rooms: 1e6 },
-    maxQuarantine: 1_000_000,
+    maxDevices: 1e6,
+    maxHomes: 1e6,
+    maxRooms: 1e6,
+    maxEpochsPerMinute: 1e6,
+    maxGapRecordsPerMinute: 1e6,
+    maxRejectedPerMinute: 1e6,
+    maxRoomsPerMinute: 1e6,
+    maxStatusesPerMinute: 1e6,
     ...changes,
   };
 }

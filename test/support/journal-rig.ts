@@ -1,4 +1,4 @@
-import type { JournalSection } from '../../src/device/config/device-config.ts';
+import type { JournalSection } from '../../src/device/config.ts';
 import { type JournalDirectory, openJournalDirectory } from '../../src/device/journal/directory.ts';
 import type { LockDirectory } from '../../src/device/journal/directory-lock.ts';
 import { inspectEntries } from '../../src/device/journal/inspect.ts';

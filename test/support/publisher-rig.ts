@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from '../../src/contract/command.ts';
 import type { DeviceStatus } from '../../src/contract/status.ts';
-import type { DeviceSection, HomeAssistantSection, MqttSection } from '../../src/device/config/device-config.ts';
+import type { DeviceSection, HomeAssistantSection, MqttSection } from '../../src/device/config.ts';
 import type { NewReading, Placed, ReadingEntry } from '../../src/device/journal/journal.ts';
 import { createOpenLink } from '../../src/device/mqtt/client.ts';
 import type { OpenLink } from '../../src/device/mqtt/session.ts';

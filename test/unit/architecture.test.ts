@@ -14,9 +14,9 @@ const using = (from: string, to: string): string =>
 const upwards = [
   ['drivers/contract.ts', 'src/contract/target.ts', 'drivers-imports-downwards-only'],
   ['src/contract/driver.ts', 'drivers/target.ts', 'src-contract-imports-downwards-only'],
-  ['src/platform/config.ts', 'src/common/target.ts', 'src-platform-imports-downwards-only'],
-  ['src/calendar/config.ts', 'src/common/target.ts', 'src-calendar-imports-downwards-only'],
-  ['src/common/device.ts', 'src/device/target.ts', 'src-common-imports-downwards-only'],
+  ['src/platform/config.ts', 'src/config/target.ts', 'src-platform-imports-downwards-only'],
+  ['src/calendar/config.ts', 'src/config/target.ts', 'src-calendar-imports-downwards-only'],
+  ['src/config/device.ts', 'src/device/target.ts', 'src-config-imports-downwards-only'],
   ['src/mqtt/doctor.ts', 'src/doctor/target.ts', 'src-mqtt-imports-downwards-only'],
   ['src/cli/doctor.ts', 'src/doctor/target.ts', 'src-cli-imports-downwards-only'],
   ['src/doctor/device.ts', 'src/device/target.ts', 'src-doctor-imports-downwards-only'],
@@ -27,7 +27,7 @@ const upwards = [
 ] as const;
 const packages = [
   ['src/device/pipe.ts', 'mqtt', 'only-the-link-imports-mqtt'],
-  ['src/device/settings.ts', 'convict', 'only-the-schema-imports-convict'],
+  ['src/device/settings.ts', 'convict', 'only-the-config-loader-imports-convict'],
   ['src/device/wire.ts', 'i2c-bus', 'only-the-bus-imports-i2c-bus'],
   ['src/device/daemon.ts', 'sd-notify', 'only-notify-imports-sd-notify'],
   ['src/server/http/file.ts', 'better-sqlite3', 'only-the-sqlite-store-imports-better-sqlite3'],
@@ -37,7 +37,7 @@ const packages = [
   ['src/contract/file.ts', 'node:fs', 'contract-does-no-io'],
 ] as const;
 const allowed = [
-  ['src/device/common.ts', 'src/common/target.ts'],
+  ['src/device/settings-reader.ts', 'src/config/target.ts'],
   ['src/dashboard/answers.ts', 'src/server/http/schemas/target.ts'],
   ['src/device/driver.ts', 'drivers/target.ts'],
   ['src/server/contract.ts', 'src/contract/target.ts'],

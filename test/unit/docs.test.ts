@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseIni } from '../../src/common/config/ini.ts';
-import { type ConfigSchema, keyOf, sectionOf } from '../../src/common/config/schema.ts';
-import { DEVICE_SCHEMA } from '../../src/device/config/schema.ts';
-import { SERVER_SCHEMA } from '../../src/server/config/schema.ts';
+import { parseIni } from '../../src/config/ini.ts';
+import { type ConfigSchema, keyOf, sectionOf } from '../../src/config/schema.ts';
+import { DEVICE_SCHEMA } from '../../src/device/config-schema.ts';
+import { SERVER_SCHEMA } from '../../src/server/config-schema.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -177,7 +177,7 @@ describe('the operating guide', () => {
         sources('config/mosquitto', /\.(acl|conf)$/),
         sources('config/mosquitto/lan', /./),
         sources('src/server/commands', /command-config/),
-        read('src/server/config/open-config.ts'),
+        read('src/server/config.ts'),
         read('src/device/agent.ts'),
         read('src/device/journal/epoch-register.ts'),
         read('src/device/publisher/servers.ts'),

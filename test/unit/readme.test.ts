@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseIni } from '../../src/common/config/ini.ts';
-import { keyOf, sectionOf } from '../../src/common/config/schema.ts';
-import { DEVICE_SCHEMA } from '../../src/device/config/schema.ts';
-import { SERVER_SCHEMA } from '../../src/server/config/schema.ts';
+import { parseIni } from '../../src/config/ini.ts';
+import { keyOf, sectionOf } from '../../src/config/schema.ts';
+import { DEVICE_SCHEMA } from '../../src/device/config-schema.ts';
+import { SERVER_SCHEMA } from '../../src/server/config-schema.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');

@@ -2,8 +2,8 @@ import { access, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createI2cBusOpener, type I2cBus, type OpenI2cBus } from '../../../drivers/i2c/bus.ts';
 import { createSensorLock } from '../../../drivers/i2c/lock.ts';
-import { ConfigError } from '../../common/config/config-problem.ts';
-import { environmentVariable } from '../../common/config/schema.ts';
+import { ConfigError } from '../../config/problem.ts';
+import { environmentVariable } from '../../config/schema.ts';
 import {
   type Diagnosis,
   type Examination,
@@ -24,7 +24,7 @@ import { createMachine, type Machine } from '../../doctor/machine.ts';
 import { stateDirectory } from '../../platform/files.ts';
 import { createNotifier } from '../../platform/systemd.ts';
 import { createMachineTimeSync } from '../../platform/time-sync.ts';
-import type { LoadedDeviceConfig } from '../config/open-config.ts';
+import type { LoadedDeviceConfig } from '../config.ts';
 import { brokerExamination } from '../doctor/examinations/broker.ts';
 import { type ConfigOutcome, configExamination } from '../doctor/examinations/config.ts';
 import { i2cExamination } from '../doctor/examinations/i2c.ts';

@@ -1,11 +1,11 @@
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConfigOptions } from '../../cli/command-io.ts';
-import { ConfigError, describeProblem } from '../../common/config/config-problem.ts';
+import { ConfigError, describeProblem } from '../../config/problem.ts';
 import { isId } from '../../contract/ids.ts';
 import { stateDirectory } from '../../platform/files.ts';
-import { deriveDeviceUid, readNetworkInterfaces } from '../config/device-uid.ts';
-import { type LoadedDeviceConfig, loadDeviceConfig, renderDeviceConf } from '../config/open-config.ts';
+import { type LoadedDeviceConfig, loadDeviceConfig, renderDeviceConf } from '../config.ts';
+import { deriveDeviceUid, readNetworkInterfaces } from '../device-uid.ts';
 import { JOURNAL_REGISTER_FILE } from '../journal/epoch-register.ts';
 import { type CommandIo, EXIT_CONFIG, EXIT_OK, type ExitCode } from './command-io.ts';
 

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { textTable } from '../../cli/text-table.ts';
-import { ConfigError } from '../../common/config/config-problem.ts';
+import { ConfigError } from '../../config/problem.ts';
 import { encodeGapRecord, encodeReading } from '../../contract/reading.ts';
 import { lossInWords } from '../doctor/examinations/journal.ts';
 import { isDirectoryLocked } from '../journal/directory-lock.ts';

@@ -1,7 +1,7 @@
 import { I2cError, type Measurement, type Sensor, SensorError } from '../../../drivers/sensor.ts';
-import { ConfigError } from '../../common/config/config-problem.ts';
+import { ConfigError } from '../../config/problem.ts';
 import type { Log } from '../../platform/log.ts';
-import type { SensorSection } from '../config/device-config.ts';
+import type { SensorSection } from '../config.ts';
 import { corrected, dewPointCelsius, twoDecimals } from '../correction.ts';
 import { createSensorOpener } from '../sensor.ts';
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from './command-io.ts';

@@ -8,8 +8,8 @@ import type { ProcessSignals } from '../../platform/signals.ts';
 import { createNotifier } from '../../platform/systemd.ts';
 import { createMachineTimeSync } from '../../platform/time-sync.ts';
 import { logSettings, runAgent } from '../agent.ts';
-import { openDeviceUid, readNetworkInterfaces } from '../config/device-uid.ts';
-import { openDeviceConfig } from '../config/open-config.ts';
+import { openDeviceConfig } from '../config.ts';
+import { openDeviceUid, readNetworkInterfaces } from '../device-uid.ts';
 import type { ReadingEntry } from '../journal/journal.ts';
 import { EXIT_CONFIG, EXIT_OK, type ExitCode } from './command-io.ts';
 

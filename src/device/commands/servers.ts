@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { textTable, visibleText } from '../../cli/text-table.ts';
-import { ConfigError } from '../../common/config/config-problem.ts';
+import { ConfigError } from '../../config/problem.ts';
 import { serverTopic } from '../../contract/topics.ts';
 import { stateDirectory } from '../../platform/files.ts';
 import { isDirectoryLocked } from '../journal/directory-lock.ts';

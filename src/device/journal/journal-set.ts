@@ -3,7 +3,7 @@ import { Mutex } from 'async-mutex';
 import type { Gap } from '../../contract/reading.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
-import type { DeviceSection, JournalSection } from '../config/device-config.ts';
+import type { DeviceSection, JournalSection } from '../config.ts';
 import { JournalDirectories } from './directories.ts';
 import { type LockDirectory, lockDirectory } from './directory-lock.ts';
 import { EpochRegister, gapOfMissing, type RegisteredEpoch } from './epoch-register.ts';

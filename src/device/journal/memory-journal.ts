@@ -1,6 +1,6 @@
 import type { Gap } from '../../contract/reading.ts';
 import type { SeqRange } from '../../contract/seq-ranges.ts';
-import type { JournalSection } from '../config/device-config.ts';
+import type { JournalSection } from '../config.ts';
 import type { JournalDirectory } from './directory.ts';
 import type { FileJournal } from './file-journal.ts';
 import {

@@ -1,7 +1,7 @@
 import type { Gap } from '../../contract/reading.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
-import type { JournalSection } from '../config/device-config.ts';
+import type { JournalSection } from '../config.ts';
 import type { FileJournal } from './file-journal.ts';
 import type { OnJournalEvent } from './journal.ts';
 import type { JournalFs } from './journal-fs.ts';

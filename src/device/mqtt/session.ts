@@ -1,7 +1,7 @@
 import type { LinkError } from '../../mqtt/errors.ts';
 import { type BrokerIdentity, type BrokerTls, readBrokerIdentity } from '../../mqtt/socket.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { MqttSection } from '../config/device-config.ts';
+import type { MqttSection } from '../config.ts';
 
 export type LinkIdentity = BrokerIdentity;
 

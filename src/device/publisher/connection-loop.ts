@@ -5,7 +5,7 @@ import type { Clock, Random } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { backOffMs } from '../../platform/pacing.ts';
 import { waitAny } from '../../platform/tasks.ts';
-import type { DeviceSection, MqttSection } from '../config/device-config.ts';
+import type { DeviceSection, MqttSection } from '../config.ts';
 import { defaultClientId, LinkError, type LinkSession, type OpenLink, readLinkIdentity } from '../mqtt/session.ts';
 import type { Faults } from './faults.ts';
 import type { Incoming } from './incoming.ts';

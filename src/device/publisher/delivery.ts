@@ -1,5 +1,5 @@
 import { type Announcement, decodeAnnouncement, type ServerAbility } from '../../contract/announcement.ts';
-import type { MqttSection } from '../config/device-config.ts';
+import type { MqttSection } from '../config.ts';
 
 /** `receipt`: an entry leaves the journal when a server says it is stored. `broker`: when the broker has taken it. */
 export type DeliveryMode = 'receipt' | 'broker';

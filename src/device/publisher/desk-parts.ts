@@ -2,7 +2,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
 import type { LoopHeartbeat } from '../../platform/systemd.ts';
-import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config/device-config.ts';
+import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config.ts';
 import type { JournalSet } from '../journal/journal.ts';
 import type { Faults } from './faults.ts';
 import type { PublisherMemory } from './state-file.ts';

@@ -1,5 +1,5 @@
 import { sensorTopic } from '../../contract/topics.ts';
-import type { DeviceSection } from '../config/device-config.ts';
+import type { DeviceSection } from '../config.ts';
 import type { LinkMessage } from '../mqtt/session.ts';
 
 export interface DiscoveryFacts {

@@ -4,7 +4,7 @@ import type { Clock, Random } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
 import { LoopHeartbeat, type Progress } from '../../platform/systemd.ts';
-import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config/device-config.ts';
+import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config.ts';
 import type { JournalSet, Placed, ReadingEntry } from '../journal/journal.ts';
 import type { OpenLink } from '../mqtt/session.ts';
 import { BacklogSender } from './backlog-sender.ts';

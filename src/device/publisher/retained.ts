@@ -3,7 +3,7 @@ import { sensorTopic } from '../../contract/topics.ts';
 import type { Random } from '../../platform/clock.ts';
 import { backOffMs } from '../../platform/pacing.ts';
 import { WakeUp } from '../../platform/tasks.ts';
-import type { DeviceSection } from '../config/device-config.ts';
+import type { DeviceSection } from '../config.ts';
 import type { LinkMessage } from '../mqtt/session.ts';
 import type { Desk } from './desk.ts';
 import { discoveryMessages } from './discovery.ts';

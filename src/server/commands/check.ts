@@ -8,8 +8,8 @@ import {
   EXIT_OK,
   type ExitCode,
 } from '../../cli/command-io.ts';
-import { ConfigError } from '../../common/config/config-problem.ts';
-import { environmentVariable } from '../../common/config/schema.ts';
+import { ConfigError } from '../../config/problem.ts';
+import { environmentVariable } from '../../config/schema.ts';
 import {
   type Diagnosis,
   type Examination,
@@ -25,7 +25,7 @@ import { createMachine, type Machine } from '../../doctor/machine.ts';
 import { givenStateDirectory } from '../../platform/files.ts';
 import { createNotifier } from '../../platform/systemd.ts';
 import { createMachineTimeSync } from '../../platform/time-sync.ts';
-import type { ServerConfig } from '../config/server-config.ts';
+import type { ServerConfig } from '../config.ts';
 import { brokerExamination } from '../doctor/examinations/broker.ts';
 import { type ConfigOutcome, configExamination, synchronisationFinding } from '../doctor/examinations/config.ts';
 import { exposureExamination, httpExamination, lookAtHttp } from '../doctor/examinations/http.ts';

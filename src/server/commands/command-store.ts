@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { localDays } from '../../calendar/buckets.ts';
 import { type CommandIo, type ConfigOptions, EXIT_CONFIG, EXIT_FAILED, type ExitCode } from '../../cli/command-io.ts';
-import { ConfigError } from '../../common/config/config-problem.ts';
+import { ConfigError } from '../../config/problem.ts';
 import { givenStateDirectory } from '../../platform/files.ts';
-import type { ServerConfig } from '../config/server-config.ts';
+import type { ServerConfig } from '../config.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import { loadConfigOrDefaults, serviceEnvironment, storePathFor } from './config.ts';
 

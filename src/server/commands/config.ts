@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { type CommandIo, type ConfigOptions, EXIT_CONFIG, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
-import { ConfigError, describeProblem } from '../../common/config/config-problem.ts';
-import { type LoadedServerConfig, loadServerConfig, renderServerConf, storePath } from '../config/open-config.ts';
+import { ConfigError, describeProblem } from '../../config/problem.ts';
+import { type LoadedServerConfig, loadServerConfig, renderServerConf, storePath } from '../config.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/techtemp/server.conf';
 /** Where StateDirectory= of techtemp-server.service is; that of techtemp-server@NAME.service has the name behind it. */

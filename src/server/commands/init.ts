@@ -6,7 +6,7 @@ import {
   EXIT_OK,
   type ExitCode,
 } from '../../cli/command-io.ts';
-import { ConfigError } from '../../common/config/config-problem.ts';
+import { ConfigError } from '../../config/problem.ts';
 import { givenStateDirectory } from '../../platform/files.ts';
 import type { RecordSite } from '../store/sqlite/place/new-record.ts';
 import { StoreError } from '../store/store.ts';

@@ -7,8 +7,8 @@ import { createLog, type LogOptions } from '../../platform/pino-log.ts';
 import type { ProcessSignals } from '../../platform/signals.ts';
 import { createNotifier } from '../../platform/systemd.ts';
 import { createMachineTimeSync } from '../../platform/time-sync.ts';
-import { OLDER_VARIABLES } from '../config/older-variables.ts';
-import { openServerConfig } from '../config/open-config.ts';
+import { openServerConfig } from '../config.ts';
+import { OLDER_VARIABLES } from '../older-variables.ts';
 import { logSettings, runServer, type ServerParts } from '../server.ts';
 import { StartError } from '../start-error.ts';
 

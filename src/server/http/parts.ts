@@ -9,7 +9,7 @@ import type {
 import type { Clock, Random } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
-import type { HouseSection, HttpSection, StoreSection } from '../config/server-config.ts';
+import type { HouseSection, HttpSection, StoreSection } from '../config.ts';
 import type { IngestState } from '../ingest/ingest.ts';
 import type { LiveFeed } from '../live-feed.ts';
 import type { ServerMetrics } from '../metrics.ts';

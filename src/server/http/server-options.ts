@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import type { FastifyServerOptions } from 'fastify';
 import type { Random } from '../../platform/clock.ts';
-import type { HttpSection } from '../config/server-config.ts';
+import type { HttpSection } from '../config.ts';
 import { ApiError, errorBody } from './errors.ts';
 import { CONNECTION_LIMITS, SERVER_LIMITS } from './security/limits.ts';
 

@@ -4,7 +4,7 @@ import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
 import { backOffMs } from '../../platform/pacing.ts';
 import type { LoopHeartbeat } from '../../platform/systemd.ts';
-import type { IngestSection } from '../config/server-config.ts';
+import type { IngestSection } from '../config.ts';
 import type { CommitResult, IngestMessage, IngestStore, RejectedMessage } from '../store/ingest-store.ts';
 import { StoreError, type StoreErrorCode } from '../store/store.ts';
 import type { ServerTime } from '../store/stored.ts';
@@ -98,7 +98,8 @@ export class Committer {
 
   async #try(messages: readonly IngestMessage[]): Promise<CommitResult | Error> {
     const { clock, ingest, observer, heartbeat, store, time } = this.#parts;
-    const { registration, maxRejected, maxQuarantine, atMost } = ingest.current;
+    const { registration, maxRejected, maxQuarantine, maxDevices, maxHomes, maxRooms } = ingest.current;
+    const atMost = { devices: maxDevices, homes: maxHomes, rooms: maxRooms };
     const beganMs = clock.monotonicMs();
     try {
       const batch = { messages, registration, maxRejected, maxQuarantine, atMost, time: time() };

@@ -4,7 +4,7 @@ import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
 import { LoopHeartbeat, type Progress } from '../../platform/systemd.ts';
 import { supervise } from '../../platform/tasks.ts';
-import type { IngestSection, MqttSection } from '../config/server-config.ts';
+import type { IngestSection, MqttSection } from '../config.ts';
 import type { MqttConnection } from '../mqtt/connection.ts';
 import { ConnectionLoop } from '../mqtt/connection-loop.ts';
 import type { IncomingMessage } from '../mqtt/frames.ts';

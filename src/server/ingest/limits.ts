@@ -4,12 +4,12 @@ import { createFaultLog, type FaultLog } from '../../platform/fault-log.ts';
 import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
 import { TokenBucket } from '../../platform/pacing.ts';
-import type { IngestSection } from '../config/server-config.ts';
+import type { IngestSection } from '../config.ts';
 import type { BadItem, IngestMessage, ItemsMessage, StatusMessage } from '../store/ingest-store.ts';
 import type { LimitedKind } from './ingest.ts';
 
 export interface SenderLimitsParts {
-  readonly ingest: Live<Pick<IngestSection, 'perMinute'>>;
+  readonly ingest: Live<Pick<IngestSection, (typeof LIMITS)[LimitedKind]>>;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly log: Pick<Log, 'info' | 'warn'>;
   /** So many of a kind were left out. Must not throw. */
@@ -24,6 +24,14 @@ interface Sender {
   readonly rooms: Set<string>;
 }
 
+/** The key that limits each kind. */
+const LIMITS = {
+  epoch: 'maxEpochsPerMinute',
+  gap: 'maxGapRecordsPerMinute',
+  rejected: 'maxRejectedPerMinute',
+  room: 'maxRoomsPerMinute',
+  status: 'maxStatusesPerMinute',
+} as const satisfies Readonly<Record<LimitedKind, keyof IngestSection>>;
 /** Of all devices together; the one that spoke longest ago is forgotten first. */
 const MAX_SENDERS = 10_000;
 /** An agent has one journal, and a few more after faults; a device stands in one room. */
@@ -92,7 +100,7 @@ export class SenderLimits {
 
   #takes(device: string, sender: Sender, kind: LimitedKind): boolean {
     const { clock, ingest, onLimited } = this.#parts;
-    const perMinute = ingest.current.perMinute[kind];
+    const perMinute = ingest.current[LIMITS[kind]];
     let bucket = sender.buckets.get(kind);
     if (bucket === undefined) {
       bucket = new TokenBucket(clock, perMinute);

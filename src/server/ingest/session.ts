@@ -6,7 +6,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
 import { withDeadline } from '../../platform/tasks.ts';
-import type { MqttSection } from '../config/server-config.ts';
+import type { MqttSection } from '../config.ts';
 import type { MqttConnection, OutgoingMessage } from '../mqtt/connection.ts';
 import { INGEST_LEAVES } from './decode-message.ts';
 import { DROPS_TOPIC } from './limits.ts';

@@ -6,7 +6,7 @@ import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
 import { backOffMs } from '../../platform/pacing.ts';
 import type { LoopHeartbeat } from '../../platform/systemd.ts';
-import type { MqttSection } from '../config/server-config.ts';
+import type { MqttSection } from '../config.ts';
 import type { ConnectionOptions, MqttConnection, OpenConnection, OutgoingMessage } from './connection.ts';
 
 export interface ConnectionLoopParts {

@@ -4,6 +4,7 @@ import { createSystemClock, systemRandom } from '../../../src/platform/clock.ts'
 import { createLiveValue } from '../../../src/platform/live.ts';
 import { createIngest } from '../../../src/server/ingest/create-ingest.ts';
 import { openSqliteStore } from '../../../src/server/store/sqlite/open-store.ts';
+import { SERVER_DEFAULTS } from '../../support/default-configs.ts';
 
 const [, , port = '', path = '', worker = ''] = process.argv;
 const clock = createSystemClock();
@@ -17,34 +18,29 @@ let stored = 0;
 const ingest = createIngest({
   store,
   mqtt: createLiveValue({
+    ...SERVER_DEFAULTS.mqtt,
     brokerHost: '127.0.0.1',
     brokerPort: Number(port),
-    username: '',
-    password: '',
-    passwordFile: '',
     clientId: 'bench',
-    keepaliveMs: 60_000,
     protocol: '5' as const,
-    tls: false,
-    tlsCaFile: '',
-    tlsCertFile: '',
-    tlsKeyFile: '',
-    tlsServerName: '',
     reconnectMinMs: 100,
     reconnectMaxMs: 1_000,
     instance: 'bench',
     receipts: process.env['RECEIPTS'] !== 'no',
-    homeId: '+',
   }),
   ingest: createLiveValue({
-    registration: 'auto' as const,
+    ...SERVER_DEFAULTS.ingest,
     batchMessages: Number(process.env['BATCH'] ?? 200),
     maxWaiting: 10_000,
-    maxPayloadBytes: 262_144,
     maxRejected: 100_000,
-    perMinute: { epoch: 1e6, gap: 1e6, rejected: 1e6, room: 1e6, status: 1e6 },
-    atMost: { devices: 1e6, homes: 1e6, rooms: 1e6 },
-    maxQuarantine: 1_000_000,
+    maxDevices: 1e6,
+    maxHomes: 1e6,
+    maxRooms: 1e6,
+    maxEpochsPerMinute: 1e6,
+    maxGapRecordsPerMinute: 1e6,
+    maxRejectedPerMinute: 1e6,
+    maxRoomsPerMinute: 1e6,
+    maxStatusesPerMinute: 1e6,
   }),
   clock,
   random: systemRandom,

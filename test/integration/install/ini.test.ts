@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseIni } from '../../../src/common/config/ini.ts';
+import { parseIni } from '../../../src/config/ini.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../../scripts/install/ini.awk', import.meta.url));
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isTimeZone, machineTimeZone } from '../../../src/calendar/zones.ts';
-import { loadServerConfig } from '../../../src/server/config/open-config.ts';
+import { loadServerConfig } from '../../../src/server/config.ts';
 import { checkedTimeZone } from '../../../src/server/http/query.ts';
 
 let root = '';

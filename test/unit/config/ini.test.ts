@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseIni, quoteIni } from '../../../src/common/config/ini.ts';
+import { parseIni, quoteIni } from '../../../src/config/ini.ts';
 
 /** The value of `key` in section [s], or the complaint. */
 function valueOf(line: string): string {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ClockSync } from '../../../src/device/clock-sync.ts';
-import type { ClockSection } from '../../../src/device/config/device-config.ts';
+import type { ClockSection } from '../../../src/device/config.ts';
 import type { TimeSync } from '../../../src/platform/time-sync.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { arrayJournals, recordingLog, recordingProgress, testLive } from '../../support/recording.ts';

@@ -1,21 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { I2cError, type Measurement, type Sensor, SensorError, type Taken } from '../../../drivers/sensor.ts';
-import type { SensorSection } from '../../../src/device/config/device-config.ts';
 import type { Stamp } from '../../../src/device/journal/journal.ts';
 import { Sampler } from '../../../src/device/sampler.ts';
 import { ActiveSensor } from '../../../src/device/sensor.ts';
 import { createFaultLog } from '../../../src/platform/fault-log.ts';
+import { sensorSection } from '../../support/device-sections.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { arrayJournals, recordingLog, recordingProgress, testLive } from '../../support/recording.ts';
 
-const section: SensorSection = {
-  type: 'aht20',
-  i2cBus: 1,
-  i2cAddress: 0x38,
-  readIntervalMs: 60_000,
-  temperatureOffsetCelsius: 0,
-  humidityOffsetPercent: 0,
-};
+const section = sensorSection({ type: 'aht20' });
 
 function bench(options: { readonly conversionMs?: number; readonly clockState?: Stamp['state'] } = {}) {
   const clock = new FakeClock();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DeviceConfig } from '../../../src/device/config/device-config.ts';
+import type { DeviceConfig } from '../../../src/device/config.ts';
 import type { ReadingEntry } from '../../../src/device/journal/journal.ts';
 import { type StatusSources, statusLine } from '../../../src/device/status.ts';
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import type { DeviceConfig } from '../../../src/device/config/device-config.ts';
+import type { DeviceConfig } from '../../../src/device/config.ts';
 import type { ReadingEntry } from '../../../src/device/journal/journal.ts';
 import { statusLine as deviceLine, type StatusSources } from '../../../src/device/status.ts';
 import { createNotifier } from '../../../src/platform/systemd.ts';

@@ -5,7 +5,7 @@ import { decodeItem, encodeReading, GAP_REASONS, type GapRecord, type Reading } 
 import { decodeReceipt, encodeReceipt } from '../../../src/contract/receipt.ts';
 import { decodeStatus, encodeStatus, OFFLINE_STATUS } from '../../../src/contract/status.ts';
 import { SERVER_TOPIC_FILTER, sensorTopic, serverTopic } from '../../../src/contract/topics.ts';
-import type { DeviceConfig, DeviceSection } from '../../../src/device/config/device-config.ts';
+import type { DeviceConfig, DeviceSection } from '../../../src/device/config.ts';
 import type { Journal, JournalEntry, ReadingEntry } from '../../../src/device/journal/journal.ts';
 import type { LinkMessage } from '../../../src/device/mqtt/session.ts';
 import type { KnownServer } from '../../../src/device/publisher/delivery.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../platform/clock.ts';
-import type { MqttSection } from '../../config/device-config.ts';
+import type { MqttSection } from '../../config.ts';
 import type { OpenLink } from '../../mqtt/session.ts';
 import type { KnownServer } from '../../publisher/delivery.ts';
 

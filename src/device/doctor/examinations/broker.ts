@@ -3,7 +3,7 @@ import { connectionFinding } from '../../../doctor/connection-faults.ts';
 import type { Examination } from '../../../doctor/doctor.ts';
 import type { Finding } from '../../../doctor/finding.ts';
 import { withStoredPassword } from '../../../doctor/machine.ts';
-import type { MqttSection } from '../../config/device-config.ts';
+import type { MqttSection } from '../../config.ts';
 import { LinkError, type LinkIdentity, type LinkSession, readLinkIdentity } from '../../mqtt/session.ts';
 import { report } from '../findings/catalogue.ts';
 import type { BrokerParts } from './broker-parts.ts';

@@ -4,7 +4,7 @@ import type { OpenI2cBus } from '../../../../drivers/i2c/bus.ts';
 import type { SensorLock } from '../../../../drivers/i2c/lock.ts';
 import { type Delay, I2cError, type Measurement, type Sensor, SensorError } from '../../../../drivers/sensor.ts';
 import type { Finding } from '../../../doctor/finding.ts';
-import type { SensorSection } from '../../config/device-config.ts';
+import type { SensorSection } from '../../config.ts';
 import { twoDecimals } from '../../correction.ts';
 import { report } from '../findings/catalogue.ts';
 

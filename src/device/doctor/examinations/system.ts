@@ -5,7 +5,7 @@ import type { UnitProperties } from '../../../doctor/examinations/unit.ts';
 import type { Finding } from '../../../doctor/finding.ts';
 import type { Machine } from '../../../doctor/machine.ts';
 import type { ProbeTimeSync } from '../../../platform/time-sync.ts';
-import type { ClockSection } from '../../config/device-config.ts';
+import type { ClockSection } from '../../config.ts';
 import { report } from '../findings/catalogue.ts';
 
 const ELF_MAGIC = Buffer.from('\x7fELF', 'latin1');

@@ -6,7 +6,7 @@ import { userOf } from '../../../doctor/connection-faults.ts';
 import type { Finding } from '../../../doctor/finding.ts';
 import { LinkError } from '../../../mqtt/errors.ts';
 import type { Clock } from '../../../platform/clock.ts';
-import type { MqttSection } from '../../config/server-config.ts';
+import type { MqttSection } from '../../config.ts';
 import { DROPS_TOPIC } from '../../ingest/limits.ts';
 import type { MqttConnection, OpenConnection } from '../../mqtt/connection.ts';
 import { report } from '../findings/catalogue.ts';

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type ConfigError, describeProblem } from '../../../common/config/config-problem.ts';
+import { type ConfigError, describeProblem } from '../../../config/problem.ts';
 import type { Examination } from '../../../doctor/doctor.ts';
 import type { Finding } from '../../../doctor/finding.ts';
 import type { ProbeTimeSync } from '../../../platform/time-sync.ts';
-import type { LoadedServerConfig } from '../../config/open-config.ts';
+import type { LoadedServerConfig } from '../../config.ts';
 import { report } from '../findings/catalogue.ts';
 
 const READABLE_BY_OTHERS = 0o004;

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { asRecord, parseJson, WireError } from '../../../contract/json.ts';
 import type { Examination } from '../../../doctor/doctor.ts';
 import type { Finding } from '../../../doctor/finding.ts';
-import type { HttpSection } from '../../config/server-config.ts';
+import type { HttpSection } from '../../config.ts';
 import type { Token } from '../../store/store.ts';
 import { report } from '../findings/catalogue.ts';
 

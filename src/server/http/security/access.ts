@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
+import { isLoopbackHost } from '../../../platform/net.ts';
 import { hashToken, isTokenSecret } from '../../tokens.ts';
 import { ApiError } from '../errors.ts';
 import type { Access, App, HttpParts } from '../parts.ts';
@@ -14,14 +15,6 @@ const FORWARDING_HEADERS = [
   'forwarded',
   'via',
 ];
-
-/** Whether a name or address to listen on is reached from this machine only. A name other than localhost may mean anything. */
-export function isLoopbackHost(host: string): boolean {
-  const name = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
-  if (name === 'localhost') return true;
-  if (isIP(name) === 4) return name.startsWith('127.');
-  return name === '::1' || /^::ffff:127\.\d+\.\d+\.\d+$/.test(name);
-}
 
 /** Whether a proxy passed this request on. Whoever claims it falsely only gives up rights of his own. */
 export function isForwarded(headers: IncomingHttpHeaders): boolean {
@@ -136,7 +129,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
  */
 export function guardOrigin(app: App, { http }: Pick<HttpParts, 'http'>): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    const { corsOrigins, host, hostNames = [] } = http.current;
+    const { corsOrigins, host, hostNames } = http.current;
     const isProxied =
       !isLoopbackHost(host) && isForwarded(request.headers) && isLoopbackHost(request.socket.remoteAddress ?? '');
     const mayBeForeign = bearerOf(request) === undefined && !isProxied;

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyServerOptions } from 'fastify';
+import { isLoopbackHost } from '../../../platform/net.ts';
 import { ApiError } from '../errors.ts';
 import type { App, HttpParts } from '../parts.ts';
-import { isLoopbackHost } from './access.ts';
 
 /** For the line and headers of a request, however slowly they drip in. */
 const HEADERS_TIMEOUT_MS = 10_000;

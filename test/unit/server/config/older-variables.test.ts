@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConfigError, describeProblem } from '../../../../src/common/config/config-problem.ts';
-import { loadServerConfig } from '../../../../src/server/config/open-config.ts';
+import { ConfigError, describeProblem } from '../../../../src/config/problem.ts';
+import { loadServerConfig } from '../../../../src/server/config.ts';
 
 const load = async (env: NodeJS.ProcessEnv, path?: string) => await loadServerConfig({ env, flags: {}, path });
 

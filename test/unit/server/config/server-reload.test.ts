@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { reloadHooks } from '../../../../src/cli/reload.ts';
-import { describeProblem } from '../../../../src/common/config/config-problem.ts';
-import type { AcceptedReload, LiveConfig, ReloadResult } from '../../../../src/common/config/live-config.ts';
+import type { AcceptedReload, LiveConfig, ReloadResult } from '../../../../src/config/live.ts';
+import { describeProblem } from '../../../../src/config/problem.ts';
 import { createSystemClock } from '../../../../src/platform/clock.ts';
-import { openServerConfig } from '../../../../src/server/config/open-config.ts';
-import type { ServerConfig } from '../../../../src/server/config/server-config.ts';
+import { openServerConfig, type ServerConfig } from '../../../../src/server/config.ts';
 import { recordingLog } from '../../../support/recording.ts';
 
 const FIRST = '[http]\nhost = 127.0.0.1\nport = 3000\nreading = open\n[store]\npath = /data/a.db\n';

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  hostName,
-  isForwarded,
-  isLoopbackHost,
-  rightsWithoutToken,
-} from '../../../../src/server/http/security/access.ts';
+import { isLoopbackHost } from '../../../../src/platform/net.ts';
+import { hostName, isForwarded, rightsWithoutToken } from '../../../../src/server/http/security/access.ts';
 import { withoutPrefix } from '../../../../src/server/http/server-options.ts';
 
 describe('where a server listens', () => {

@@ -5,7 +5,13 @@ import type { IngestMessage, ItemsMessage } from '../../../../src/server/store/i
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordingLog, testLive } from '../../../support/recording.ts';
 
-const PER_MINUTE = { epoch: 60, gap: 600, rejected: 600, room: 20, status: 240 };
+const PER_MINUTE = {
+  maxEpochsPerMinute: 60,
+  maxGapRecordsPerMinute: 600,
+  maxRejectedPerMinute: 600,
+  maxRoomsPerMinute: 20,
+  maxStatusesPerMinute: 240,
+};
 
 let clock: FakeClock;
 let log: ReturnType<typeof recordingLog>;
@@ -17,7 +23,7 @@ beforeEach(() => {
   log = recordingLog();
   limited = {};
   limits = new SenderLimits({
-    ingest: testLive({ perMinute: PER_MINUTE }),
+    ingest: testLive(PER_MINUTE),
     clock,
     log,
     onLimited: (kind, count) => {

@@ -41,7 +41,7 @@ const { values } = parseArgs({
     commit: { type: 'string' },
   },
 });
-/** What is taken as it is. The pictures in docs/ are a tenth of everything, and nobody looks at them on a Pi. */
+/** What is taken as it is. The pictures in docs/ are a tenth of everything, and a Pi does not need them. */
 const PROJECT_FILES = [
   'bootstrap-pi.sh',
   'scripts/install',
@@ -71,7 +71,7 @@ const abis = isForHere
   : listed('--abi', values.abi ?? Object.keys(NODE_BY_ABI).join(','), Object.keys(NODE_BY_ABI));
 const [role] = listed('--role', values.role, ['device', 'server', 'all']);
 
-/** Inside node_modules, so that compilers find the packages they build upon, and a rename stays on one file system. */
+/** Inside node_modules, so that compilers find the packages they need, and a rename stays on one file system. */
 const work = join(root, `node_modules/.techtemp-bundle-${process.pid}`);
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 mkdirSync(work, { recursive: true });
@@ -152,7 +152,7 @@ function readCommit() {
   return { id, time: Number(time), changed: changes !== '' };
 }
 
-/** Without git the time of the bundle is that of its newest file. */
+/** Without git the time of the bundle is the time of its newest file. */
 function newestTime() {
   return Math.max(
     ...['package.json', 'package-lock.json', 'CHANGELOG.md'].map((file) =>

@@ -199,7 +199,7 @@ async function freePort() {
 
 async function until(isTrue, what) {
   for (const endMs = Date.now() + START_LIMIT_MS; Date.now() < endMs; await sleep(POLL_MS)) if (await isTrue()) return;
-  throw new Error(`waited ${START_LIMIT_MS / 1000} s in vain until ${what}`);
+  throw new Error(`waited ${START_LIMIT_MS / 1000} s, but not until ${what}`);
 }
 
 async function end(child) {

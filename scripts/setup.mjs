@@ -1,5 +1,5 @@
 // Does what is missing before `npm start` and `npm test`: installs packages, compiles native ones again that cannot be loaded, builds
-// dist/. It looks at what is there each time, so a run that was cut off is mended by the next one. Plain JavaScript without
+// dist/. It looks at what is there each time, so a run that was cut off is repaired by the next one. Plain JavaScript without
 // dependencies, because it runs before anything is installed.
 //
 //   node scripts/setup.mjs start   what running needs

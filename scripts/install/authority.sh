@@ -5,7 +5,7 @@
 # A Pi without a clock wakes up in the past: for it a certificate of today would not be valid yet.
 VALID_FROM=20200101000000Z
 AUTHORITY_DAYS=7300
-# As long as nobody renews it by himself it has to outlive the card: one that ends after two years would silence every device of
+# It is not renewed automatically, so it must last longer than the card: one that ends after two years would disconnect every device of
 # the house in one night. A run of this script renews it in its last year.
 CERTIFICATE_DAYS=3650
 RENEW_DAYS=365

@@ -33,7 +33,7 @@ set_password() {
 
 without_account() { awk -v name="$2" 'index($0, name ":") != 1' "$1"; }
 
-# The rights of accounts that are no devices, at the end of the access list, between lines that name the account.
+# The rights of accounts that do not belong to devices, at the end of the access list, between lines that name the account.
 grant_rights() {
   local kind=$1 name=$2 file=$BROKER_DRAFT/techtemp.acl
   revoke_rights "$name"

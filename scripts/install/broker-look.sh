@@ -92,7 +92,7 @@ lets_anyone_in() {
 # How many programs are connected to PORT, ours not counted.
 connected_to() { ss -Htn state established "sport = :$1" 2>/dev/null | wc -l; }
 
-# Who listens on PORT, as "name (process N)"; nothing where nobody does.
+# Who listens on PORT, as "name (process N)"; nothing where no program does.
 listens_on() {
   ss -Hltnp "sport = :$1" 2>/dev/null | awk 'NR == 1 { if (match($0, /\(\("[^"]*",pid=[0-9]+/)) { split(substr($0, RSTART + 3, RLENGTH - 3), part, /",pid=/); print part[1] " (process " part[2] ")" } else print "another program" }'
 }

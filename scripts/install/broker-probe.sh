@@ -61,7 +61,7 @@ probe_accounts() {
       says "$server may send readings, as if it were a device" || return
     fi
   fi
-  if may_connect "$host" "$port" '' ''; then says 'it lets in whoever gives no password' || return; fi
+  if may_connect "$host" "$port" '' ''; then says 'it accepts clients without a password' || return; fi
 }
 
 says() {

@@ -55,7 +55,7 @@ sign_in_there() {
       "$(their_account_commands); then run this again with --username ${DEVICE_UID:-NAME} and its password in TECHTEMP_PASSWORD"
     fail "the Mosquitto of this machine ($1) does not let $account in: $PROBE_ANSWER" 'give the right --username and TECHTEMP_PASSWORD'
   }
-  if [ -z "$account" ]; then detail "$1, without a password: whoever reaches it may read and write"; else detail "$1, as $account"; fi
+  if [ -z "$account" ]; then detail "$1, without a password: every program that reaches it may read and write"; else detail "$1, as $account"; fi
   [ -n "$ROLE_DEVICE" ] || return 0
   decide_device_uid
   folder=home/$(home_here)/sensors/$DEVICE_UID

@@ -84,7 +84,7 @@ copy_settings() {
   done <"$file" >"$copy"
 }
 
-# Sets FREE_PORT: one on which nobody listens, and that this trial has not taken yet.
+# Sets FREE_PORT: one on which no program listens, and that this trial has not taken yet.
 take_free_port() {
   while :; do
     FREE_PORT=$((20000 + (RANDOM % 12000)))
@@ -100,7 +100,7 @@ start_trial() {
   local log=$TRIAL/log pid status=0 waited
   # Made here: the other process may come to open it only after the first look.
   : >"$log"
-  # Whoever interrupts the installer does not leave it running.
+  # When the installer is interrupted, it must not go on running.
   timeout "$TRIAL_SECONDS" setpriv --reuid="$MOSQUITTO_USER" --regid="$MOSQUITTO_USER" --init-groups \
     mosquitto -c "$TRIAL/copy/mosquitto.conf" >>"$log" 2>&1 &
   pid=$!

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # what is set here is read by the modules that write the configurations
-# The broker on this machine. Somebody's own Mosquitto is used as it is; where nobody has configured one, ours is set up in files
+# The broker on this machine. A Mosquitto that a person has configured is used as it is; otherwise ours is set up in files
 # of our own: a door to the network, a password and a topic folder per device, limits that suit an outage. Tried in a copy
 # first, probed afterwards, and put back as it was when the probe fails.
 
@@ -24,7 +24,7 @@ provide_broker() {
   esac
 }
 
-# With --with-broker; and without it where an earlier run has set up the broker of this machine and nobody names another one: what
+# With --with-broker; and without it if an earlier run has set up the broker of this machine and no option names another one: what
 # is added here needs an account there.
 broker_is_wanted() {
   if [ -n "$WITH_BROKER" ]; then return 0; fi
@@ -77,7 +77,7 @@ decide_doors() {
   [ ! -r "$tls_fragment" ] || TLS_DOOR=$(sed -n 's/^listener  *//p' "$tls_fragment" | head -n 1)
   if [ -n "$BROKER_TLS" ]; then
     TLS_DOOR=${BROKER_PORT:-${TLS_DOOR:-$TLS_PORT}}
-    # Whoever asks for encryption does not want passwords in the clear beside it; programs of this machine need no encryption.
+    # A person who asks for encryption does not want unencrypted passwords beside it; programs of this machine need no encryption.
     PLAIN_DOOR=${PLAIN_DOOR:-1883 localhost}
   elif [ -n "$BROKER_PORT" ] && [ "${PLAIN_DOOR%% *}" != "$BROKER_PORT" ]; then
     PLAIN_DOOR=$BROKER_PORT
@@ -129,7 +129,7 @@ put_broker_in_force() {
   fi
   if [ -n "$needs" ]; then
     try_configuration "$BROKER_DRAFT" probe_trial ||
-      fail 'Mosquitto does not take the new configuration (see above); nothing of it is in force' \
+      fail 'Mosquitto does not accept the new configuration (see above); it is not in force' \
         "look at what stands in $MOSQUITTO_DIR, and at $LOG_FILE"
     on_undo 'Mosquitto runs as before' restart_as_before "$MOSQUITTO_RUNS"
     install_drafts

@@ -74,7 +74,7 @@ source_name() {
   } | sha256sum | cut -c1-8)
   printf '%s-%s%s' "$(installer_version)" "${commit:+${commit:0:7}.}" "$key"
 }
-# Only asked for the name: the clone belongs to whom it belongs to, and git would refuse root in it.
+# Only asked for the name: the clone may belong to another user, and git would refuse root in it.
 source_commit() { git -c safe.directory='*' -C "$PROJECT_DIR" rev-parse HEAD 2>/dev/null || :; }
 source_files() {
   (cd "$PROJECT_DIR" && find bootstrap-pi.sh package.json package-lock.json .npmrc README.md LICENSE CHANGELOG.md config docs drivers \

@@ -66,7 +66,7 @@ switch_bus_on() {
   [ -e "$bus_node" ] || [ -n "$DRY_RUN" ] || REBOOT_NEEDED='I2C was switched on, and the bus appears at the next start'
 }
 
-# The new place first: on Bookworm and later the old one is only a note that nobody reads.
+# The new place first: on Bookworm and later the old one is only a note that is not used.
 find_config_txt() {
   local file
   for file in /boot/firmware/config.txt /boot/config.txt; do

@@ -57,7 +57,7 @@ run_doctors() {
 # As root: it sees who else has the bus open, and only reads.
 examine_device() { as_root techtemp-device techtemp.mqtt-password check --config "$DEVICE_CONFIG"; }
 
-# as_root PROGRAM CREDENTIAL ARGUMENTS...: with the password where the unit gets it, and nothing of this shell's environment.
+# as_root PROGRAM CREDENTIAL ARGUMENTS...: with the password where the unit gets it, and without the environment of this shell.
 as_root() {
   local program=$1 credential=$2 credentials status=0
   shift 2

@@ -7,7 +7,7 @@ DEVICE_CONFIG=$CONFIG_DIR/device.conf
 # What of config/device.conf has been told, so that an upgrade tells what is new and nothing twice.
 KNOWN_KEYS_DIR=$RECORD_DIR/known-keys
 
-# The program of the new release; in a dry run, where none is unpacked, that of this bundle. Fails when there is none at all.
+# The program of the new release; in a dry run, where none is unpacked, the program of this bundle. Fails when there is none at all.
 program_file() { # techtemp-device|techtemp-server
   local folder
   for folder in "${RELEASE_DIR-}" "$PROJECT_DIR" "$INSTALL_DIR/current"; do
@@ -19,7 +19,7 @@ program_file() { # techtemp-device|techtemp-server
   return 1
 }
 
-# device_command ARGUMENTS...: the agent's own program, with the environment that its unit has and nothing of this shell's.
+# device_command ARGUMENTS...: the agent's own program, with the environment that its unit has, and without the environment of this shell.
 device_command() {
   local program
   program=$(program_file techtemp-device) || return
@@ -132,7 +132,7 @@ check_draft() {
     printf '%s\n' "${words//"$2"/"$3"}" | sed 's/^/    | /' >&2
     log_line "$words"
     fail "the settings in $3 would be refused (see above); nothing was changed there" \
-      "mend ${4-$3}, or give the value as an option, and run this again"
+      "correct ${4-$3}, or give the value as an option, and run this again"
   fi
   [ -z "$words" ] || printf '%s\n' "${words//"$2"/"$3"}" | sed 's/^/    | /' >&2
 }
@@ -204,7 +204,7 @@ tell_new_keys() {
       detail 'new in this release, with the defaults in force:'
       while read -r key; do detail "  $key"; done <<<"$new"
     fi
-    detail "$2.new explains all settings, with your values; nobody reads it but you"
+    detail "$2.new explains all settings, with your values; no program reads it"
   fi
   [ -z "${DRY_RUN-}" ] || return 0
   mkdir -p "$KNOWN_KEYS_DIR"

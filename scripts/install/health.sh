@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # some of what is set here is read by the other modules
 # Whether a release works: its process stays up, a reading has been measured, the broker has taken it, and where a server keeps the
-# record, it is stored there. What was amiss before the switch, a broker or a sensor that was away, does not count against the
+# record, it is stored there. A problem from before the switch, such as a broker or a sensor that was away, does not count against the
 # release. If it does not work, the one before comes back.
 
 # A process has to live this long: where there is a way back, longer, since a crash loop may be slow.
@@ -62,7 +62,7 @@ is_stored() {
   local buffered server=techtemp-server.service text
   case $1 in
   *"$UNHEARD"*)
-    NOT_STORED_WHY="nobody is subscribed at the broker; they are kept here: $1"
+    NOT_STORED_WHY="no program is subscribed at the broker; they are kept here: $1"
     # A recorder that is there before its server keeps what it measures for it.
     if expects_server; then return 1; else return 0; fi
     ;;
@@ -199,7 +199,7 @@ judge_device() {
 }
 
 # judge_store STATUS_TEXT BASELINE: the broker has taken a reading; is it stored? A server on this machine has to, within the time
-# of all. For one elsewhere, which this release can't mend, nothing is taken back: the run ends by saying so.
+# of all. If the server is elsewhere, this release cannot repair it, so nothing is undone: the run ends and says so.
 judge_store() {
   local text=$1 was=$2
   if is_stored "$text"; then
@@ -256,7 +256,7 @@ leave_release() {
   commit_release
   case $unit in techtemp-device.service) tell_doctor_words ;; esac
   fail "TechTemp is installed, but ${unit%.service} does not work yet: $why" \
-    "mend that; the service goes on trying by itself. Then run this again, or: sudo ./bootstrap-pi.sh --check"
+    "correct that; the service goes on trying by itself. Then run this again, or: sudo ./bootstrap-pi.sh --check"
 }
 was_running() {
   local unit
@@ -264,7 +264,7 @@ was_running() {
   return 1
 }
 
-# Into our own log, since that of the system may be in memory; the end of it on the screen.
+# Into our own log, because the log of the system may be in memory; the end of it on the screen.
 keep_last_words() {
   local unit=$1 lines
   lines=$(journalctl -u "$unit" -n 40 --no-pager -o short-iso 2>/dev/null) || lines=''
@@ -313,7 +313,7 @@ return_to_old() {
   point_at current "$OLD_RELEASE" || fail "$INSTALL_DIR/current could not be changed"
   RELEASE_DIR=$RELEASES/$OLD_RELEASE
   install_unit_files "$RELEASE_DIR"
-  # The way back is the way now: nothing of it is undone by a failure.
+  # From here on the release goes back: a failure undoes no part of this.
   committed
   rm -f "$PENDING" && sync -f "$RECORD_DIR"
   if [ "$RELEASE_NAME" != "$OLD_RELEASE" ] || [ "${#RESTART_UNITS[@]}" -gt 0 ]; then

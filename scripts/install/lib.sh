@@ -55,9 +55,9 @@ fail() {
   exit 1
 }
 
-# Sets the traps: a command that fails and that nobody caught must not end the script without a word, nor leave half a step.
+# Sets the traps: a command that fails and is not handled must not end the script without a message, nor leave half a step.
 catch_failures() {
-  # In memory: drafts can hold a password, and nothing of it is needed after a power cut.
+  # In memory: drafts can hold a password, and they are not needed after a power cut.
   SCRATCH=$(mktemp -d /run/techtemp-install.XXXXXX 2>/dev/null || mktemp -d)
   set -E
   FAILED_AT=''
@@ -66,7 +66,7 @@ catch_failures() {
   trap 'FAILED_AT="interrupted"; exit 130' INT
   trap 'FAILED_AT="ended by a signal"; exit 143' TERM HUP
   # The terminal or the connection is gone: what is still to be said goes into the log.
-  trap 'exec >>"${LOG_OPEN:-/dev/null}" 2>&1; FAILED_AT="nobody listens any more"; exit 141' PIPE
+  trap 'exec >>"${LOG_OPEN:-/dev/null}" 2>&1; FAILED_AT="the output is no longer read"; exit 141' PIPE
 }
 
 unexpected_end() {
@@ -109,7 +109,7 @@ committed() { UNDO=(); }
 
 undo_all() {
   local index entry words=()
-  # Whoever presses Ctrl-C a second time would keep half of the way back.
+  # A second Ctrl-C would leave the undoing unfinished.
   trap '' INT TERM HUP
   for ((index = ${#UNDO[@]} - 1; index >= 0; index--)); do
     entry=${UNDO[index]}

@@ -59,7 +59,7 @@ find_node() {
 
 is_new_enough() { [ -n "$1" ] && [ "$(printf '%s\n' "$NODE_MINIMUM" "$1" | sort -V | head -n 1)" = "$NODE_MINIMUM" ]; }
 
-# A node that no package brought comes first in systemd's path: a package cannot mend that, and what we did not install we leave.
+# A node that no package brought comes first in systemd's path: a package cannot correct that, and we do not touch what we did not install.
 refuse_hidden_node() {
   [ -n "$NODE_BIN" ] || return 0
   case $NODE_BIN in
@@ -94,7 +94,7 @@ add_nodesource() {
   local major=24 key=/etc/apt/keyrings/techtemp-nodesource.asc list=/etc/apt/sources.list.d/techtemp-nodesource.sources draft
   [ -z "$SKIP_APT" ] || fail "Node.js $NODE_MINIMUM or newer is missing, and --skip-apt was given" 'install it; then run this again'
   if [ -n "$ARMV6" ]; then
-    fail "nobody makes packages of Node.js $NODE_MINIMUM for ARMv6 but Raspberry Pi OS 13 (Trixie)" 'install that, 32 bit, and run this again'
+    fail "only Raspberry Pi OS 13 (Trixie) has packages of Node.js $NODE_MINIMUM for ARMv6" 'install that system, 32 bit, and run this again'
   fi
   # There are none of 24 for 32 bit, and those of 22 end with 22.15.
   [ "$ARCHITECTURE" != armhf ] || major=22
@@ -109,7 +109,7 @@ add_nodesource() {
   run /usr/lib/apt/apt-helper download-file "$NODESOURCE/gpgkey/nodesource-repo.gpg.key" "$draft" ||
     fail "the key of $NODESOURCE could not be fetched: $(package_obstacle)" 'run this again when it can; or install Node.js yourself'
   if [ -z "$DRY_RUN" ] && [ "$(head -n 1 "$draft")" != '-----BEGIN PGP PUBLIC KEY BLOCK-----' ]; then
-    fail "what came from $NODESOURCE is no key but: $(head -c 60 "$draft" | tr -cd '[:print:]')" 'something between here and there answered in its place'
+    fail "what came from $NODESOURCE is not a key but: $(head -c 60 "$draft" | tr -cd '[:print:]')" 'a machine between here and there answered instead'
   fi
   [ -n "$DRY_RUN" ] || install_copy "$draft" "$key" 0644 root:root || :
   install_file "$list" 0644 root:root <<END || :

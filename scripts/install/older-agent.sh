@@ -2,7 +2,7 @@
 # An older TechTemp agent on this machine: its name and its settings become ours, its files stay where they are, and of both
 # only one ever measures. It goes on measuring until our unit takes its place, and again if our installation fails.
 
-# The unit of the older agent, and that of its predecessor, which had no settings file.
+# The unit of the older agent, and the unit of its predecessor, which had no settings file.
 OLDER_UNITS=(techtemp-device.service techtemp.service)
 OLDER_CONFIG_PATTERNS=('/home/*/techtemp/device/config/device.conf' /root/techtemp/device/config/device.conf)
 

@@ -34,7 +34,7 @@ need_instance() {
 
 need_host() {
   [[ $2 =~ ^[A-Za-z0-9._-]+$ || $2 =~ ^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$ ]] ||
-    refuse "$1 is \"$2\", which is no name or address of a machine" '192.168.1.10 or broker.local, without mqtt:// before it'
+    refuse "$1 is \"$2\", which is not the name or address of a machine" '192.168.1.10 or broker.local, without mqtt:// before it'
 }
 
 need_file() {
@@ -97,7 +97,7 @@ nearest() {
     # At least so many changes as they differ in length.
     now=$((${#word} - ${#candidate}))
     if [ "${now#-}" -lt "$least" ]; then now=$(distance "$word" "$candidate"); else now=${now#-}; fi
-    # What begins alike is meant more often than what is merely as long.
+    # An option that begins with the same letters is meant more often than one of the same length.
     [[ $candidate != "$word"* ]] || now=1
     if [ "$now" -lt "$least" ]; then least=$now best=$candidate; fi
   done

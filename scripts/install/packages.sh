@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Packages of the distribution: apt without questions, patient with whoever holds its lock, and honest about what is the matter
+# Packages of the distribution: apt without questions; it waits for another program that holds apt's lock, and says what went wrong
 # when it fails.
 
 APT_LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock)

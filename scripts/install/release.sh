@@ -54,7 +54,7 @@ refuse_known_bad() {
   [ -n "$RELEASE_IS_NEW" ] || return 0
   [ -z "$FORCE" ] || { detail "tried again although it was left on $(cut -d' ' -f2- <<<"$line")" && return; }
   fail "the release $RELEASE_NAME was tried before and left: $(cut -d' ' -f2- <<<"$line")" \
-    'mend the cause or take a newer release; --force tries this one again'
+    'remove the cause or take a newer release; --force tries this one again'
 }
 
 make_release() {
@@ -69,7 +69,7 @@ make_release() {
   fill_release "$partial"
   verify_release "$partial" || fail "the release $RELEASE_NAME is damaged: $DAMAGE" 'fetch, copy or unpack it again'
   fit_release "$partial"
-  # Root's, readable for the services, whoever unpacked it and with whatever umask.
+  # Root's and readable for the services, no matter which user unpacked it and with which umask.
   { run chown -R root:root "$partial" && run chmod -R u+rwX,go+rX,go-w "$partial" && run touch "$partial"; } ||
     fail "$partial could not be given to root"
   { run sync -f "$partial" && run mv -T "$partial" "$RELEASE_DIR" && run sync -f "$RELEASES"; } ||
@@ -93,7 +93,7 @@ fill_release() {
 recheck_release() {
   [ -z "$DRY_RUN" ] || return 0
   if ! verify_release "$RELEASE_DIR"; then
-    warn "the release $RELEASE_NAME on the disk is damaged: $DAMAGE. It is made anew beside it; see whether the card fails: dmesg"
+    warn "the release $RELEASE_NAME on the disk is damaged: $DAMAGE. It is built again beside it; see whether the card fails: dmesg"
     RELEASE_NAME=$RELEASE_NAME.again RELEASE_DIR=$RELEASE_DIR.again RELEASE_IS_NEW=1
     if [ -d "$RELEASE_DIR" ]; then recheck_release; else make_release; fi
     return

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The same installation on another machine: the bundle goes there over ssh, runs once, and is removed again. A password travels on
-# the standard input, never in a command line; every answer comes from here, since nobody sits there.
+# the standard input, never in a command line; every answer comes from here, because no person sits there.
 
 run_remotely() {
   local status=0

@@ -71,7 +71,7 @@ places_of_services() {
 
 # tell_roles: in one line what was found, what follows from it and how to choose otherwise. Settings say what somebody wanted. Data
 # without settings may be a leftover: on a terminal it asks; without one it installs what they belong to, because a service too many
-# can be removed again, and readings that nobody stores are noticed too late.
+# can be removed again, and it is noticed too late that readings are not stored.
 tell_roles() {
   # Chosen once with --reboot-without-gateway, it comes back with the rest.
   if manifest_list role | grep -xF techtemp-gateway.timer >/dev/null; then GATEWAY_REBOOT=1; fi

@@ -35,8 +35,8 @@ write_server_config() {
 # What only a new configuration gets.
 first_settings() {
   local draft=$1 zone
-  # A day begins at midnight of the house, also when the machine is moved to UTC one day. UTC itself is what a machine says whose
-  # zone nobody has set yet.
+  # A day begins at midnight of the house, also if the machine is moved to UTC one day. A machine whose zone is not set yet also
+  # reports UTC.
   zone=$(time_zone)
   case $zone in '' | UTC | Etc/UTC | Etc/UCT | Universal | Zulu) ;; *) set_option "$draft" new house time_zone "$zone" ;; esac
   [ -n "$HTTP_PORT" ] || set_option "$draft" new http port "$(next_http_port)"

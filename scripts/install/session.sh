@@ -52,7 +52,7 @@ wait_for_worker() {
   exit "$status"
 }
 
-# What is said goes through processes that go on reading when nobody reads from them any more.
+# Output goes through processes that go on reading when no program reads from them any more.
 relay_output() {
   LOST_FILE=$SCRATCH/terminal-lost
   : >"$LOST_FILE"
@@ -74,7 +74,7 @@ relay() {
   exec tee --output-error=warn /dev/null 2>>"$LOST_FILE"
 }
 
-# Whether nobody sees any more what is said.
+# Whether the output no longer reaches a person.
 terminal_is_lost() {
   [ -n "$FRONT" ] || return 1
   [ -n "$IS_LOST" ] || [ -s "$LOST_FILE" ] || ! kill -0 "$FRONT" 2>/dev/null
@@ -128,7 +128,7 @@ running_words() {
   esac
 }
 
-# tell_last_run: how the run before this one ended, where nobody has seen that.
+# tell_last_run: how the run before this one ended, if no person has seen that.
 tell_last_run() {
   local mark begun words
   mark=$(last_mark)

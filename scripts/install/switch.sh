@@ -137,7 +137,7 @@ take_release() {
   [ -z "$OLD_RELEASE" ] || guard_switch
 }
 
-# On the disk before the switch: without it nobody would know that the release has not proved itself yet.
+# On the disk before the switch: without it the next start would not know that the release is not proved yet.
 write_pending() {
   local unit
   [ -z "$DRY_RUN" ] || return 0

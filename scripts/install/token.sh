@@ -8,7 +8,7 @@ create_token() {
   made=$RECORD_DIR/token-made-$name
   if [ "$(cat "$made" 2>/dev/null || :)" = "$(record_id)" ]; then return 0; fi
   step "token for the API of the server${INSTANCE:+ $INSTANCE}"
-  # It would be shown to nobody.
+  # There is no terminal to show it on.
   if terminal_is_lost; then
     detail 'the terminal is gone, so the next call makes it and shows it'
     return 0
@@ -27,14 +27,14 @@ create_token() {
   record_id >"$made"
   CHANGES=$((CHANGES + 1))
   # Not through detail(): the secret must not stand in the log.
-  printf '    %s\n' 'Whoever changes rooms or devices from another machine needs this token. It is shown this once:' '' "    $secret" ''
+  printf '    %s\n' 'To change rooms or devices from another machine, you need this token. It is shown only this once:' '' "    $secret" ''
   log_line 'made a token for the API and showed it'
 }
 
 # Tells a record from the one that was there before a --purge. Never empty.
 record_id() { stat -L -c 'folder %i of %W' "/var/lib/techtemp-$(server_name)" 2>/dev/null || printf 'elsewhere\n'; }
 
-# server_command ARGUMENT...: techtemp-server as the running service would run it. Its record lies in a folder that nobody but root
+# server_command ARGUMENT...: techtemp-server as the running service would run it. Its record lies in a folder that only root
 # and the user of its DynamicUser= can enter, and what root left in there would be closed to that user: so its user it is, and
 # its view of the files.
 server_command() {

@@ -98,7 +98,7 @@ remove_releases() {
   remove_empty_folders
 }
 
-# Folders that we made and that nobody has put anything into since; the innermost first.
+# Folders that we made and that are still empty; the innermost first.
 remove_empty_folders() {
   local folder
   manifest_list directory | sort -r | while IFS= read -r folder; do

@@ -33,7 +33,7 @@ describe.skipIf(freshSystemMissing !== undefined || !mosquittoInstalled)(
       const before = untouched();
       const { stdout } = machine.succeed(`provide_broker; ${WHERE}`, OPTIONS);
       expect(stdout).toContain(`Mosquitto is set up here already, in ${THEIRS}; it is used as it is`);
-      expect(stdout).toContain('port 1883, without a password: whoever reaches it may read and write');
+      expect(stdout).toContain('port 1883, without a password: every program that reaches it may read and write');
       expect(stdout).toContain('at localhost:1883 as nobody');
       expect(untouched()).toBe(before);
     });

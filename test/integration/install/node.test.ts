@@ -114,7 +114,7 @@ describe.skipIf(freshSystemMissing !== undefined)(`Node.js on a fresh machine${s
       system.write('/nodesource/gpgkey/nodesource-repo.gpg.key', '<html>Please sign in to the hotel</html>');
       const { status, stderr } = provideNode({ env, args: ['--yes'] });
       expect(status).toBe(1);
-      expect(stderr).toContain('is no key but: <html>Please sign in');
+      expect(stderr).toContain('is not a key but: <html>Please sign in');
       expect(system.sh('ls /etc/apt/sources.list.d')).toBe('list.list\n');
     });
 

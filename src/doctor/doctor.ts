@@ -26,7 +26,7 @@ export async function* examine(examinations: readonly Examination[], signal: Abo
   }
 }
 
-/** A doctor that stumbles over one organ still looks at the others. */
+/** One examination that fails does not stop the others. */
 async function runOne(examination: Examination, signal: AbortSignal): Promise<readonly Finding[]> {
   try {
     return await examination.run(signal);

@@ -69,7 +69,7 @@ export interface Evidence {
 
 export interface ClockParts {
   readonly clock: Clock;
-  /** Whether somebody vouches for the time, and what it means to this program when nobody does. */
+  /** Whether the time is confirmed, and what it means to this program when it is not. */
   readonly synchronisation: (time: string) => Promise<Finding>;
   /** What the machine's files prove about the time. */
   readonly evidence: () => Promise<readonly Evidence[]>;

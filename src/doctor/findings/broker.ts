@@ -1,3 +1,11 @@
+/** Finds the password file by its setting: it has any name on a broker that we did not set up. */
+const SET_PASSWORD = [
+  "on the broker's machine, set the password again in the file that password_file names:",
+  `$ sudo mosquitto_passwd "$(sudo grep -rhoP '^password_file\\s+\\K\\S+' /etc/mosquitto | head -n 1)" {account} && sudo systemctl reload mosquitto`,
+  'no such file, as in Home Assistant? make the account {account} in the settings of that broker',
+  'in {file}: username = {account} and password (or password_file)',
+] as const;
+
 /** Whether the broker lets us in; `{account}` is the user name that we suggest. */
 export const BROKER_FINDINGS = {
   'broker.ok': { verdict: 'ok', found: '{host} port {port} accepts us (MQTT {version}{encryption})' },
@@ -5,21 +13,13 @@ export const BROKER_FINDINGS = {
     verdict: 'fail',
     found: 'the broker refuses {user}: {problem}',
     cause: 'user name or password is wrong, or the broker does not let in anybody without them',
-    remedy: [
-      "on the broker's machine, set the password anew:",
-      '$ sudo mosquitto_passwd /etc/mosquitto/techtemp.passwd {account} && sudo systemctl reload mosquitto',
-      'in {file}: username = {account} and password (or password_file)',
-    ],
+    remedy: [...SET_PASSWORD],
   },
   'broker.not-authorized': {
     verdict: 'fail',
     found: 'the broker does not let {user} in: {problem}',
     cause: 'it knows who we are but forbids the connection; Mosquitto 2 also says so for a wrong password',
-    remedy: [
-      "on the broker's machine:",
-      '$ sudo mosquitto_passwd /etc/mosquitto/techtemp.passwd {account} && sudo systemctl reload mosquitto',
-      'in {file}: username = {account} and password (or password_file)',
-    ],
+    remedy: [...SET_PASSWORD],
   },
   'broker.client-id': {
     verdict: 'fail',
@@ -100,7 +100,7 @@ export const CONNECTION_FINDINGS = {
   'connection.plain-to-tls': {
     verdict: 'fail',
     found: '{host} port {port} wants TLS, but the config says tls = no',
-    cause: 'broker_port is that of the encrypted listener',
+    cause: 'broker_port is the port of the encrypted listener',
     remedy: [
       'in {file}: tls = yes, and tls_ca_file = <the CA of the broker, if it is your own>',
       'or the plain port: broker_port = 1883',
@@ -109,7 +109,7 @@ export const CONNECTION_FINDINGS = {
   'connection.tls-to-plain': {
     verdict: 'fail',
     found: '{host} port {port} does not speak TLS, but the config says tls = yes',
-    cause: 'broker_port is that of the plain listener',
+    cause: 'broker_port is the port of the unencrypted listener',
     remedy: ['in {file}: broker_port = 8883', 'or, without encryption: tls = no'],
   },
   'connection.tls-unknown-ca': {
@@ -124,7 +124,7 @@ export const CONNECTION_FINDINGS = {
   'connection.tls-expired': {
     verdict: 'fail',
     found: 'the certificate of {host} has expired: {problem}',
-    cause: 'nobody renewed it',
+    cause: 'it was not renewed',
     remedy: [
       '$ openssl s_client -connect {host}:{port} </dev/null 2>/dev/null | openssl x509 -noout -dates',
       "renew it on the broker's machine, then: $ sudo systemctl reload mosquitto",
@@ -133,7 +133,7 @@ export const CONNECTION_FINDINGS = {
   'connection.tls-not-yet-valid': {
     verdict: 'fail',
     found: 'the certificate of {host} is not valid yet; the clock of this machine says {time}',
-    cause: 'the clock of this machine is in the past, or that of the machine that made the certificate was ahead',
+    cause: 'the clock of this machine is in the past, or the clock of the machine that made the certificate was ahead',
     remedy: [
       '$ timedatectl',
       '$ sudo timedatectl set-ntp true',
@@ -170,13 +170,13 @@ export const CONNECTION_FINDINGS = {
   'connection.password-private': {
     verdict: 'skipped',
     found: 'not examined: the password is in {file}, which only root may read',
-    cause: 'systemd hands it to the service and to nobody else',
+    cause: 'systemd gives it only to the service',
     remedy: ['$ sudo {program} check'],
   },
   'connection.password-encrypted': {
     verdict: 'skipped',
     found: 'not examined: the password is in {file}, which only systemd can decrypt',
-    cause: 'systemd hands it to the service and to nobody else',
+    cause: 'systemd gives it only to the service',
     remedy: ['whether the service is connected: $ systemctl status {program}'],
   },
   'connection.lost': {

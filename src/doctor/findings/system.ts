@@ -109,7 +109,7 @@ export const UNIT_FINDINGS = {
   },
   'unit.no-watchdog': {
     verdict: 'warn',
-    found: '{unit} has no watchdog: when it hangs, nobody restarts it',
+    found: '{unit} has no watchdog: when it hangs, it is not restarted',
     cause: 'WatchdogSec= is missing in the unit, or a drop-in sets it to 0',
     remedy: ['$ sudo systemctl edit {unit}', 'and there: [Service] and WatchdogSec=120'],
   },

@@ -150,7 +150,7 @@ const WORDS: Readonly<Record<LimitedKind, string>> = {
 /** Mosquitto's own count of messages that it took from a publisher and did not deliver to somebody, since it started. */
 export const DROPS_TOPIC = '$SYS/broker/publish/messages/dropped';
 
-/** What the broker says it threw away. It acknowledges what it drops, so nobody else can know. */
+/** What the broker says it threw away. It acknowledges what it drops, so only the broker can know. */
 export class BrokerDrops {
   readonly #faults: FaultLog;
   #count: number | null = null;
@@ -173,7 +173,7 @@ export class BrokerDrops {
     this.#faults.failed(
       'BROKER_DROPS',
       { dropped: count },
-      `the broker has dropped ${count - before} messages for clients that were slow or away; older agents lose readings by that. Set max_queued_messages 0 in its configuration`,
+      `the broker has dropped ${count - before} messages for clients that were slow or away; older agents lose readings by that. Set max_queued_messages 100000 in its configuration`,
     );
   }
 }

@@ -20,7 +20,7 @@ export interface Heard {
  * How the right to publish is tested: an empty batch on `backlog`, QoS 1, not retained. Its topic lies where the access list
  * has to allow us anyway; to a server it is a batch with nothing to store; older servers and Home Assistant do not listen
  * there; nothing stays behind. On `reading` no payload is harmless (servers would list it as rejected), on `status` a
- * message could overtake the agent's own, and a topic that nobody uses would prove nothing where topics are allowed one by one.
+ * message could overtake the agent's own, and an unused topic would prove nothing where topics are allowed one by one.
  */
 export const PROBE_PAYLOAD = '[]';
 

@@ -7,7 +7,7 @@ import type { LoadedDeviceConfig } from '../../config.ts';
 import { report } from '../findings/catalogue.ts';
 
 const READABLE_BY_OTHERS = 0o004;
-/** What the older agent calls itself when nobody has named it: the same everywhere. */
+/** What the older agent calls itself when it has no name: the same everywhere. */
 const PLACEHOLDER_UID = 'aht20-unknown';
 
 /** What became of the config file: `missing` means that the defaults are used in its place. */

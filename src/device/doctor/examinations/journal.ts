@@ -23,7 +23,7 @@ export type JournalLook =
   | { readonly state: 'forbidden' }
   | { readonly state: 'failed'; readonly error: JournalError };
 
-/** Looks into the folder beside whoever writes there; changes nothing. */
+/** Looks into the folder while another program may write there; changes nothing. */
 export async function lookAtJournals(folder: string, registerPath: string): Promise<JournalLook> {
   try {
     const fs = createNodeJournalFs();
@@ -82,7 +82,7 @@ export interface JournalParts {
   readonly maxReadings: number;
   readonly configFile: string;
   readonly look: () => Promise<JournalLook>;
-  /** Whether readings stay here because nobody is subscribed to them: then a full journal is how it should be. */
+  /** Whether readings stay here because no program is subscribed to them: then a full journal is how it should be. */
   readonly isKeptForNobody: () => Promise<boolean>;
 }
 

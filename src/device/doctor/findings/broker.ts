@@ -14,8 +14,8 @@ export const BROKER_FINDINGS = {
     found: 'the broker forbids us to publish below {folder}: {problem}',
     cause: 'its access list does not contain this topic for {user}',
     remedy: [
-      "on the broker's machine, in the file of acl_file: pattern write home/+/sensors/%u/#",
-      '(%u is the user name: it must equal device_uid, else: user {user}, topic write {folder}/#)',
+      "on the broker's machine, in the file that acl_file names: pattern readwrite home/+/sensors/%u/#",
+      '%u is the user name. If it is not the device_uid, write instead, below user {user}: topic readwrite {folder}/#',
       '$ sudo systemctl reload mosquitto',
     ],
   },
@@ -24,7 +24,7 @@ export const BROKER_FINDINGS = {
     found: 'the broker forbids us to subscribe to {topic}: {problem}',
     cause: 'its access list does not contain this topic for {user}; without it there are {loss}',
     remedy: [
-      "on the broker's machine, in the file of acl_file: pattern read {pattern}",
+      "on the broker's machine, in the file that acl_file names: pattern read {pattern}",
       '$ sudo systemctl reload mosquitto',
     ],
   },
@@ -72,12 +72,13 @@ export const BROKER_FINDINGS = {
   'broker.no-subscriber': {
     verdict: 'ok',
     found:
-      'nobody is subscribed to the readings, says the broker: they stay in the journal, up to its limit, until somebody is ' +
+      'the broker says that no program is subscribed to the readings: they stay in the journal, up to its limit, until one is ' +
       '(normal beside Home Assistant alone, which reads latest; [mqtt] no_subscriber)',
   },
   'broker.server-deaf': {
     verdict: 'warn',
-    found: 'TechTemp server {servers} says that it is online, but the broker says that nobody is subscribed to {topic}',
+    found:
+      'TechTemp server {servers} says that it is online, but the broker says that no program is subscribed to {topic}',
     cause:
       "the announcement is somebody else's, or the broker forbids the server to subscribe; the readings are kept here",
     remedy: [

@@ -107,7 +107,7 @@ export const STATE_FINDINGS = {
   'journal.kept': {
     verdict: 'ok',
     found:
-      '{unreleased} readings are kept, {percent} % of what the journal may hold, since nobody is subscribed to them',
+      '{unreleased} readings are kept, {percent} % of what the journal may hold, because no program is subscribed to them',
   },
   'journal.dropped': {
     verdict: 'warn',
@@ -152,7 +152,7 @@ export const SYSTEM_FINDINGS = {
   'clock.unknown': {
     verdict: 'warn',
     found: '{time}; there is no time service that could be asked',
-    cause: 'systemd does not run here, so nobody can tell whether the clock is right',
+    cause: 'systemd does not run here, so there is nothing to ask whether the clock is right',
     remedy: ['if the clock is known to be right, say so in {file}: [clock] source = trust'],
   },
   'clock.unsynchronised': {

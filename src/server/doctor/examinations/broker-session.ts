@@ -28,9 +28,10 @@ export interface BrokerParts {
   readonly isRunning: () => Promise<boolean>;
 }
 
-/** The user name that the remedies speak of. */
+/** The user name that the remedies suggest: the one that the installer gives this server. */
 export function accountOf({ username, instance }: MqttSection): string {
-  return username === '' ? `techtemp-server-${instance}` : username;
+  if (username !== '') return username;
+  return instance === 'main' ? 'techtemp-server' : `techtemp-server-${instance}`;
 }
 
 /** A message that came while we looked. */
@@ -42,7 +43,7 @@ export interface Heard {
 
 /** No announcement: agents read it, find no state that they know, and change nothing. Not retained, so nothing stays behind. */
 export const PROBE_PAYLOAD = '{"state":"check"}';
-/** A device that there is not, so that nobody hears our receipt. */
+/** A device that does not exist, so that no device hears our receipt. */
 const PROBE_DEVICE = 'techtemp-server-check';
 const PROBE_HOME = 'techtemp-server-check';
 /** Retained messages come right behind the answer to a subscription. */
@@ -65,7 +66,7 @@ export async function examineSession(
     ...(permissions.length > 0 ? permissions : [report('broker.permissions')]),
     ...(seesServers
       ? await servers(connection, heard, parts, signal)
-      : [report('broker.acl-servers', { user: userOf(parts.mqtt) })]),
+      : [report('broker.acl-servers', { user: userOf(parts.mqtt), account: accountOf(parts.mqtt) })]),
   ];
   // Last: some brokers end the connection on it.
   return [...found, await drops(connection, heard, parts, signal)];

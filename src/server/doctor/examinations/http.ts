@@ -123,7 +123,8 @@ export async function lookAtHttp(http: HttpSection): Promise<HttpLook> {
     const parts = asRecord(answer['parts'], 'parts');
     return { state: 'ours', isReady: status === 200, parts: problemsOf(parts) };
   } catch (error) {
-    if (error instanceof WireError) return { state: 'other', problem: 'its answer is not that of a TechTemp server' };
+    if (error instanceof WireError)
+      return { state: 'other', problem: 'its answer does not come from a TechTemp server' };
     const code = errorCode(error);
     if (code === 'ECONNREFUSED' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return { state: 'nobody' };
     const problem = error instanceof Error ? error.message : code;
@@ -163,7 +164,7 @@ async function get(url: string): Promise<{ readonly status: number; readonly bod
   });
 }
 
-/** Why nobody could listen there; the port is taken for a moment and given back. */
+/** Why it was not possible to listen there; the port is taken for a moment and given back. */
 async function listenProblem(host: string, port: number): Promise<string | undefined> {
   return await new Promise((resolve) => {
     const server = createServer();

@@ -15,7 +15,7 @@ export const BROKER_FINDINGS = {
     found: 'the broker forbids us to subscribe to {topics}',
     cause: 'its access list does not contain this for {user}; no reading arrives',
     remedy: [
-      "on the broker's machine, in the file of acl_file, below user {account}: topic read home/#",
+      "on the broker's machine, in the file that acl_file names, below user {account}: topic read home/#",
       '$ sudo systemctl reload mosquitto',
     ],
   },
@@ -25,7 +25,7 @@ export const BROKER_FINDINGS = {
     cause:
       'its access list does not contain this for {user}; without it devices never get a receipt and keep all their readings',
     remedy: [
-      "on the broker's machine, in the file of acl_file, below user {account}:",
+      "on the broker's machine, in the file that acl_file names, below user {account}:",
       'topic write home/+/sensors/+/receipt',
       'topic write techtemp/server/#',
       '$ sudo systemctl reload mosquitto',
@@ -36,7 +36,7 @@ export const BROKER_FINDINGS = {
     found: 'the broker forbids us to read techtemp/server/#: whether another server is there cannot be seen',
     cause: 'its access list does not contain this for {user}',
     remedy: [
-      "on the broker's machine, in the file of acl_file: topic read techtemp/server/#",
+      "on the broker's machine, in the file that acl_file names, below user {account}: topic read techtemp/server/#",
       '$ sudo systemctl reload mosquitto',
     ],
   },
@@ -45,9 +45,9 @@ export const BROKER_FINDINGS = {
     found:
       'the broker has dropped {count} message(s) since it started, for subscribers that were slow or away, after it had acknowledged them',
     cause:
-      'its queue for one subscriber holds 1000 messages where nobody says otherwise (max_queued_messages of Mosquitto); readings of agents that wait for receipts come again, those of older agents are lost',
+      'its queue for one subscriber holds 1000 messages by default (max_queued_messages of Mosquitto); readings of agents that wait for receipts come again, those of older agents are lost',
     remedy: [
-      "on the broker's machine, the settings that TechTemp ships (config/mosquitto/techtemp.conf): max_queued_messages 0 and persistence true",
+      "on the broker's machine, the settings that TechTemp ships (config/mosquitto/techtemp.conf): max_queued_messages 100000 and persistence true",
       '$ sudo cp {folder}/config/mosquitto/techtemp.conf /etc/mosquitto/conf.d/',
       '$ sudo systemctl restart mosquitto',
       'which numbers are missing, where there are numbers: $ sudo techtemp-server verify',

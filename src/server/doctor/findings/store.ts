@@ -178,7 +178,7 @@ export const RECORD_FINDINGS = {
   'record.rejected': {
     verdict: 'warn',
     found: '{count} message(s) of the last day could not be stored; the newest: {reason} on {topic}',
-    cause: 'a device or another program sends what is no reading: {detail}',
+    cause: 'a device or another program sends something that is not a reading: {detail}',
     remedy: ['$ sudo techtemp-server rejected'],
   },
   'devices.none': { verdict: 'ok', found: 'no device is known yet' },
@@ -209,7 +209,7 @@ export const RECORD_FINDINGS = {
   'devices.pending': {
     verdict: 'warn',
     found: '{device} waits for somebody to approve it; its readings are kept meanwhile',
-    cause: 'registration = approve, and nobody has said yes',
+    cause: 'registration = approve, and the device is not approved yet',
     remedy: ['$ sudo techtemp-server devices approve {device}', 'or: $ sudo techtemp-server devices refuse {device}'],
   },
   'devices.sensor': {

@@ -83,7 +83,7 @@ function isBelieved(
   return agreeing >= (trust.asksTwice || checksum.knownAbsent ? 2 : 1);
 }
 
-/** The last chance of frames without a good checksum: that of an AHT10, which sends none. */
+/** The last chance of frames without a good checksum: an AHT10 sends none. */
 function judgeUnsummed(frames: readonly Uint8Array[], place: string, beliefs: ValidityRules): BelievedFrame {
   const decoded = beliefs.checksum.judge(frames);
   const [frame] = frames;

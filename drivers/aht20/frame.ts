@@ -46,7 +46,7 @@ export interface FrameValue {
 /** What a frame is. Only `value` may become a reading. */
 export type DecodedFrame =
   | FrameValue
-  /** All zeros or all ones: a line held low, or nobody drives it. */
+  /** All zeros or all ones: a line held low, or not driven. */
   | { readonly kind: 'blank' }
   | { readonly kind: 'busy' }
   | { readonly kind: 'crc' }

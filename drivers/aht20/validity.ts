@@ -9,7 +9,7 @@ const CLEAN_READINGS_TO_TRUST = 1024;
 
 /** Conversions in which the byte after the data has to be no checksum before a chip counts as one that sends none. */
 const CONVERSIONS_TO_KNOW = 3;
-/** What is read where nobody drives the line. */
+/** What is read where no chip drives the line. */
 const UNDRIVEN = 0xff;
 
 /** Whether this bus is believed on one frame. Starts, as after a failure, with asking twice. */

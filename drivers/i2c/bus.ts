@@ -140,7 +140,7 @@ function createBus(path: string, guard: TransferGuard, native: NativeI2cBus): I2
         return;
       }
       // A transfer that hangs may still wait for a thread. Were its descriptor closed now, the number would go to the next
-      // file that is opened, a journal's perhaps, and the sensor's bytes into that. Nobody waits for this on purpose.
+      // file that is opened, a journal's perhaps, and the sensor's bytes into that. This is not awaited, on purpose.
       void guard.allReturned().then(() => native.close().catch(() => undefined));
     },
   };
@@ -158,7 +158,7 @@ function hexAddress(address: number): string {
 
 /**
  * Loads the native package ahead of the first transfer, since on a slow machine that takes longer than a measurement may.
- * Never rejects: whoever opens a bus is told why it can't be loaded.
+ * Never rejects: opening a bus says why it can't be loaded.
  */
 export async function preloadI2cBus(): Promise<void> {
   await loadI2cBus().catch(() => undefined);

@@ -8,7 +8,8 @@ interface Verdict {
 
 const NO_ANSWER: Verdict = {
   code: 'I2C_NACK',
-  advice: 'nobody answers at this address: check power and the four wires of the sensor (SDA pin 3, SCL pin 5 of a Pi)',
+  advice:
+    'nothing answers at this address: check power and the four wires of the sensor (SDA pin 3, SCL pin 5 of a Pi)',
 };
 const NO_BUS: Verdict = {
   code: 'I2C_BUS_MISSING',

@@ -34,7 +34,7 @@ export interface SensorLock {
  */
 export function createSensorLock(options: SensorLockOptions): SensorLock {
   const { busNumber, address, delay, monotonicMs, devicePath = `/dev/i2c-${busNumber}` } = options;
-  // Whoever holds it for longer than any measurement takes is no measurement; it is not waited for a second time.
+  // A program that holds it for longer than any measurement is not measuring; we do not wait for it a second time.
   let patienceMs = WAIT_LIMIT_MS;
 
   async function take(signal: AbortSignal): Promise<Server | undefined> {

@@ -23,7 +23,7 @@ export function reloadOnSignal({ config, signals, notifier, log, env }: ReloadPa
   signals.onReload(oneAtATime(() => reload(() => config.reload('SIGHUP'), notifier, answers, log)));
 }
 
-/** Writes into the log what comes of each reload, whoever asked for it. */
+/** Logs the result of each reload. */
 export function reloadHooks(log: Log): Required<ReloadHooks> {
   const taken = (result: ReloadResult): void => {
     for (const warning of result.warnings) log.warn({}, describeProblem(warning));
@@ -132,11 +132,11 @@ export interface ReloadOutcome {
 
 const REQUEST_FILE = 'reload-request';
 const ANSWER_FILE = 'reload-answer';
-/** Nobody has asked yet: the file itself has changed. */
+/** There was no question yet: the file itself has changed. */
 const NO_REQUEST = 'none';
 const REQUEST_WORD = /^[\w-]{1,64}$/;
 
-/** `runtimeDirectory`: $RUNTIME_DIRECTORY; without one nobody waits for an answer, and none is written. */
+/** `runtimeDirectory`: $RUNTIME_DIRECTORY; without one no program waits for an answer, and none is written. */
 export function createReloadAnswers(runtimeDirectory: string | undefined): ReloadAnswers {
   if (runtimeDirectory === undefined || runtimeDirectory === '') {
     return { question: async () => Promise.resolve({ request: NO_REQUEST }), answer: async () => Promise.resolve() };

@@ -41,7 +41,7 @@ export interface DeviceStatus {
 /** How it stands between the device, the broker and the servers. */
 export interface StatusOfMqtt {
   readonly protocol?: '5' | '3.1.1';
-  /** `none`: the broker says that nobody is subscribed to the readings; they stay in the journal. */
+  /** `none`: the broker says that no program is subscribed to the readings; they stay in the journal. */
   readonly subscribers?: 'none';
   /** Nothing leaves the journal yet: a server may be about to announce itself. */
   readonly waiting_for_server?: true;

@@ -83,7 +83,7 @@ export class ClockSync {
   async begin(): Promise<void> {
     const { journals, clock } = this.#parts;
     for (const bootId of journals.pendingBootIds()) {
-      // Nobody can tell any more how wrong that boot's clock was: its times stay as they are, marked.
+      // It can no longer be found out how wrong that boot's clock was: its times stay as they are, marked.
       if (bootId !== clock.bootId)
         await journals.settle({ bootId, wallMinusMonotonicMs: 'as-stamped', state: 'unsynced' });
     }
@@ -139,7 +139,7 @@ export class ClockSync {
     await this.#settle();
   }
 
-  /** `nobody`: there is nobody whose answer could be waited for. */
+  /** 'nobody': there is no service whose answer could be waited for. */
   async #askForSync(): Promise<'synced' | 'not-yet' | 'nobody'> {
     const { settings, probe } = this.#parts;
     const isTrusted = settings.current.source === 'trust';

@@ -17,7 +17,7 @@ export interface Offsets {
 
 /**
  * Adds the offsets. A sensor that is warmed by its neighbours reads too warm and, for the same air, too dry: when the
- * temperature is corrected, the relative humidity is derived anew for the same vapour pressure. Clamped to 0..100 %.
+ * temperature is corrected, the relative humidity is calculated again for the same vapour pressure. Clamped to 0..100 %.
  */
 export function corrected(measured: ClimateValues, offsets: Offsets): ClimateValues {
   const temperatureCelsius = measured.temperatureCelsius + offsets.temperatureOffsetCelsius;

@@ -105,7 +105,7 @@ export async function createSensorOpener(parts: OpenSensorParts): Promise<OpenSe
   };
 }
 
-/** Nobody is there, as against somebody who is there and faulty, or a bus that only lacks the package to use it. */
+/** Nothing is there, as against a chip that is there and faulty, or a bus that only lacks the package to use it. */
 function isAbsent(code: I2cErrorCode | SensorErrorCode, hasBus: boolean): boolean {
   return code === 'I2C_BUS_MISSING' || code === 'I2C_NACK' || (code === 'I2C_MODULE_MISSING' && !hasBus);
 }

@@ -15,7 +15,7 @@ export interface BrokerSettings {
   readonly brokerHost: string;
   readonly brokerPort: number;
   readonly username: string;
-  /** From `password`, `password_file` or the systemd credential `mqtt-password`; the files are read anew per connection. */
+  /** From `password`, `password_file` or the systemd credential `mqtt-password`; the files are read again for each connection. */
   readonly password: string;
   readonly passwordFile: string;
   readonly clientId: string;
@@ -56,7 +56,7 @@ export interface BrokerSources {
 }
 
 /**
- * Options of one attempt. Files are read anew each time, so that a renewed certificate or password needs no restart.
+ * Options of one attempt. Files are read again each time, so that a renewed certificate or password needs no restart.
  *
  * The password is the first that is given of: `password`, the content of `password_file`, the systemd credential
  * `mqtt-password`. Of a file it is the first line. Without a username there is no password either.
@@ -185,7 +185,7 @@ function secured(way: { readonly host: string; readonly port: number }, tls: Bro
       ...(tls.ca !== undefined && { ca: tls.ca }),
       ...(tls.cert !== undefined && { cert: tls.cert }),
       ...(tls.key !== undefined && { key: tls.key }),
-      // An address is no server name (RFC 6066, section 3), but it is checked against the certificate all the same.
+      // An address is not a server name (RFC 6066, section 3), but it is checked against the certificate all the same.
       ...(isIP(expectedName) === 0 && { servername: expectedName }),
       checkServerIdentity: (_, certificate) => checkServerIdentity(expectedName, certificate),
     });

@@ -164,7 +164,7 @@ const FULL_PIPE_STEP_MS = 5;
 
 /**
  * Output to a file descriptor that has been handed to the kernel when the call returns, so that the last line before a
- * SIGKILL or a watchdog's SIGABRT is not lost (an asynchronous destination loses all of them). Where nobody reads, lines are
+ * SIGKILL or a watchdog's SIGABRT is not lost (an asynchronous destination loses all of them). Where the output is not read, lines are
  * lost and the program goes on: a log must not stop a measurement.
  */
 export function createLineOutput(fd: number, write: WriteSome = writeSync): LineOutput {

@@ -115,7 +115,7 @@ function stacksAt(level: LogLevel): LoggableOptions['stacks'] {
 }
 
 function lostLines(count: number, timeMs: number): string {
-  return `${JSON.stringify({ level: 'warn', time: timeMs, count, msg: 'log lines were lost: nobody read them' })}\n`;
+  return `${JSON.stringify({ level: 'warn', time: timeMs, count, msg: 'log lines were lost: they were not read in time' })}\n`;
 }
 
 function inspect(fd: number, env: LogPlace['env']): LogPlace {

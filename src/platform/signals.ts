@@ -33,7 +33,7 @@ const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGINT: 2, SIGTER
 /**
  * Takes over SIGHUP, SIGTERM and SIGINT. To be called before anything else: a SIGHUP without a handler ends the process, and
  * systemd counts that as a clean exit (https://github.com/influxdata/telegraf/pull/1279). The first SIGTERM or SIGINT asks
- * for a stop in good order; the second exits at once, for a person who does not want to wait.
+ * for a normal stop; the second exits at once, for a person who does not want to wait.
  */
 export function installSignals(source: SignalSource): ProcessSignals {
   const stop = new AbortController();
@@ -74,7 +74,7 @@ const EXIT_FAILED = 1;
 const PLACE = /([^/\\(\s]+:\d+):\d+\)?$/;
 
 /**
- * An error that nobody has handled ends the program with one line for a person, not with a stack trace. To be called by the first
+ * An error that was not handled ends the program with one line for a person, not with a stack trace. To be called by the first
  * statements of a program.
  */
 export function installLastWords(target: LastWordsProcess, program: string): void {

@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 /** A word from the program to the service manager. Every call is cheap, never waits, never throws. */
 export interface Notifier {
   /**
-   * `connected`: systemd listens. `silent`: nobody asked (no NOTIFY_SOCKET). `missing`: systemd listens, but the optional
+   * `connected`: systemd listens. `silent`: no program asked for it (no NOTIFY_SOCKET). `missing`: systemd listens, but the optional
    * package sd-notify is not installed, so a Type=notify service would be ended at TimeoutStartSec.
    */
   readonly state: 'connected' | 'silent' | 'missing';
@@ -116,7 +116,7 @@ export interface Progress {
    * An offline broker or an absent sensor is finished work too: a restart cures neither.
    */
   beat(withinMs: number): void;
-  /** The loop ended in good order and is no longer waited for. */
+  /** The loop ended normally and is no longer waited for. */
   end(): void;
 }
 
@@ -163,7 +163,7 @@ export class LoopHeartbeat {
     this.#progress.beat(this.#maxIdleMs);
   }
 
-  /** Runs a loop, and says between its pieces of work that it idles in good order. */
+  /** Runs a loop, and says between its pieces of work that it is idle as intended. */
   async accompany(loop: Promise<void>): Promise<void> {
     const over = new AbortController();
     const idling = this.#idle(over.signal);
@@ -214,7 +214,7 @@ const GRACE_MS = 10_000;
 
 /**
  * Feeds systemd's watchdog from finished work alone. There is no timer here: when every loop hangs, or the event loop itself,
- * nobody beats, and when one of them hangs the beats of the others do not count. A loop counts from its first beat on;
+ * no loop beats, and when one of them hangs the beats of the others do not count. A loop counts from its first beat on;
  * until READY it is TimeoutStartSec= that watches over the start.
  */
 export function createWatchdogFeeder(parts: WatchdogParts): WatchdogFeeder {

@@ -6,7 +6,7 @@ export type Loop = (signal: AbortSignal) => Promise<void>;
 /** Told about each loop that failed, at once: the first failure ends all loops, later ones happen while they end. */
 export type LoopFailed = (name: string, error: unknown) => void;
 
-/** A loop came back although nobody had asked it to stop: a program that goes on without one of its loops is lying. */
+/** A loop came back although it was not asked to stop: a program that goes on without one of its loops is lying. */
 export class LoopEndedError extends Error {
   readonly code = 'INTERNAL';
 
@@ -102,7 +102,7 @@ export interface Deadline {
 
 /**
  * Waits for a promise that cannot be cancelled, but not for ever: rejects with DeadlineError after `limitMs`, or with the
- * signal's reason when that is aborted. The work goes on unattended then, and its late failure is nobody's. Leaves no
+ * signal's reason when that is aborted. The work goes on unattended then, and its late failure is ignored. Leaves no
  * listener and no timer behind; the promise itself keeps what waits for it, so do not wait for one long-lived promise often.
  */
 export async function withDeadline<T>(work: Promise<T>, { clock, limitMs, what, signal }: Deadline): Promise<T> {
@@ -157,7 +157,7 @@ export async function withGrace<T>(
   }
 }
 
-/** Wakes the one loop that waits for it. A ring that nobody waits for is remembered, and several of them are one. */
+/** Wakes the one loop that waits for it. A ring that no loop waits for is remembered, and several of them are one. */
 export class WakeUp {
   #rung = false;
   #wake: (() => void) | undefined;
@@ -208,7 +208,7 @@ export function oneAtATime(work: () => Promise<void>): () => void {
   };
   return () => {
     asked += 1;
-    // Nobody waits for it: the caller is a signal handler, and the work ends in words of its own.
+    // Not awaited: the caller is a signal handler, and the work logs its own end.
     if (!running) void run();
   };
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Clock } from './clock.ts';
 
 /**
- * Whether the machine's wall clock can be believed. `unknown`: there is nobody to ask (no systemd). `no-answer`: somebody should
- * know, and nobody answered; that is neither yes nor no.
+ * Whether the machine's wall clock can be believed. `unknown`: there is nothing to ask (no systemd). `no-answer`: systemd should
+ * know, and did not answer; that is neither yes nor no.
  */
 export type TimeSync = 'synced' | 'unsynced' | 'unknown' | 'no-answer';
 
@@ -114,7 +114,7 @@ export function createTimeSyncProbe({ root, run, clock }: TimeSyncParts): ProbeT
   };
 }
 
-/** Whether a clock is to be believed after this answer: where there is nobody to ask it is, as a PC's or a container's. */
+/** Whether a clock is to be believed after this answer: where there is nothing to ask it is, as on a PC or in a container. */
 export function isBelievable(sync: TimeSync): boolean {
   return sync === 'synced' || sync === 'unknown';
 }

@@ -264,7 +264,7 @@ describe('the connection', () => {
     await agent.connected();
   });
 
-  it('ends in good order: what is under way is acknowledged, status says offline, the will is dropped', async () => {
+  it('ends normally: what is under way is acknowledged, status says offline, the will is dropped', async () => {
     const broker = await scripted({ puback: (topic) => (topic.endsWith('/reading') ? 'hold' : 0) });
     const agent = rig(broker.port);
     await agent.startConnected();

@@ -64,7 +64,7 @@ describe('npm start', () => {
       throw new Error(output, { cause: error });
     });
 
-  it('measures and publishes where there is no sensor, says so, and stops in good order', async () => {
+  it('measures and publishes where there is no sensor, says so, and stops normally', async () => {
     const port = await freePort();
     const child = start(port, { LD_PRELOAD: '' });
     await shows('no real sensor, so a simulated one');

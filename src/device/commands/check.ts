@@ -190,7 +190,7 @@ function withConfig(
   ];
 }
 
-/** What cannot be examined while the config says nothing that holds; said, so that nobody takes silence for health. */
+/** What cannot be examined while the config says nothing that holds; said, so that silence is not mistaken for health. */
 function withoutConfig(): readonly Examination[] {
   const titles = { i2c: 'Sensor', state: 'Journal folder', journal: 'Journal', broker: 'MQTT broker' };
   return Object.entries(titles).map(([id, title]) => ({

@@ -79,7 +79,7 @@ export async function runDevice(options: RunOptions, signals: ProcessSignals): P
     },
     signals.stop,
   );
-  log.info({}, 'techtemp-device ends in good order');
+  log.info({}, 'techtemp-device ends normally');
   return { exitCode: EXIT_OK, hungTransfers: end.hungTransfers };
 }
 

@@ -205,7 +205,7 @@ async function removeOlder(folder: Folder, number: number): Promise<void> {
   }
 }
 
-/** `stale`: there is a file and nobody listens. What cannot be asked counts as alive. */
+/** `stale`: there is a file and no program listens. What cannot be asked counts as alive. */
 function look(path: string): Promise<'alive' | 'stale' | 'gone'> {
   return new Promise((resolve) => {
     const socket = connect(path);

@@ -192,7 +192,7 @@ async function finishThinning(journal: FileJournal, gaps: readonly StoredGap[]):
   const thinnings = gaps.filter(({ gap }) => gap.ofEpoch === journal.epoch && gap.reason === 'thinned');
   for (const { gap, level } of thinnings) {
     const segment = journal.segments().find(({ firstSeq, lastSeq }) => firstSeq <= gap.from && gap.from <= lastSeq);
-    // Without a header nobody can say how often it was thinned; then its readings stay.
+    // Without a header it is not known how often it was thinned; then its readings stay.
     if (segment?.header === undefined || segment.level >= level) continue;
     const removal = await journal.planThinning(segment);
     if (removal !== undefined) await journal.thin(segment, level, removal);

@@ -134,7 +134,7 @@ export class EpochFiles {
     return replaced;
   }
 
-  /** Removes a segment; whoever calls has made sure that a note on disk says why. @throws JournalError */
+  /** Removes a segment; the caller has made sure that a note on disk says why. @throws JournalError */
   async removeSegment(segment: Segment): Promise<void> {
     if (segment === this.tail) await this.#closeTail();
     await this.#closeReader();
@@ -273,7 +273,7 @@ export async function writeSegment(fs: JournalFs, path: string, { header, record
   });
 }
 
-/** Whether a name is that of a file whose writing was interrupted. */
+/** Whether the name belongs to a file whose writing was interrupted. */
 export function isTemporary(name: string): boolean {
   return name.endsWith(TEMPORARY_SUFFIX);
 }

@@ -20,7 +20,7 @@ export interface EpochPlace {
 /** Everything that the files of an epoch say, read in one pass and without changing anything. */
 export interface EpochScan {
   readonly place: EpochPlace;
-  /** Written by a later version of this program in part or whole; nothing of it was looked into, nothing may be touched. */
+  /** Written by a later version of this program in part or whole; it was not read, and must not be changed. */
   readonly newerVersion: boolean;
   readonly segments: readonly SegmentScan[];
   readonly note: ReleaseNote | undefined;

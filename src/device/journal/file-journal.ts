@@ -33,7 +33,7 @@ import {
   slotOffset,
 } from './segment.ts';
 
-/** Numbers released between two notes that nobody waits for: 4 KiB for a thousand readings, whenever the system writes it. */
+/** Numbers released between two notes that no caller waits for: 4 KiB for a thousand readings, whenever the system writes it. */
 const RELEASES_PER_NOTE = 1024;
 /** Room kept behind the readings for gap records and settlements, for when the disk has no space for another segment. */
 const RESERVED_SLOTS = 8;

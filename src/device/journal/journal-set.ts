@@ -63,7 +63,7 @@ export function createEpochName(): string {
   return Array.from({ length: EPOCH_LENGTH }, () => EPOCH_ALPHABET[randomInt(EPOCH_ALPHABET.length)]).join('');
 }
 
-/** The mutex orders append, settle and close: each sees which journal is written to, and nobody changes it meanwhile. */
+/** The mutex orders append, settle and close: each sees which journal is written to, and it does not change meanwhile. */
 class DiskJournalSet implements JournalSet {
   readonly #options: JournalSetOptions;
   readonly #createEpochName: () => string;
@@ -272,7 +272,7 @@ class DiskJournalSet implements JournalSet {
     return await work(journal);
   }
 
-  /** Now and then, at an append: a file that nobody writes to can be gone, too. @throws JournalError JOURNAL_GONE */
+  /** Now and then, at an append: a file that is not written to can be gone, too. @throws JournalError JOURNAL_GONE */
   async #lookAround(): Promise<void> {
     const nowMs = this.#options.clock.monotonicMs();
     if (this.#isAway || nowMs < this.#lookAtMs) return;
@@ -314,7 +314,7 @@ class DiskJournalSet implements JournalSet {
     }
   }
 
-  /** Epochs of an earlier run that are not there any more: removed while nobody looked. @throws JournalError */
+  /** Epochs of an earlier run that are not there any more: removed while the agent was stopped. @throws JournalError */
   async #tellMissing(journal: FileJournal): Promise<void> {
     for (const missing of this.#register?.missing(
       () => this.#epochs('open'),

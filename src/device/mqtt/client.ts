@@ -31,7 +31,7 @@ const DEFAULT_RECEIVE_MAXIMUM = 65_535;
 const QOS_NOT_SUPPORTED = 0x9b;
 /** Reason codes of MQTT 5 from here on are failures (2.4). */
 const FIRST_FAILURE_CODE = 0x80;
-/** PUBACK of MQTT 5: taken, and nobody is subscribed (3.4.2.1). */
+/** PUBACK of MQTT 5: taken, and no program is subscribed (3.4.2.1). */
 const NO_MATCHING_SUBSCRIBERS = 0x10;
 /** Largest packet we take: a receipt of some ten thousand scattered numbers. */
 const OUR_MAXIMUM_PACKET_SIZE = 262_144;
@@ -197,7 +197,7 @@ class MqttLinkSession implements LinkSession {
   readonly closed: Promise<LinkError>;
   readonly #line: Line;
   readonly #client: MqttClient;
-  /** Packet ids of our messages that nobody is subscribed to, until their answer is passed on. */
+  /** Packet ids of our messages without a subscriber, until their answer is passed on. */
   readonly #unheard = new Set<number>();
   #ending: Promise<void> | undefined;
 

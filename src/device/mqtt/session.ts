@@ -61,7 +61,7 @@ export interface LinkSession {
   unsubscribe(filters: readonly string[]): Promise<void>;
   /** Resolves, never rejects, when the connection is over, with why. */
   readonly closed: Promise<LinkError>;
-  /** Ends in good order within the limit (the broker drops the will), else abruptly. Idempotent, never rejects. */
+  /** Ends normally within the limit (the broker drops the will), else abruptly. Idempotent, never rejects. */
   end(limitMs: number): Promise<void>;
 }
 

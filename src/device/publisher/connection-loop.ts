@@ -111,7 +111,7 @@ export class ConnectionLoop {
     return this.#session;
   }
 
-  /** Resolves when the signal is aborted and the last session ended in good order. */
+  /** Resolves when the signal is aborted and the last session ended normally. */
   async run(signal: AbortSignal): Promise<void> {
     const { mqtt, device } = this.#parts.desk.parts;
     while (!signal.aborted) {
@@ -140,7 +140,7 @@ export class ConnectionLoop {
     }
     if (this.#protocol.failed(opened.mqtt.protocol, error)) return;
     const { reconnectMinMs, reconnectMaxMs } = mqtt.current;
-    // Nobody but a person can cure a wrong password; asking a broker for it often looks like an attack.
+    // Only a person can correct a wrong password; asking a broker for it often looks like an attack.
     const minMs = isLogin(error) ? Math.max(reconnectMinMs, reconnectMaxMs / 2) : reconnectMinMs;
     const pauseMs = backOffMs(this.#failures, { minMs, maxMs: reconnectMaxMs }, this.#parts.random);
     this.#failures += 1;

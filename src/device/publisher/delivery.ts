@@ -43,7 +43,7 @@ const SEEN_STEP_MS = 3_600_000;
  */
 export class Delivery {
   readonly #known = new Map<string, Entry>();
-  /** A receipt came that nobody who is announced can have given: brokers without retained messages hide the announcement. */
+  /** A receipt came that no announced server can have given: brokers without retained messages hide the announcement. */
   #provedByReceipt = false;
 
   constructor(servers: Iterable<KnownServer>) {

@@ -80,7 +80,7 @@ export class Desk {
     return this.delivery.mode(this.parts.mqtt.current.delivery);
   }
 
-  /** A new session: nothing is on its way, and nobody is known to be there. */
+  /** A new session: nothing is on its way, and no server is known. */
   begin(introduced: Promise<void>, protocolVersion: 4 | 5): void {
     this.#introduced = introduced;
     this.#begunMs = this.parts.clock.monotonicMs();
@@ -117,7 +117,7 @@ export class Desk {
   /** The broker has acknowledged a outgoing. */
   async acknowledged(outgoing: OutgoingMessage, journal: Journal, leaf: string, taken: Taken): Promise<void> {
     const byNobody = taken === 'by-nobody';
-    // Where nobody got it a receipt for it cannot be true.
+    // Where no program got it, a receipt for it cannot be true.
     if (!byNobody) this.#acknowledged.add(outgoing.epoch, outgoing.seqs);
     // An announcement that is on its way to us may say that PUBACK is not enough.
     if (this.parts.mqtt.current.delivery === 'auto') await this.#introduced;

@@ -20,7 +20,7 @@ export interface OutgoingMessage {
 interface Awaited {
   /** In the order in which they went out. */
   readonly order: number;
-  /** What nobody has confirmed yet. */
+  /** What is not confirmed yet. */
   ranges: readonly SeqRange[];
   /** Receipts that were faster than the PUBACK; they count when that has come. */
   early: readonly SeqRange[];

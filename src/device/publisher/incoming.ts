@@ -19,7 +19,7 @@ import { homeAssistantStatusTopic } from './discovery.ts';
 import { isRefusal, type OptionalStep } from './faults.ts';
 import type { OptionalSteps } from './optional-steps.ts';
 
-/** A measurement warms the sensor; nobody needs more of them on demand. */
+/** A measurement warms the sensor; more of them on demand are not needed. */
 const COMMANDS_PER_SECOND = 1;
 const COMMAND_BURST = 5;
 /** A server gives a receipt a message; more than this is a flood. What is not read now is receipted again when it is sent again. */
@@ -42,7 +42,7 @@ export interface IncomingParts {
   readonly onIgnored: (topic: string, why: string) => void;
 }
 
-/** Reads what the broker brings. Nothing that arrives is trusted, and nothing of it can throw. */
+/** Reads what the broker brings. Nothing that arrives is trusted, and nothing that arrives can throw. */
 export class Incoming {
   readonly #parts: IncomingParts;
   readonly #commands: TokenBucket;
@@ -116,7 +116,11 @@ export class Incoming {
     // Not a fault: a repeated receipt for a journal that has been emptied since.
     if (journal === undefined) return;
     if (retained) {
-      this.#disbelieve(topic, 'RECEIPT_RETAINED', 'a retained receipt: nobody knows when, and by whom, it was given');
+      this.#disbelieve(
+        topic,
+        'RECEIPT_RETAINED',
+        'a retained receipt: it is not known when it was given, and by which server',
+      );
       return;
     }
     const neverSent = desk.received(journal, normaliseRanges(stored.slice(0, MOST_RANGES)));

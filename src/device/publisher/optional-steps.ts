@@ -7,9 +7,9 @@ const LOSS: Readonly<Record<OptionalStep, string>> = {
   receipts: 'no receipts can be heard, and readings stay in the journal where receipts are waited for',
   'known servers': 'a server is noticed later',
   servers: 'a new server is noticed by its receipts only',
-  commands: 'nobody can ask for a reading',
+  commands: 'no reading on demand',
   'Home Assistant': 'its restarts are not noticed',
-  status: 'nobody sees how this device is',
+  status: 'the state of this device is not visible',
   discovery: 'Home Assistant does not find this device',
   latest: 'Home Assistant shows no values',
 };

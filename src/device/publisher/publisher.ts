@@ -59,7 +59,7 @@ export interface PublisherState {
   readonly ignoredMessages: number;
   /** All that is wrong at the moment, oldest first. */
   readonly problems: readonly Fault[];
-  /** Whether the broker has said that nobody is subscribed to our readings. */
+  /** Whether the broker has said that no program is subscribed to our readings. */
   readonly nobodySubscribed: boolean;
   /** Whether nothing leaves the journal yet, since a server may be about to announce itself. */
   readonly waitingForServer: boolean;
@@ -71,7 +71,7 @@ export interface PublisherState {
 }
 
 export interface Publisher {
-  /** Publishes until the signal is aborted; then ends in good order within a few seconds. Rejects only with a bug. */
+  /** Publishes until the signal is aborted; then ends normally within a few seconds. Rejects only with a bug. */
   run(signal: AbortSignal): Promise<void>;
   /** Takes a reading that has just been appended. Does not wait, keeps at most a few in memory. */
   live(placed: Placed<ReadingEntry>): void;
@@ -174,7 +174,7 @@ class JournalPublisher implements Publisher {
       await this.#forget(works.desk, memory, names);
     };
     await Promise.all([works.connection.run(signal), followForgetting({ memoryPath, clock, forget }, signal)]);
-    // What nobody waited for, such as which servers there are.
+    // What no caller waited for, such as which servers there are.
     await memory.update(works.desk.toRemember());
   }
 

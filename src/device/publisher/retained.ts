@@ -122,7 +122,7 @@ export class RetainedPublisher {
     }
   }
 
-  /** The last word before a clean end, so that nobody has to wait for the will. */
+  /** The last message before a clean end, so that no client has to wait for the will. */
   async end(post: Sender, signal: AbortSignal): Promise<void> {
     await post.send('live', this.#statusOf({ state: 'offline' }, post), signal);
   }

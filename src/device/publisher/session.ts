@@ -26,7 +26,7 @@ export interface SessionParts {
 }
 
 /**
- * Lives through one connection: all lanes side by side until it breaks, or until the signal is aborted; then in good order:
+ * Lives through one connection: all lanes side by side until it breaks, or until the signal is aborted; then in this order:
  * nothing new, what is under way, status offline, goodbye.
  * @returns why it broke; undefined when it was ended by the signal. @throws what no lane could handle
  */

@@ -142,8 +142,8 @@ export const NEW_MEMORY: PublisherMemory = {
 };
 
 /**
- * Never rejects. A file that is there but cannot be read counts as "there may have been a server": to wait for receipts in vain
- * can be undone, to let go of readings that nobody has stored can not.
+ * Never rejects. A file that is there but cannot be read counts as "there may have been a server": to wait for receipts that never come
+ * can be undone, to release readings that are not stored cannot.
  */
 export async function loadMemory(path: string): Promise<LoadedMemory> {
   try {
@@ -205,7 +205,7 @@ function serverOf(name: string, facts: Record<string, unknown>): KnownServer {
   };
 }
 
-/** As an older release, or nobody, has described it. */
+/** As an older release, or no release, has described it. */
 export function rememberedByName(name: string): KnownServer {
   return serverOf(name, {});
 }

@@ -6,13 +6,13 @@ import type { DeskParts } from './desk-parts.ts';
  * leaves the journal for this long after the first connection, unless a server has announced itself by then.
  */
 const WAIT_FOR_SERVER_MS = 600_000;
-/** While nobody is subscribed one entry of the backlog asks again, beside each live reading. */
+/** While no program is subscribed, one entry of the backlog asks again, beside each live reading. */
 const ASK_AGAIN = { minMs: 300_000, maxMs: 3_600_000 };
 
 /** Who is at the other end of the broker, as far as PUBACK and time can tell. */
 export class Subscribers {
   readonly #parts: Pick<DeskParts, 'clock' | 'log' | 'mqtt' | 'faults' | 'remember' | 'onDeliveryChange'>;
-  /** Topics on which nobody is subscribed, with the monotonic ms from which on one more message may ask. */
+  /** Topics without a subscriber, with the monotonic ms from which on one more message may ask. */
   readonly #nobody = new Map<string, { askMs: number; pauseMs: number }>();
   #hasWaited: boolean;
   #protocolVersion: 4 | 5 | undefined;
@@ -54,7 +54,7 @@ export class Subscribers {
     return false;
   }
 
-  /** Whether the broker has said that nobody is subscribed to our readings. */
+  /** Whether the broker has said that no program is subscribed to our readings. */
   areNone(): boolean {
     return this.#nobody.has('reading');
   }
@@ -114,7 +114,7 @@ export class Subscribers {
   /** Beside Home Assistant, which reads `latest`, this is how it should be; where a server says that it is there, it is not. */
   #tellNobody(leaf: string, mode: DeliveryMode): void {
     if (mode === 'receipt') {
-      const what = `nobody is subscribed to the topic ${leaf} of this device, says the broker, although receipts are waited for`;
+      const what = `the broker says that no program is subscribed to the topic ${leaf} of this device, although the device waits for receipts`;
       this.#parts.faults.failed('subscribers', 'NO_SUBSCRIBER', `${what}; the readings are kept`);
       return;
     }
@@ -125,7 +125,7 @@ export class Subscribers {
       this.#parts.mqtt.current.noSubscriber === 'keep'
         ? 'they stay in the journal, up to its limit, until somebody is'
         : 'they leave the journal all the same (no_subscriber = release)';
-    this.#parts.log.info({}, `nobody is subscribed to our readings, says the broker: ${then}`);
+    this.#parts.log.info({}, `the broker says that no program is subscribed to our readings: ${then}`);
     this.#parts.onDeliveryChange();
   }
 }

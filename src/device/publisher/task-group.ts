@@ -3,7 +3,7 @@ import { isRefusal } from './faults.ts';
 
 /** The tasks of one session. They end with it; what fails for another reason is not swallowed. */
 export class TaskGroup {
-  /** Resolves with the first error that nobody may ignore. */
+  /** Resolves with the first error that must not be ignored. */
   readonly failed: Promise<unknown>;
   readonly #tasks = new Set<Promise<void>>();
   readonly #signal: AbortSignal;

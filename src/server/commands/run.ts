@@ -63,7 +63,7 @@ export async function runService(options: RunOptions, signals: ProcessSignals): 
     notifier.status(`can't start: ${error.message}`);
     return EXIT_CODES[error.whose];
   }
-  log.info({}, 'techtemp-server ends in good order');
+  log.info({}, 'techtemp-server ends normally');
   return EXIT_OK;
 }
 

@@ -134,14 +134,14 @@ describe.skipIf(serverMissing !== undefined)('techtemp-server run', () => {
     expect(log).toContain(`the API answers at http://127.0.0.1:${httpPort}/climate`);
   });
 
-  it('ends in good order when it is asked to, also without a broker and with somebody who watches', async () => {
+  it('ends normally when it is asked to, also without a broker and with somebody who watches', async () => {
     configure();
     const child = await startAnswering();
     const stream = await get('/api/v1/events');
     expect(stream.status).toBe(200);
     child.kill('SIGTERM');
     expect(await endOf(child)).toBe(0);
-    expect(log).toContain('ends in good order');
+    expect(log).toContain('ends normally');
     // The write-ahead log is emptied into the file by the last connection that closes.
     expect(readdirSync(join(folder, 'state')).filter((name) => name.endsWith('-wal'))).toEqual([]);
     await stream.body?.cancel().catch(() => undefined);

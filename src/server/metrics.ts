@@ -78,7 +78,7 @@ export interface ServerMetrics {
   readonly contentType: string;
 }
 
-/** What is not counted but asked when somebody looks; `undefined` where nobody could tell. */
+/** What is not counted but asked when it is read; `undefined` where it could not be found out. */
 export interface MetricsNow {
   readonly ingest: IngestState;
   readonly storeHealth: StoreHealth | undefined;
@@ -211,7 +211,7 @@ function createIngestObserver(registry: Registry): IngestObserver {
   };
 }
 
-/** Gauges are set when somebody looks; one whose value nobody knows is left out rather than left at its last value. */
+/** Gauges are set when they are read; one whose value is not known is left out rather than left at its last value. */
 function createGauges(registry: Registry, clock: Pick<Clock, 'nowMs'>): (now: MetricsNow) => void {
   const gauge = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> =>
     new Gauge<L>({ name: `techtemp_${name}`, help, labelNames: [...labelNames], registers: [registry] });

@@ -5,7 +5,7 @@ import { StoreError } from './store/store.ts';
 /** Why the server cannot start: nothing is running, and the message says what to do. */
 export class StartError extends Error {
   override readonly name = 'StartError';
-  /** `config`: mending server.conf helps. `store`: a person has to see to the record. `other`: it may work later as it is. */
+  /** `config`: correcting server.conf helps. `store`: a person has to look at the record. `other`: it may work later as it is. */
   readonly whose: 'config' | 'store' | 'other';
 
   constructor(whose: StartError['whose'], message: string, options?: ErrorOptions) {
@@ -28,7 +28,7 @@ export function httpStartError(error: unknown): unknown {
   return new StartError(
     'config',
     `the files of tls_cert_file and tls_key_file in section [http] cannot be used together: ${message}. Both must be PEM, and the ` +
-      'key that of the certificate',
+      'key must belong to the certificate',
     { cause: error },
   );
 }
@@ -52,6 +52,9 @@ const LISTEN_REMEDIES: Readonly<Record<string, readonly [StartError['whose'], st
     'only root may open ports below 1024. Set a higher port in section [http] of server.conf; a reverse proxy can show it on 80 or 443',
   ],
   EADDRNOTAVAIL: ['config', 'this machine does not have that address. Correct host in section [http] of server.conf'],
-  ENOTFOUND: ['config', 'nobody knows that name. Correct host in section [http] of server.conf'],
-  EAI_AGAIN: ['other', 'nobody answered for that name. Give the address as host in section [http] of server.conf'],
+  ENOTFOUND: ['config', 'that name is not known. Correct host in section [http] of server.conf'],
+  EAI_AGAIN: [
+    'other',
+    'no name server answered for that name. Give the address as host in section [http] of server.conf',
+  ],
 };

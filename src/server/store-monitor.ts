@@ -15,7 +15,7 @@ export interface StoreMonitorParts {
   readonly maxIdleMs: number;
 }
 
-/** Looks after the store while the server runs: says in the log when it falls ill, when it is well, and when room runs out. */
+/** Looks after the store while the server runs: logs when it stops working, when it works again, and when room runs out. */
 export interface StoreMonitor {
   /** The newest look; undefined before the first. */
   health(): StoreHealth | undefined;
@@ -26,7 +26,7 @@ export interface StoreMonitor {
 }
 
 const LOOK_EVERY_MS = 30_000;
-/** The store answers within this time even when it is ill. */
+/** The store answers within this time even when it does not work. */
 const HEALTH_LIMIT_MS = 10_000;
 const BYTES_PER_MB = 1024 * 1024;
 
@@ -37,7 +37,7 @@ export function createStoreMonitor(parts: StoreMonitorParts): StoreMonitor {
 
   const problem = (): string | undefined => {
     if (health === undefined) return undefined;
-    if (!health.isOk) return `the store is ill: ${health.problem ?? 'it does not say why'}`;
+    if (!health.isOk) return `the store does not work: ${health.problem ?? 'it does not say why'}`;
     const { freeBytes, logBytes = null } = health;
     const { minFreeBytes } = settings.current;
     if (logBytes !== null && logBytes > LARGE_LOG_BYTES) return largeLog(logBytes);

@@ -42,7 +42,7 @@ export interface TrustedClock extends IngestClock {
 }
 
 /**
- * `ok`: nothing speaks against it. `unset`: the time service says that nobody has set it yet. `doubted`: it jumped, and nothing has
+ * `ok`: nothing speaks against it. `unset`: the time service says that it is not set yet. `doubted`: it jumped, and nothing has
  * confirmed it since. `contradicted`: several devices, and more than agree with it, say that it is another time.
  */
 export interface ClockState {
@@ -51,7 +51,7 @@ export interface ClockState {
   readonly problem?: string;
 }
 
-/** While nobody has set the clock yet: the first good answer should be noticed soon. */
+/** While the clock is not set yet: the first good answer should be noticed soon. */
 const ASK_MS = 2_000;
 /** Once it is set it stays so until the machine is started anew; asked only to be told of a time service that lost its way. */
 const ASK_AGAIN_MS = 60_000;
@@ -66,12 +66,12 @@ const STEADY_MS = 300_000;
 const MS_PER_HOUR = 3_600_000;
 
 /**
- * Asks the machine's time service, watches for jumps, and hears what the clocks of devices say. Where there is nobody to ask (no
+ * Asks the machine's time service, watches for jumps, and hears what the clocks of devices say. Where there is nothing to ask (no
  * systemd: a PC, a container), the clock is believed, as the agent does, until it jumps or devices contradict it.
  */
 export function createTrustedClock({ clock, probe, log, progress, maxIdleMs }: TrustedClockParts): TrustedClock {
   const devices = createDeviceClocks();
-  /** What the time service said last; believed where nobody can be asked. */
+  /** What the time service said last; believed where there is nothing to ask. */
   let isSet = false;
   let isSynced = false;
   let offsetMs = clock.nowMs() - clock.monotonicMs();

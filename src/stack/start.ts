@@ -47,7 +47,7 @@ const server = await startServerPart(
 );
 introduce(server);
 const { runDevice } = await import('../device/commands/run.ts');
-// Nobody wants to wait for a time service on a machine that one sits in front of.
+// A person who sits in front of the machine does not want to wait for a time service.
 const deviceFlags = { ...flags, 'clock.source': 'trust' };
 const device = await runDevice(
   {

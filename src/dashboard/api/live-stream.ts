@@ -66,7 +66,7 @@ export function createSseParser(): SseParser {
 export interface LiveStreamOptions {
   readonly client: Pick<ApiClient, 'open'>;
   readonly platform: Pick<Platform, 'sleep' | 'random' | 'every' | 'monotonicMs'>;
-  /** `isResumed`: what was missed meanwhile will be told; otherwise nobody knows what that was. */
+  /** `isResumed`: what was missed meanwhile will be told; otherwise it is not known what that was. */
   readonly onOpen: (isResumed: boolean) => void;
   readonly onEvent: (event: StreamEvent) => void;
   /** Any byte came, also a heartbeat. */

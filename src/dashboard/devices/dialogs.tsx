@@ -7,7 +7,7 @@ import { usePage } from '../view/context.ts';
 import { Dialog } from '../view/dialog.tsx';
 import { useAction } from './hooks.ts';
 
-/** Where it stands and what it is called; its uid where nobody has said either. */
+/** Where it stands and what it is called; its uid where neither was given. */
 export function nameOf({ label, room, uid }: Device): string {
   if (room !== null && label !== null && label !== room.name) return `${room.name} · ${label}`;
   return room?.name ?? label ?? uid;

@@ -15,7 +15,7 @@ export interface ChartFigureProps {
   readonly isBusy: boolean;
   readonly onRange: (range: TimeRange) => void;
   readonly onReset?: () => void;
-  /** The chart's canvas, for whoever makes a picture of it. */
+  /** The chart's canvas, for the code that makes a picture of it. */
   readonly onCanvas?: (canvas: HTMLCanvasElement) => void;
   /** Without a cursor: for a wall. */
   readonly isQuiet?: boolean;

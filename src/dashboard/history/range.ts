@@ -171,7 +171,7 @@ const WIDTHS = Object.entries(BUCKET_MS) as [keyof typeof BUCKET_MS, number][];
 
 /** More buckets than this on a pixel could not be told apart. */
 const BUCKETS_PER_PX = 2;
-/** All rooms together: an answer of about a megabyte, and a redraw that nobody notices. */
+/** All rooms together: an answer of about a megabyte, and a redraw that is not noticed. */
 const MOST_BUCKETS = 8000;
 const LEAST_BUCKETS = 200;
 

@@ -119,7 +119,7 @@ export function useSeries(demand: SeriesDemand): SeriesState & { readonly retry:
     const question = { subject, revision, askedMs, range: widened(range, resolution, askedMs) };
     underWay.current = { ...question, ending };
     const ask = async (): Promise<void> => {
-      // The first question waits for nobody.
+      // The first question does not wait.
       if (answers.current.length > 0) await platform.sleep(SETTLE_MS, ending.signal);
       if (isOver()) return;
       try {

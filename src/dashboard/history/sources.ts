@@ -73,7 +73,7 @@ export interface Source {
 
 export const COLOURS = 6;
 const DASHES: readonly (readonly number[])[] = [[], [8, 5], [2, 4], [12, 4, 2, 4]];
-/** What is shown while nobody has chosen. */
+/** What is shown while no choice was made. */
 const SHOWN_AT_FIRST = 6;
 
 /** Rooms, then devices that stand in none or share one. Sorted, so that colours do not change from day to day. */

@@ -142,7 +142,7 @@ export function Toolbar({ quantity, view, range, onQuantity, onView }: ToolbarPr
   );
 }
 
-/** For a stretch that nobody wants to reach by dragging. */
+/** For a stretch that is too far away for dragging. */
 function FromTo({ range, onView }: { readonly range: TimeRange; readonly onView: (view: View) => void }): JSX.Element {
   const { t, zone, clock } = usePage();
   const field = (ms: number): string => localIso(ms, zone).slice(0, 16);

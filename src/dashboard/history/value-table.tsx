@@ -16,7 +16,7 @@ const WORDS = {
   'lost-in-memory': 'reasonLostInMemory',
 } as const satisfies Record<GapReason, TextKey>;
 
-/** A newer device may give a reason that this page doesn't know: then its own word. */
+/** A newer device may give a reason that this page doesn't know: then the device's word. */
 export function reasonText(reason: GapReason, t: Translate): string {
   return reason in WORDS ? t(WORDS[reason]) : reason;
 }

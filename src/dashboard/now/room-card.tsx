@@ -125,7 +125,7 @@ const ARROWS = {
   steady: 'M2 8h11M9.5 4.5 13 8l-3.5 3.5',
 } as const;
 
-/** Where the temperature is going, by arrow and in words. Empty while nobody can tell. */
+/** Where the temperature is going, by arrow and in words. Empty while it is not known. */
 export function TrendMark({ trend }: { readonly trend: Trend | null }): JSX.Element {
   const { t, format } = usePage();
   if (trend === null) return <span class="trend" />;

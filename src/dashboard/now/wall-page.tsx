@@ -27,7 +27,7 @@ export function WallPage(): JSX.Element {
   useEffect(() => keepAwake(), []);
   const isOutdated = useIsOutdated();
   useEffect(() => {
-    // Nobody stands by to press a button.
+    // There is no person to press a button.
     if (isOutdated) window.location.reload();
   }, [isOutdated]);
   const heardMs = session.heardMs();

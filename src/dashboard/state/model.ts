@@ -129,7 +129,7 @@ export interface Bucket {
 export interface Gap {
   readonly deviceUid: string;
   readonly reason: GapReason;
-  /** Null: nobody knows how many. */
+  /** Null: it is not known how many. */
   readonly count: number | null;
   readonly fromMs: number | null;
   readonly toMs: number | null;

@@ -28,7 +28,7 @@ export interface Session {
   /** Follows the server until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
   setPaused(isPaused: boolean): void;
-  /** A page that nobody sees holds no connection: a browser has only six for a server. */
+  /** A hidden page holds no connection: a browser has only six for a server. */
   setVisible(isVisible: boolean): void;
   /** The network is back, or somebody asked. */
   retry(): void;

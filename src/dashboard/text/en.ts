@@ -157,7 +157,7 @@ export const en = {
   reasonDamaged: 'damaged storage on the device',
   reasonLostInMemory: 'lost in memory when the device stopped',
   gapReadings: '{count} reading missing|{count} readings missing',
-  gapReadingsUnknown: 'nobody knows how many',
+  gapReadingsUnknown: 'it is not known how many',
 
   newDevices: 'New devices',
   newDevicesWhy: 'They ask to be admitted. Their readings are kept until you decide.',
@@ -259,7 +259,7 @@ export const en = {
   tokenTitle: 'The server asks for a token',
   tokenWhyWrite: 'Changing something needs a token with the right to write.',
   tokenWhyRead: 'This house shows its values only to those who have a token.',
-  tokenHow: 'Whoever runs the server makes one with: techtemp-server token create',
+  tokenHow: 'The person who runs the server makes one with: techtemp-server token create',
   token: 'Token',
   tokenRemember: 'Remember it on this device',
   tokenWrong: 'The server does not accept this token.',

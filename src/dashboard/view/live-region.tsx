@@ -10,7 +10,7 @@ const TELL_EVERY_MS = 10_000;
 
 /**
  * The one place from which the page speaks to those who listen to it: answers to actions at once, changes of state now and then,
- * values never (nobody wants to hear each of them).
+ * values never (each of them would be too much).
  */
 export function LiveRegion({ announcement }: { readonly announcement: Watched<string> }): JSX.Element {
   const { session, t, format, clock, platform, zone } = usePage();

@@ -182,7 +182,7 @@ function withConfig(
   ];
 }
 
-/** What cannot be examined while the config says nothing that holds; said, so that nobody takes silence for health. */
+/** What cannot be examined while the config says nothing that holds; said, so that silence is not mistaken for health. */
 function withoutConfig(): readonly Examination[] {
   const titles = { state: 'Store folder', store: 'Store', broker: 'MQTT broker', http: 'HTTP', record: 'Record' };
   return Object.entries(titles).map(([id, title]) => ({

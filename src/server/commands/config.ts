@@ -4,7 +4,7 @@ import { ConfigError, describeProblem } from '../../config/problem.ts';
 import { type LoadedServerConfig, loadServerConfig, renderServerConf, storePath } from '../config.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/techtemp/server.conf';
-/** Where StateDirectory= of techtemp-server.service is; that of techtemp-server@NAME.service has the name behind it. */
+/** Where StateDirectory= of techtemp-server.service is; for techtemp-server@NAME.service the name follows it. */
 export const SERVICE_STATE_DIRECTORY = '/var/lib/techtemp-server';
 const INSTANCE_CONFIG_PATH = /^\/etc\/techtemp\/server-([A-Za-z0-9_-]+)\.conf$/;
 

@@ -172,7 +172,7 @@ export async function runDeviceRemove(options: DeviceRemoveOptions, io: CommandI
       return EXIT_OK;
     }
     if (!(await confirm(`Delete ${uid} and every reading of it, for good?`))) {
-      io.stderr.write(`nothing was changed (--yes confirms where nobody can be asked)\n`);
+      io.stderr.write(`nothing was changed (--yes confirms where no person can be asked)\n`);
       return EXIT_FAILED;
     }
     const { readings } = await store.removeDevice(uid, 'delete', io.clock.nowMs());

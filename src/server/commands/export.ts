@@ -52,7 +52,7 @@ async function scopeOf(store: Store, { device, room }: ExportOptions): Promise<R
   return room === undefined ? 'all' : { roomUid: room };
 }
 
-/** Waits for whoever reads the pipe: a slow reader must not make us hold the whole record. */
+/** Waits for the program that reads the pipe: a slow reader must not make us hold the whole record. */
 async function writeOut(pieces: AsyncIterable<string>, { stdout, signal }: CommandIo): Promise<void> {
   for await (const piece of pieces) {
     signal.throwIfAborted();

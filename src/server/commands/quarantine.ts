@@ -143,7 +143,7 @@ export async function runQuarantineDrop(
   });
 }
 
-/** Exactly one of the three: nobody drops everything by leaving something out. */
+/** Exactly one of the three: leaving something out must not drop everything. */
 function choiceOf({ device, id, all }: QuarantineChoiceOptions): QuarantineChoice {
   const given = [device !== undefined, id !== undefined, all].filter(Boolean).length;
   if (given !== 1) throw new CommandError('Say which: --device UID, --id NUMBER or --all (one of them).');

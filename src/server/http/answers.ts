@@ -184,8 +184,8 @@ export async function dayStatistics(
 }
 
 /**
- * What was due of all devices together, each for as long as it stood there; null on a day on which one stood there of which nobody
- * knows, or where nobody stood: then nothing can be said to be missing.
+ * What was due of all devices together, each for as long as it stood there; null on a day on which this is not
+ * known of one of them, or no device stood there: then it cannot be said that something is missing.
  */
 async function expectedByDay(
   store: ReadingStore,

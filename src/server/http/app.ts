@@ -194,14 +194,14 @@ const LEAST_BYTES = 1_024;
 /** Not the event stream: an event has to leave when it happens, not when a block is full. */
 const TYPES = /^(?:application\/(?:.+\+)?json|application\/x-ndjson|text\/csv)(?:;|$)/;
 
-/** Answers of the routes added after it go out compressed to whom can read that; also streamed ones, in constant memory. */
+/** Answers of the routes added after it go out compressed to clients that can read that; also streamed ones, in constant memory. */
 export async function compressAnswers(app: App): Promise<void> {
   await app.register(compress, {
     encodings: ['gzip'],
     zlibOptions: { level: ZLIB_LEVEL },
     threshold: LEAST_BYTES,
     customTypes: TYPES,
-    // A compressed request could be a bomb, and nobody has so much to say.
+    // A compressed request could be a bomb, and no request needs to be so large.
     globalDecompression: false,
   });
 }

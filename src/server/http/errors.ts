@@ -79,7 +79,7 @@ export interface ErrorAnswers {
 
 /**
  * Turns whatever was thrown into an answer of one shape. A failure of ours says nothing of its insides, only a reference that
- * stands in the log beside them; a store that is ill is logged as a state, not once a request.
+ * stands in the log beside them; a store that does not work is logged as a state, not once a request.
  */
 export function createErrorAnswers({ log, clock }: { readonly log: Log; readonly clock: Clock }): ErrorAnswers {
   const storeFaults = createFaultLog(log, clock);
@@ -142,7 +142,7 @@ function isCutOff(error: unknown, { raw }: FastifyRequest): boolean {
   return isAborted || (isReset && (raw.destroyed || raw.socket.destroyed));
 }
 
-/** Undefined: nothing that a request can be blamed for, nor a store that is known to be ill. */
+/** Undefined: nothing that a request can be blamed for, nor a store that is known not to work. */
 function asApiError(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;
   if (error instanceof StoreError) return fromStore(error);

@@ -32,7 +32,7 @@ export interface HttpParts {
   readonly random: Random;
   readonly log: Log;
   readonly version: string;
-  /** Absent: nobody keeps a verdict about the record, and the API says so. */
+  /** Absent: there is no verdict about the record, and the API says so. */
   readonly verdicts?: CurrentVerdict;
 }
 

@@ -114,7 +114,7 @@ function decodeText(
 function itemOf(value: unknown, context: DecodeContext): Reading | GapRecord | BadItem {
   try {
     const item = decodeItem(value);
-    // When a gap record was written down matters to nobody: the numbers that it speaks of are what counts.
+    // When a gap record was written down does not matter: the numbers that it names count.
     const problem = 'gap' in item ? undefined : timeProblem(item.tsMs, context.judgedByMs);
     return problem === undefined ? item : { ...badItem(value, 'bad-time', problem), tsMs: item.tsMs };
   } catch (error) {

@@ -80,7 +80,7 @@ export class ConnectionLoop {
     return { ...this.#state, ...(this.#instability !== undefined && { instability: this.#instability }) };
   }
 
-  /** Resolves when the signal is aborted and the last connection ended in good order. */
+  /** Resolves when the signal is aborted and the last connection ended normally. */
   async run(signal: AbortSignal): Promise<void> {
     const { mqtt } = this.#parts;
     while (!signal.aborted) {

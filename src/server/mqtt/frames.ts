@@ -11,7 +11,7 @@ export interface IncomingMessage {
   /** Size before it was cut. */
   readonly payloadBytes: number;
   readonly isRetained: boolean;
-  /** 0 for QoS 0, which nobody acknowledges. */
+  /** 0 for QoS 0, which is never acknowledged. */
   readonly packetId: number;
 }
 
@@ -124,7 +124,7 @@ export class FrameReader {
     const flags = bytes[start] ?? 0;
     const keptEnd = start + keptBytes;
     const qos = (flags >> 1) & 3;
-    if (qos > 1) throw new MalformedPacketError(`a message with QoS ${qos}, which nobody has subscribed to`);
+    if (qos > 1) throw new MalformedPacketError(`a message with QoS ${qos}, which we have not subscribed to`);
     const topicStart = start + headerBytes + 2;
     const topicEnd = topicStart + readUint16(bytes, topicStart - 2, keptEnd);
     let at = topicEnd;

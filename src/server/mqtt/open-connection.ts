@@ -233,7 +233,7 @@ class Connection implements MqttConnection {
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password: Buffer.from(password) }),
       will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: will.retain },
-      // No Maximum Packet Size: the broker would drop what is larger, and nobody would ever know that it came.
+      // No Maximum Packet Size: the broker would drop what is larger, and it would never be known that it came.
       ...(isFive && { properties: { sessionExpiryInterval, receiveMaximum } }),
     });
   }

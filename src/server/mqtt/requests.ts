@@ -21,7 +21,7 @@ export class Requests {
     });
   }
 
-  /** An answer to something that nobody asked is ignored. */
+  /** An answer to something that was not asked is ignored. */
   answered(packetId: number | undefined, value: unknown): void {
     const request = this.#waiting.get(packetId ?? 0);
     if (request === undefined) return;
@@ -62,7 +62,7 @@ export interface LivenessParts {
 const PING_FRACTION = 3 / 4;
 
 /**
- * Sends PINGREQ in time, whatever else happens, and finds out when nobody is there any more. While the socket is not being read
+ * Sends PINGREQ in time, whatever else happens, and finds out when the broker is no longer there. While the socket is not being read
  * the other end cannot be heard, so it cannot be called silent either; what it owes is due anew from when it is read again.
  */
 export class Liveness {

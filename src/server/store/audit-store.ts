@@ -67,7 +67,7 @@ export interface RejectedQuery {
 
 export interface GapQuery {
   readonly deviceUid?: string;
-  /** Gaps that touch this stretch of time; those whose time nobody knows always count. */
+  /** Gaps that touch this stretch of time; those whose time is not known always count. */
   readonly fromMs?: number;
   readonly toMs?: number;
   readonly limit: number;

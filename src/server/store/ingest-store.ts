@@ -35,7 +35,7 @@ export interface RecordBounds {
 }
 
 /**
- * What happens when a device speaks that nobody provisioned. `auto`: registered, and put into the room that it names itself.
+ * What happens when a device sends something and is not registered. `auto`: registered, and put into the room that it names itself.
  * `approve`: kept as pending with its readings until somebody says yes. `reject`: its messages are rejected without a receipt.
  */
 export type Registration = 'auto' | 'approve' | 'reject';

@@ -45,7 +45,7 @@ export interface ReadingStore {
   buckets(scope: ReadingScope, edgesMs: readonly number[]): Promise<readonly Bucket[]>;
   /**
    * How many readings the device should have given between each two edges, by the intervals that its status told over time, up to
-   * `nowMs`; null where nobody knows (older agents).
+   * `nowMs`; null where it is not known (older agents).
    */
   expected(deviceUid: string, edgesMs: readonly number[], nowMs: number): Promise<readonly (number | null)[]>;
   /** Time of the oldest and newest reading; undefined where there is none. */
@@ -171,7 +171,7 @@ export interface Store
     TokenStore {
   /** Which record this is. */
   readonly record: RecordIdentity;
-  /** Asks the store itself; resolves also when it is ill, within `limitMs`. */
+  /** Asks the store itself; resolves also when it does not work, within `limitMs`. */
   health(limitMs: number): Promise<StoreHealth>;
   /** Cuts back a log that something kept long; where it still does, nothing happens. */
   trimLog(): Promise<void>;

@@ -81,7 +81,7 @@ export interface StoredGap {
   readonly fromSeq: number;
   /** Null: the end is not known. */
   readonly toSeq: number | null;
-  /** Null: nobody knows how many. */
+  /** Null: it is not known how many. */
   readonly count: number | null;
   readonly reason: GapReason;
   readonly fromTsMs: number | null;
@@ -114,7 +114,7 @@ export const REJECT_REASONS = [
   'bad-time',
   /** A number and time that are stored already, with other values. The stored ones stay. */
   'conflict',
-  /** `registration = reject` and nobody provisioned this device. Not receipted: the device keeps its readings. */
+  /** `registration = reject` and this device is not registered. Not receipted: the device keeps its readings. */
   'unknown-device',
   /** Somebody refused this device. Not receipted. */
   'refused-device',

@@ -19,7 +19,7 @@ export interface DoubtedGap {
   readonly doubt: GapDoubt;
 }
 
-/** A journal holds 50 million readings at most (journal.max_readings), so nobody loses more than that at once. */
+/** A journal holds 50 million readings at most (journal.max_readings), so no device loses more than that at once. */
 export const MAX_LOST_AT_ONCE = 50_000_000;
 /** Of what was only thinned the rest has come, nearly always before the record that tells of it. */
 const MAX_THINNED_UNHEARD = 10_000;

@@ -36,7 +36,7 @@ interface Block {
 }
 
 /**
- * Reads the numbers of a device in steps, so that a record of ten years holds nobody up: between two steps the reading thread serves
+ * Reads the numbers of a device in steps, so that a record of ten years blocks nothing else: between two steps the reading thread serves
  * others. What has not changed since the last time is not read again.
  */
 export function createNumbersReader(store: Pick<AuditStore, 'numbersPart'>, deviceUid: string): NumbersReader {

@@ -20,7 +20,7 @@ import {
 } from './explain.ts';
 
 export interface BeginningFacts {
-  /** When the record began, by this server's clock; null: nobody knows. */
+  /** When the record began, by this server's clock; null: not known. */
   readonly recordBeganMs: number | null;
   /** When this record first heard of the device. */
   readonly deviceHeardMs: number;
@@ -28,7 +28,7 @@ export interface BeginningFacts {
 
 /** Between the making of a record and the first reading that can reach it: the broker has to be found first. */
 const CONTACT_MS = 10_000;
-/** Where nobody knows how often the device measures, its first reading comes this much after the record began, at most. */
+/** Where it is not known how often the device measures, its first reading comes this much after the record began, at most. */
 const FIRST_CONTACT_MS = 600_000;
 /** An epoch of which we hear so much later than of its device, and that claims to be older than that, has a wrong clock. */
 const BELIEVED_LATE_MS = 86_400_000;
@@ -47,7 +47,7 @@ export function lastBefore(numbers: EpochNumbers, device: Device, facts: Beginni
   );
   const { recordBeganMs, deviceHeardMs } = facts;
   if (lowestCame === 1 || recordBeganMs === null) return 0;
-  // Nothing of it came at all: only gap records of other epochs speak of it.
+  // None of it arrived: only gap records of other epochs mention it.
   if (!Number.isFinite(lowestCame)) return 0;
   const known = lowestKnown(numbers, lowestCame, deviceHeardMs);
   if (known === undefined) return 0;
@@ -277,7 +277,7 @@ function withBeginning(verdict: EpochVerdict, last: number): EpochVerdict {
   const holes = verdict.holes.flatMap((hole): readonly Hole[] => {
     const [range] = hole.missing;
     if (range === undefined || range[0] > last) return [hole];
-    // Which ones of a thinned stretch are missing without a word nobody knows.
+    // It is not known which ones of a thinned stretch are missing without a record.
     if (countOfRanges(hole.missing) !== hole.count) return [hole];
     before.push(
       ...hole.missing.flatMap(([from, to]): readonly SeqRange[] => (from > last ? [] : [[from, Math.min(to, last)]])),

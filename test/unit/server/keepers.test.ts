@@ -46,7 +46,7 @@ describe('the store keeper', () => {
     health = well;
     await clock.advance(60_000);
     expect(log.lines.map(({ level, message }) => `${level}: ${message}`).slice(1)).toEqual([
-      'error: the store is ill: the disk is full',
+      'error: the store does not work: the disk is full',
       'info: the store is well again',
     ]);
     expect(progress.beats.length).toBeGreaterThan(10);

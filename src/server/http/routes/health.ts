@@ -10,7 +10,7 @@ import { Health, Readiness } from '../schemas/record.ts';
 import { rightsOf } from '../security/access.ts';
 import { verdictAnswer } from '../verdict-answer.ts';
 
-/** Whoever asks gives up after some seconds; the answer must come before. */
+/** A client gives up after some seconds; the answer must come before. */
 const HEALTH_LIMIT_MS = 2_000;
 /** Messages that wait longer than this for a store that says nothing are stuck: a commit is due every second. */
 const STUCK_AFTER_MS = 60_000;
@@ -78,7 +78,7 @@ export const addHealthRoutes: RouteFile = (app, parts) => {
 
 /** What waits because of times, and what is known of this server's clock. */
 export interface Waits {
-  /** Undefined: nobody could tell. */
+  /** Undefined: it could not be found out. */
   readonly summary: QuarantineSummary | undefined;
   readonly max: number;
   readonly clock: ClockState;
@@ -182,7 +182,7 @@ function megabytes(bytes: number): number {
   return Math.floor(bytes / (1024 * 1024));
 }
 
-/** A store that throws or does not answer is as ill as one that says so. */
+/** A store that throws or does not answer does not work, like one that says so. */
 async function storeHealth(store: Pick<Store, 'health'>): Promise<StoreHealth> {
   try {
     return await store.health(HEALTH_LIMIT_MS);
@@ -191,7 +191,7 @@ async function storeHealth(store: Pick<Store, 'health'>): Promise<StoreHealth> {
   }
 }
 
-/** Never fails: a store that is too ill to know tokens must not keep its illness to itself. */
+/** Never fails: a store that cannot look up tokens must still be reported. */
 async function mayRead(request: FastifyRequest, parts: HttpParts): Promise<boolean> {
   const rights = await rightsOf(request, parts).catch(() => 'none' as const);
   return rights === 'read' || rights === 'write';

@@ -133,7 +133,7 @@ export const addExportRoutes: RouteFile = (app, { store, clock }) => {
       });
       const watch = async (): Promise<void> => {
         while (clock.monotonicMs() - takenMs < STUCK_MS) await clock.sleep(LOOK_EVERY_MS, end.signal);
-        file.destroy(new Error('nobody takes the file'));
+        file.destroy(new Error('the client does not read the file'));
       };
       // Ends with the file, which is told so by the signal.
       watch().catch(() => undefined);

@@ -20,7 +20,7 @@ export const addGapsRoutes: RouteFile = (app, { store, clock }) => {
         summary: 'What devices say is missing, and why',
         description:
           'What devices said about readings that are gone for good, newest first. Those that touch the time asked for; ' +
-          'gaps whose time nobody knows are always among them. What is missing without a word stands in the verdict.',
+          'gaps whose time is not known are always among them. What is missing without a word stands in the verdict.',
         querystring: GapsQuery,
         response: { 200: Page(Gap), ...errors },
       },

@@ -15,7 +15,7 @@ export const addServerRoutes: RouteFile = (app, parts) => {
   app.get(
     '/server',
     {
-      // Whoever has no token yet must be able to learn that one is needed.
+      // A client without a token must be able to learn that it needs one.
       config: { access: 'open' },
       schema: {
         tags: ['server'],
@@ -54,7 +54,7 @@ export const addServerRoutes: RouteFile = (app, parts) => {
 /** A scraper waits ten seconds by default. */
 const HEALTH_LIMIT_MS = 2_000;
 
-/** Figures for Prometheus. Told also while the store is ill: what it does not say then is left out. */
+/** Figures for Prometheus. Answers also while the store does not work: what the store does not tell then is left out. */
 export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics, times, verdicts, clock }) => {
   app.get(
     '/metrics',
@@ -127,7 +127,7 @@ export const addDashboardRoutes: RouteFile = (app, { http }) => {
   });
 };
 
-/** Beside the built program, or in dist/ when the server runs from its source; undefined where nobody has built it. */
+/** Beside the built program, or in dist/ when the server runs from its source; undefined where it is not built. */
 function dashboardFolder(): string | undefined {
   const here = dirname(fileURLToPath(import.meta.url));
   const places = [join(here, 'dashboard'), join(here, '../../../../dist/dashboard')];

@@ -97,8 +97,8 @@ export const addStatisticsRoutes: RouteFile = (app, { store, clock, house }) => 
         tags: ['statistics'],
         summary: 'Per day of the local calendar: received against expected, first, last, minimum, average, maximum',
         description:
-          'Whole days in `tz`, of 23 or 25 hours where clocks are changed. Expected is what the devices announced, up to now; nobody ' +
-          'knows of agents that announce no interval.',
+          'Whole days in `tz`, of 23 or 25 hours where clocks are changed. Expected is what the devices announced, up to now; it is not ' +
+          'known of agents that announce no interval.',
         querystring: StatisticsQuery,
         response: { 200: Data(Statistics), ...errors },
       },

@@ -69,7 +69,7 @@ export const Gap = Type.Object({
   epoch: Type.String({ description: 'The epoch whose numbers are gone' }),
   from_seq: Type.Integer(),
   to_seq: Nullable(Type.Integer({ description: 'Null: the end is not known' })),
-  count: Nullable(Type.Integer({ description: 'How many of them are gone; null: nobody knows' })),
+  count: Nullable(Type.Integer({ description: 'How many of them are gone; null: not known' })),
   reason: OneOf(GAP_REASONS),
   from: Nullable({ ...IsoTime, description: 'Time of the first reading that is gone; null: not known' }),
   to: Nullable({ ...IsoTime, description: 'Time of the last reading that is gone; null: not known' }),
@@ -172,10 +172,10 @@ export const DayStatistics = Type.Object({
   received: Type.Integer({ description: 'Readings in the store' }),
   expected: Nullable(
     Type.Integer({
-      description: 'Readings that were due by the interval which the devices told, until now; null: nobody knows',
+      description: 'Readings that were due by the interval which the devices told, until now; null: not known',
     }),
   ),
-  missing: Nullable(Type.Integer({ description: 'Expected and not there, 0 at least; null: nobody knows' })),
+  missing: Nullable(Type.Integer({ description: 'Expected and not there, 0 at least; null: not known' })),
   first: Nullable({ ...IsoTime, description: 'Time of the first reading of the day' }),
   last: Nullable({ ...IsoTime, description: 'Time of the last reading of the day' }),
   temperature: Nullable(Spread),
@@ -194,7 +194,7 @@ export type Statistics = Static<typeof Statistics>;
 export const StatisticsQuery = Query({
   device: Sources,
   room: Sources,
-  from: TimeIn('Its day is the first; absent: six days before that of `to`.'),
+  from: TimeIn('Its day is the first; absent: six days before the day of `to`.'),
   to: TimeIn('The day before which it ends; within a day: that day is the last. Absent: now.'),
   tz: Type.Optional(TimeZone),
 });

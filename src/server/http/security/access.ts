@@ -16,7 +16,7 @@ const FORWARDING_HEADERS = [
   'via',
 ];
 
-/** Whether a proxy passed this request on. Whoever claims it falsely only gives up rights of his own. */
+/** Whether a proxy passed this request on. A client that claims this falsely only loses rights. */
 export function isForwarded(headers: IncomingHttpHeaders): boolean {
   return FORWARDING_HEADERS.some((name) => headers[name] !== undefined);
 }
@@ -107,7 +107,7 @@ function unauthorized(code: string, message: string, challenge = ''): ApiError {
 }
 
 /**
- * Names that only a home network gives: mDNS (RFC 6762), private use (RFC 8375, ICANN's .internal), and what routers use. Nobody can
+ * Names that only a home network gives: mDNS (RFC 6762), private use (RFC 8375, ICANN's .internal), and what routers use. It is not possible to
  * register one in the public DNS and let it mean our address. (.fritz.box belongs to the maker of the router.)
  */
 const HOME_SUFFIXES = ['.local', '.lan', '.internal', '.home.arpa', '.home', '.localdomain', '.fritz.box'];

@@ -69,7 +69,7 @@ export interface StoreInspection {
   readonly sizeBytes: number;
   /** Of the write-ahead log. */
   readonly logBytes: number;
-  /** When the newest reading was measured; null where there is none, or nobody can say. */
+  /** When the newest reading was measured; null where there is none, or it is not known. */
   readonly newestMs: number | null;
   readonly devices: number;
 }

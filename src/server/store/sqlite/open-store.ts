@@ -113,7 +113,7 @@ function storeOf(
     const hour = Math.floor(nowMs / HOUR_MS);
     if (notedHours.get(id) === hour) return;
     notedHours.set(id, hour);
-    // Nobody waits for it; where it fails, the next use notes it.
+    // Not awaited; where it fails, the next use notes it.
     writer.call('noteTokenUse', id, nowMs).catch(() => notedHours.delete(id));
   };
   return {

@@ -58,7 +58,7 @@ export function unpackResult({ counts, said }: PackedResult): CommitResult {
   return { counts, receipts, changes: unpackEach(from, unpackStored) };
 }
 
-/** Whether numbers and texts say all of it; anything odd is left to the clone, and to whoever judges it. */
+/** Whether numbers and texts say all of it; anything unusual is left to the clone, and to the code that judges it. */
 function isPlain({ bad, items, isRetained }: ItemsMessage): boolean {
   return (
     bad.length === 0 &&

@@ -77,7 +77,7 @@ export function openWriterSide(sqlite: Sqlite, options: RecordOptions, clock: Cl
   }
 }
 
-/** Every change with the proof that it is where it should be: without it nobody is told that it was made. */
+/** Every change with the proof that it is where it should be: without it the change is not confirmed. */
 function provedSide(path: string, record: OpenRecord, side: SqliteWriter): SqliteWriter {
   const calls = Object.entries(side).map(([name, call]: [string, (...args: unknown[]) => unknown]) => [
     name,

@@ -41,7 +41,7 @@ interface Running {
   readonly gone: Promise<string>;
 }
 
-/** Without jitter: nobody else is started in step with it. */
+/** Without jitter: no other program is started in step with it. */
 const RESTART: BackOff = { minMs: 100, maxMs: 10_000 };
 /** Of the memory for objects that do not live long, the default is 48 MiB a thread: what is asked here needs a fraction of that. */
 const YOUNG_MIB = 12;
@@ -53,7 +53,7 @@ const URGENT: ReadonlySet<string> = new Set(['facts', 'probe', 'tokenByHash', 'q
 const MAX_WAITING = 1_000;
 
 /**
- * A side on a worker thread. A worker that dies rejects what waits (nothing of it was acknowledged) and is started again, with
+ * A side on a worker thread. A worker that dies rejects what waits (none of it was acknowledged) and is started again, with
  * growing pauses; calls meanwhile reject with STORE_UNAVAILABLE. @throws StoreError when it can't be opened at first
  */
 export async function openWorkerCaller<R extends Role>(
@@ -82,7 +82,7 @@ export async function openWorkerCaller<R extends Role>(
         say(running, { kind: 'call', id, method: call.method, args: sentArgsOf(call.method, call.args) });
         given += 1;
       } catch (error) {
-        // What cannot be handed over is the caller's fault, and holds nobody up.
+        // What cannot be handed over is the caller's fault, and blocks nothing else.
         waiting.delete(id);
         call.reject(error as Error);
       }

@@ -9,7 +9,7 @@ import { type LogContent, readLog } from './log-file.ts';
 export type RecordLook =
   /** Nothing, and nothing says that there ever was a record: a first start. */
   | { readonly state: 'first' }
-  /** A database that may be opened. Without an identity: none was kept beside it, so nobody can say more of it. */
+  /** A database that may be opened. Without an identity: none was kept beside it, so no more is known about it. */
   | { readonly state: 'present'; readonly identity?: Identity; readonly unreadableIdentity?: string };
 
 /** The log is the record's own, and does not hold all that was stored. As far as it goes it may be used. */

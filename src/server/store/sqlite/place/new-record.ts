@@ -77,7 +77,7 @@ export async function takeFrom(site: RecordSite, file: string): Promise<NewRecor
     const removePart = (): void => PARTS.forEach((suffix) => rmSync(part + suffix, { force: true }));
     rmSync(draft, { force: true });
     try {
-      // SQLite writes beside a database that it reads, and the copy may lie where nobody may write, or must not change.
+      // SQLite writes beside a database that it reads, and the copy may lie where writing is not allowed, or must not change.
       copyParts(file, part);
       const source = openCopy(sqlite, part, file);
       try {
@@ -163,7 +163,7 @@ function opened(sqlite: Sqlite, { path, stateFolder, clock }: RecordSite): Recor
   return { id, createdMs };
 }
 
-/** What root makes must be the server's, who is another user: the one to whom the folder belongs. */
+/** What root makes must be the server's, who is another user: the owner of the folder. */
 function letTheOwnerIn(path: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(dirname(path));

@@ -129,7 +129,7 @@ function noteOf(found: {
   readonly unreadable: string | undefined;
 }): string | undefined {
   if (found.unreadable !== undefined) {
-    return `${found.unreadable} could not be read, so nobody can say whether ${found.path} is the record that was there; it was taken as it is`;
+    return `${found.unreadable} could not be read, so it is not known whether ${found.path} is the record that was there; it is used as it is`;
   }
   if (found.wasFirst || found.wasOlder || found.identity !== undefined) return undefined;
   return `${found.path} had no identity file beside it (it was moved or restored, or the file was removed); it was taken as it is`;

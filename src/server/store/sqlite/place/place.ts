@@ -133,14 +133,14 @@ export class RecordPlace {
     this.#least = mark;
   }
 
-  /** That the files at their paths are the open ones, and that nobody has cut or changed them. @throws PlaceLostError */
+  /** That the files at their paths are the open ones, and that they were not cut or changed. @throws PlaceLostError */
   prove(): void {
     for (const open of this.#files) this.#proveName(open);
     this.#proveDatabase();
     this.#proveLog();
   }
 
-  /** Before a change: that nobody has cut the log, so that nothing is written behind a hole. @throws PlaceLostError */
+  /** Before a change: that the log was not cut, so that nothing is written behind a hole. @throws PlaceLostError */
   proveLogLength(): void {
     if (fstatSync(this.#log.file).size < this.#logBytesSeen) this.#proveLog();
   }

@@ -98,7 +98,7 @@ export function toGap({ dismissalReason: reason, dismissedMs: atMs, ...gap }: Ga
   return reason === null || atMs === null ? gap : { ...gap, dismissal: { reason, atMs } };
 }
 
-// An end whose time nobody knows may be anywhere.
+// An end whose time is not known may be anywhere.
 const PAGE = `
   SELECT ${GAP_COLUMNS}
   WHERE (:deviceUid IS NULL OR d.uid = :deviceUid)

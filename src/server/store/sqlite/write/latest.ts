@@ -13,7 +13,7 @@ export interface Arrival {
   readonly receivedMs: number;
   /** Came when it was measured, as far as its topic says; a backlog did not. */
   readonly isLive: boolean;
-  /** From the quarantine: may be the newest, but nobody is told that it is. */
+  /** From the quarantine: may be the newest, but is not announced as such. */
   readonly isLate?: boolean;
 }
 

@@ -16,7 +16,7 @@ const REASONS_WITHOUT_DIGEST: ReadonlySet<RejectReason> = new Set(['unknown-devi
 const MAX_TRIMMED_ROWS = 2_000;
 
 /**
- * The rejected table: what could not be stored, the same only once. Where there are too many the oldest go, and how many of whom,
+ * The rejected table: what could not be stored, the same only once. If there are too many, the oldest go, and how many of which device,
  * why and when is kept.
  */
 export interface Rejects {
@@ -113,7 +113,7 @@ export interface RejectedRanges {
   forget(): void;
 }
 
-/** Numbers come in order, so a range holds thousands; only what nobody's journal does needs more. */
+/** Numbers come in order, so a range holds thousands; no real journal needs more. */
 const MAX_RANGES_OF_A_DEVICE = 10_000;
 
 interface RangeRow {

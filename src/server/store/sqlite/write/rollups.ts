@@ -20,7 +20,7 @@ interface HourSum {
 /** Keeps the hourly roll-ups in step with the readings: collects during a batch, writes once per device and hour at its end. */
 export interface Rollups {
   add(deviceId: number, tsMs: number, temperature: number, humidity: number): void;
-  /** A reading of that hour was changed: its sums are made anew of its readings. */
+  /** A reading of that hour was changed: its sums are calculated again from its readings. */
   recompute(deviceId: number, tsMs: number): void;
   write(): void;
   /** What was collected; call at the end of each batch. */

@@ -51,7 +51,7 @@ export function createStatusWriter(
     'INSERT OR REPLACE INTO intervals (device_id, from_ms, interval_ms) VALUES (?, ?, ?)',
   );
 
-  /** The room of its words: a first one where it never stood, or a changed one. Whoever moved it later is right. */
+  /** The room of its words: a first one where it never stood, or a changed one. A later move is right. */
   const followRoom = (device: KnownDevice, before: StatusRow, name: string, saidMs: number): void => {
     const hasChanged = before.reportedRoom !== null && before.reportedRoom !== name;
     if (device.open === null) {

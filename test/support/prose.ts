@@ -29,11 +29,11 @@ function inCode(path: string, text: string): readonly Line[] {
   const comments = inText(path, text)
     .map(({ place, text: line }) => ({ place, text: /^\s*(?:\/\*\*|\*|\/\/)|\s\/\/\s/.test(line) ? line : '' }))
     .filter((line) => line.text !== '');
-  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
   const literals: Line[] = [];
   const visit = (node: ts.Node): void => {
     if (isText(node) && node.text.includes(' ')) {
-      const { line } = source.getLineAndCharacterOfPosition(node.getStart());
+      const { line } = source.getLineAndCharacterOfPosition(node.getStart(source));
       literals.push({ place: `${path}:${line + 1}`, text: node.text });
     }
     ts.forEachChild(node, visit);

@@ -77,6 +77,14 @@ describe('the operating guide', () => {
     expect(missing).toEqual([]);
   });
 
+  it.each(['ARCHITECTURE.md', 'CONTRIBUTING.md'])('%s names paths that exist', (page) => {
+    const named = found(read(page), /`((?:src|drivers|test|scripts|config|docs|systemd)\/[\w./@-]*)`/g);
+    // These stand for what is to be made.
+    const existing = named.filter((path) => !/CHIP|NAME|sht4x/.test(path));
+    expect(existing.length).toBeGreaterThan(10);
+    expect(existing.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
   it('names tests that exist and are run, for each promise one', () => {
     const text = read('docs/reliability.md');
     const named = found(text, /`(test\/[\w./-]+)`/g).filter((path) => path.includes('.'));

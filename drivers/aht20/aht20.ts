@@ -10,7 +10,7 @@ const LAST_START_MS = 2000;
 /** Lets a disturbance on the wires pass before the next try. */
 const RETRY_WAIT_MS = 5;
 
-/** What is done before each try, from the mildest to the last; then the fault is reported and the next measurement begins anew. */
+/** What is done before each try, from the mildest to the last; then the fault is reported and the next measurement begins again. */
 const LADDER = ['none', 'retry', 'soft-reset', 're-initialise', 'reopen-bus'] as const;
 type Repair = (typeof LADDER)[number];
 

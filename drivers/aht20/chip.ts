@@ -82,7 +82,7 @@ const MAX_TRIGGERS = 3;
 
 /**
  * Begins a conversion and waits the time that the sheet asks for. The chip may be busy for a little longer. A program that was not
- * let run does not know when its trigger reached the chip; it triggers anew, as long as that may help.
+ * let run does not know when its trigger reached the chip; it triggers again, as long as that may help.
  * @returns when the conversion ends, by the clock of the trigger and not by when the program gets to it
  */
 export async function startConversion(talk: ChipTransport): Promise<Taken> {

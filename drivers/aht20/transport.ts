@@ -62,7 +62,7 @@ class TimeAccount {
 
 /**
  * The line to one chip. Opens the bus when it is needed, and lets go of it after any error, since a bus is spent then
- * (drivers/i2c/bus.ts); the next transfer opens it anew.
+ * (drivers/i2c/bus.ts); the next transfer opens it again.
  */
 export class Aht20Link {
   private readonly options: Aht20LinkOptions;
@@ -127,7 +127,7 @@ export class Aht20Link {
     try {
       await bus?.close();
     } catch {
-      // It is given up either way, and opening it anew says what is wrong with it.
+      // It is given up either way, and opening it again says what is wrong with it.
     }
   }
 

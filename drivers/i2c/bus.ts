@@ -50,7 +50,7 @@ export interface I2cBusOptions {
  * Makes the function that opens `/dev/i2c-N`. One per program: what hangs on a bus is counted here across re-openings, and all
  * buses that one opener gave for the same number take turns, transfer by transfer.
  *
- * A bus that reported an error refuses everything after it and is to be closed and opened anew: i2c-bus keeps a descriptor
+ * A bus that reported an error refuses everything after it and is to be closed and opened again: i2c-bus keeps a descriptor
  * whose set-address failed, and would send the next transfer to whatever address the kernel thinks of.
  */
 export function createI2cBusOpener(options: I2cBusOptions): OpenI2cBus {
@@ -147,9 +147,13 @@ function createBus(path: string, guard: TransferGuard, native: NativeI2cBus): I2
 }
 
 function spentError(what: string, path: string, cause: I2cError): I2cError {
-  return new I2cError(cause.code, `${what} on ${path} was not tried, the bus has to be opened anew: ${cause.message}`, {
-    cause,
-  });
+  return new I2cError(
+    cause.code,
+    `${what} on ${path} was not tried, the bus has to be opened again: ${cause.message}`,
+    {
+      cause,
+    },
+  );
 }
 
 function hexAddress(address: number): string {

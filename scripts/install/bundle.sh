@@ -64,7 +64,7 @@ verify_release() {
 }
 
 # source_name: version and what the sources and this machine make of it: the same ones are not built twice. Without the version of
-# Node.js, which is not known before it is installed: what does not fit another one is compiled anew (fit_release).
+# Node.js, which is not known before it is installed: what does not fit another one is compiled again (fit_release).
 source_name() {
   local commit key
   commit=$(source_commit)

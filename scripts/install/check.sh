@@ -122,7 +122,7 @@ check_release() {
   if [ -z "$RELEASE_DIR" ]; then
     unexamined 'Release' 'none is installed'
   elif ! verify_release "$RELEASE_DIR"; then
-    wrong 'Release' "$name is damaged: $DAMAGE" 'the card, or somebody has edited it' 'sudo ./bootstrap-pi.sh, from the folder of the bundle, makes it anew'
+    wrong 'Release' "$name is damaged: $DAMAGE" 'the card, or somebody has edited it' 'sudo ./bootstrap-pi.sh, from the folder of the bundle, makes it again'
   elif [ -z "$NODE_VERSION" ]; then
     unexamined 'Release' "$name; there is no Node.js to try it with"
   elif ! smoke_test "$RELEASE_DIR"; then

@@ -44,8 +44,8 @@ export interface ClockKeeperParts {
  * clock; without synchronisation within `clock_wait_seconds` they go out with the time they were stamped with, marked.
  *
  * A clock that is stepped after it was believed is in doubt, whatever was believed before: it waits in the same way until the time
- * service has synchronised it anew, or until it is back where it was. Where no service can be asked (`source = trust`, no systemd)
- * nothing is kept back, but readings go out marked until then. A restart of the agent begins anew.
+ * service has synchronised it again, or until it is back where it was. Where no service can be asked (`source = trust`, no systemd)
+ * nothing is kept back, but readings go out marked until then. A restart of the agent begins again.
  */
 export class ClockSync {
   readonly #parts: ClockKeeperParts;

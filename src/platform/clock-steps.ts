@@ -22,7 +22,7 @@ interface Doubt {
 }
 
 /**
- * Notices when a wall clock that was believed is stepped. It is in doubt then, until it is believed anew. Time during which the machine
+ * Notices when a wall clock that was believed is stepped. It is in doubt then, until it is believed again. Time during which the machine
  * was suspended is no step: its wall clock goes on then, and its monotonic clock does not.
  */
 export class ClockSteps {

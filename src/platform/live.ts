@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 /** A value that changes while the program runs, such as one section of the config. */
 export interface Live<T> {
-  /** The newest value; frozen. Parts read it anew wherever they use it and keep no copy. */
+  /** The newest value; frozen. Parts read it again wherever they use it and keep no copy. */
   readonly current: T;
   /** Counts changes from 0. Lets a waiter that was busy notice that it missed some. */
   readonly version: number;

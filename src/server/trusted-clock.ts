@@ -53,7 +53,7 @@ export interface ClockState {
 
 /** While the clock is not set yet: the first good answer should be noticed soon. */
 const ASK_MS = 2_000;
-/** Once it is set it stays so until the machine is started anew; asked only to be told of a time service that lost its way. */
+/** Once it is set it stays so until the machine is started again; asked only to be told of a time service that lost its way. */
 const ASK_AGAIN_MS = 60_000;
 /** A probe asks two programs at most, for five seconds each. */
 const PROBE_LIMIT_MS = 15_000;

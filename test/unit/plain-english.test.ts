@@ -19,7 +19,7 @@ const AVOID: readonly (readonly [words: RegExp, better: string])[] = [
   [/\b(the house knows|its own word|meals?|organs?)\b/i, 'what happens, without a picture'],
   [/\b(is|was|be|falls?|so|too|as) ill\b|\billness\b/i, 'does not work, is damaged'],
   [/\bin vain\b/i, 'without a result'],
-  [/\b(set|made|built|begun|read|derived) anew\b/i, 'again'],
+  [/\banew\b/i, 'again'],
   [/\bmend(s|ed|ing)?\b/i, 'correct, repair'],
   [/\b(by|of|to|for|from) whom\b/i, 'who ... by'],
   [/\bupon\b/i, 'on'],

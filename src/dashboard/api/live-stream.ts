@@ -139,7 +139,7 @@ export function createLiveStream(options: LiveStreamOptions): LiveStream {
       }
     },
     reconnect() {
-      connection.abort(new Error('connected anew'));
+      connection.abort(new Error('connected again'));
       waiting.abort();
     },
   };

@@ -53,7 +53,7 @@ interface Wanted {
   readonly attempt: number;
 }
 
-/** A list that comes in pages, newest first; anew when the record has changed. */
+/** A list that comes in pages, newest first; again when the record has changed. */
 export function usePages<T>(ask: AskPage<T>): Pages<T> {
   const { session } = usePage();
   const changes = useWatched(session.pastChanges);
@@ -62,7 +62,7 @@ export function usePages<T>(ask: AskPage<T>): Pages<T> {
   const [wanted, setWanted] = useState<Wanted>({ after: undefined, changes: 0, attempt: 0 });
   useEffect(() => {
     const ending = new AbortController();
-    // Where the page began to be counted before a change, it begins anew.
+    // Where the page began to be counted before a change, it begins again.
     const after = wanted.changes === changes ? wanted.after : undefined;
     ask(after === undefined ? {} : { after }, ending.signal).then(
       ({ items, next }) => {

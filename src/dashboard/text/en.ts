@@ -206,7 +206,7 @@ export const en = {
   removeTitle: 'Remove {name}?',
   removeKeep: 'Take it out of service and keep its readings',
   removeDelete: 'Delete it and all its readings for ever',
-  removeWhy: 'If it speaks again, it is registered anew.',
+  removeWhy: 'If it speaks again, it is registered again.',
   readmit: 'Admit after all',
   saved: 'Saved.',
   removed: '{name} has been removed.',

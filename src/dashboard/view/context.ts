@@ -47,7 +47,7 @@ export function useWatched<T>(watched: Watched<T>): T {
   return value;
 }
 
-/** The server's time, anew every `everyMs`. */
+/** The server's time, again every `everyMs`. */
 export function useNow(everyMs: number): number {
   const { clock, platform } = usePage();
   const [nowMs, setNowMs] = useState(clock.nowMs());

@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { usePage } from './context.ts';
 import type { Route } from './navigation.ts';
 
-/** To another page of the dashboard, without loading it anew; with Ctrl or the middle button as any link. */
+/** To another page of the dashboard, without loading it again; with Ctrl or the middle button as any link. */
 export function Link({
   route,
   search = '',

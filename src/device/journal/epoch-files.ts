@@ -124,7 +124,7 @@ export class EpochFiles {
     );
   }
 
-  /** Writes a segment anew with fewer records; either the old file is there or the new one. @throws JournalError */
+  /** Writes a segment again with fewer records; either the old file is there or the new one. @throws JournalError */
   async replace(segment: Segment, content: SegmentContent): Promise<Segment> {
     await this.#closeReader();
     if (segment === this.tail) await this.#closeTail();
@@ -235,7 +235,7 @@ export class EpochFiles {
     try {
       await this.#closeTail();
     } catch {
-      // Opened anew at the next append.
+      // Opened again at the next append.
     }
   }
 

@@ -56,7 +56,7 @@ export async function shrink(source: EntrySource, segment: Segment): Promise<voi
   await rewrite(source, segment, await readRecords(source.files, source.place, segment));
 }
 
-/** Writes a segment's file anew with those of the records that must stay. @throws JournalError */
+/** Writes a segment's file again with those of the records that must stay. @throws JournalError */
 export async function rewrite(
   { place, files }: EntrySource,
   segment: Segment,

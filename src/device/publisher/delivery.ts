@@ -57,7 +57,7 @@ export class Delivery {
     return this.#known.size > 0 ? 'receipt' : 'broker';
   }
 
-  /** A new connection: who is there has to be said anew. */
+  /** A new connection: who is there has to be said again. */
   forgetPresence(): void {
     this.#provedByReceipt = false;
     for (const entry of this.#known.values()) entry.presence = 'unheard';

@@ -12,7 +12,7 @@ export const BROKER_FINDINGS = {
   'broker.credentials': {
     verdict: 'fail',
     found: 'the broker refuses {user}: {problem}',
-    cause: 'user name or password is wrong, or the broker does not let in anybody without them',
+    cause: 'user name or password is wrong, or the broker lets no client in without them',
     remedy: [...SET_PASSWORD],
   },
   'broker.not-authorized': {
@@ -88,7 +88,8 @@ export const CONNECTION_FINDINGS = {
   'connection.time-out': {
     verdict: 'fail',
     found: '{host} port {port} does not answer: {problem}',
-    cause: 'the machine is off, a firewall drops the packets, or something listens there that never speaks MQTT',
+    cause:
+      'the machine is off, a firewall drops the packets, or another program, which does not speak MQTT, listens there',
     remedy: ['$ ping -c 3 {host}', '$ nc -vz -w 5 {host} {port}', "on the broker's machine: $ sudo ufw status"],
   },
   'connection.not-mqtt': {

@@ -74,7 +74,7 @@ export const UNIT_FINDINGS = {
   'unit.masked': {
     verdict: 'fail',
     found: '{unit} is masked: it cannot be started',
-    cause: 'somebody said systemctl mask',
+    cause: 'systemctl mask was called for it',
     remedy: ['$ sudo systemctl unmask {unit}', '$ sudo systemctl enable --now {unit}'],
   },
   'unit.bad-setting': {

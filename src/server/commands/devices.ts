@@ -167,7 +167,7 @@ export async function runDeviceRemove(options: DeviceRemoveOptions, io: CommandI
     if (!deleteReadings) {
       const { readings } = await store.removeDevice(uid, 'keep', io.clock.nowMs());
       io.stdout.write(
-        `${uid} is removed; its ${readings} readings stay. It is registered anew when it speaks again.\n`,
+        `${uid} is removed; its ${readings} readings stay. It is registered again when it speaks again.\n`,
       );
       return EXIT_OK;
     }

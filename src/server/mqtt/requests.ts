@@ -63,7 +63,7 @@ const PING_FRACTION = 3 / 4;
 
 /**
  * Sends PINGREQ in time, whatever else happens, and finds out when the broker is no longer there. While the socket is not being read
- * the other end cannot be heard, so it cannot be called silent either; what it owes is due anew from when it is read again.
+ * the other end cannot be heard, so it cannot be called silent either; what it owes is due again from when it is read again.
  */
 export class Liveness {
   readonly #parts: LivenessParts;

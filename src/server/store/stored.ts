@@ -35,7 +35,7 @@ export interface Room extends RoomName {
 
 /**
  * `active`: registered. `pending`: waits for somebody's yes; its readings are kept meanwhile. `refused`: somebody said no.
- * `removed`: taken out of service; what it measured stays, and it is registered anew when it speaks again.
+ * `removed`: taken out of service; what it measured stays, and it is registered again when it speaks again.
  */
 export const DEVICE_STATES = ['active', 'pending', 'refused', 'removed'] as const;
 export type DeviceState = (typeof DEVICE_STATES)[number];

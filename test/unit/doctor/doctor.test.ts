@@ -60,7 +60,7 @@ describe('the doctor', () => {
       [
         '  ok    Organ             no under-voltage since start',
         '  FAIL  Organ             there is no /dev/i2c-* on this machine',
-        '                          cause   I2C is switched off: it is, on a new Raspberry Pi OS',
+        '                          cause   I2C is switched off, as on every new Raspberry Pi OS',
         '                          remedy  $ sudo raspi-config nonint do_i2c 0',
         '                                  $ ls /dev/i2c-*',
         '                                  nothing listed? then restart the Pi:',

@@ -177,7 +177,7 @@ describe('a transfer', () => {
     await writing;
     await expect(bus.read(0x38, 7)).rejects.toMatchObject({
       code: 'I2C_ADDRESS_IN_USE',
-      message: expect.stringContaining('opened anew') as string,
+      message: expect.stringContaining('opened again') as string,
     });
     expect(fake.log.filter((line) => line.startsWith('read'))).toEqual([]);
     await bus.close();

@@ -80,7 +80,7 @@ export const BROKER_FINDINGS = {
     found:
       'TechTemp server {servers} says that it is online, but the broker says that no program is subscribed to {topic}',
     cause:
-      "the announcement is somebody else's, or the broker forbids the server to subscribe; the readings are kept here",
+      'the announcement comes from another program, or the broker forbids the server to subscribe; the readings are kept here',
     remedy: [
       "on the server's machine: $ sudo techtemp-server check",
       'is there no such server? take its announcement away: $ mosquitto_pub -h {host} -p {port} -r -n -t techtemp/server/NAME',
@@ -97,7 +97,7 @@ export const BROKER_FINDINGS = {
   'broker.client-id-taken': {
     verdict: 'fail',
     found: 'another client has the client id of the agent here, which says: {problem}',
-    cause: 'two clients with one client id push each other out of the broker, again and again',
+    cause: 'two clients with one client id disconnect each other, again and again',
     remedy: [
       'in {file} of one of the two devices: [mqtt] client_id = another-name',
       '$ journalctl -u techtemp-device -n 20',
@@ -107,7 +107,7 @@ export const BROKER_FINDINGS = {
     verdict: 'warn',
     found: 'a server has another record than before, says the running agent: {problem}',
     cause:
-      'the server was set up anew, or an older backup was restored: what it had confirmed before may be missing in its record',
+      'the server was set up again, or an older backup was restored: what it had confirmed before may be missing in its record',
     remedy: ["on the server's machine: $ sudo techtemp-server verify"],
   },
   'broker.agent-problem': {
@@ -127,8 +127,7 @@ export const BROKER_FINDINGS = {
   'broker.hangs-up': {
     verdict: 'warn',
     found: 'the broker hangs up when we subscribe to {topic}: {problem}',
-    cause:
-      'it answers what it does not allow by ending the connection; the agent leaves this out then: there are {loss}',
+    cause: 'it ends the connection instead of refusing a step; the agent leaves this step out then: there are {loss}',
     remedy: ['allow it in the access rules of the broker: read {pattern}'],
   },
   'broker.no-server-but-receipts': {

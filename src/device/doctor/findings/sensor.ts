@@ -16,7 +16,7 @@ export const BUS_FINDINGS = {
   'bus.off': {
     verdict: 'fail',
     found: 'there is no /dev/i2c-* on this machine',
-    cause: 'I2C is switched off: it is, on a new Raspberry Pi OS',
+    cause: 'I2C is switched off, as on every new Raspberry Pi OS',
     remedy: [
       '$ sudo raspi-config nonint do_i2c 0',
       '$ ls /dev/i2c-*',
@@ -163,7 +163,7 @@ export const SENSOR_FINDINGS = {
   },
   'sensor.failed': {
     verdict: 'fail',
-    found: 'no measurement could be had: {problem}',
+    found: 'no measurement succeeded: {problem}',
     cause: 'the bus failed while measuring',
     remedy: ['$ techtemp-device read --count 5', 'check plugs and wires'],
   },

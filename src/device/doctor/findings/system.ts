@@ -39,7 +39,7 @@ export const STATE_FINDINGS = {
     verdict: 'warn',
     found:
       'the disk of {folder} has only {free} MB free; at {needed} MB the journal begins to give up its oldest readings',
-    cause: 'something fills the disk',
+    cause: 'other files fill the disk',
     remedy: ['$ df -h {folder}', '$ sudo du -xhd1 /var | sort -h | tail', '$ sudo journalctl --vacuum-size=50M'],
   },
   'state.no-inodes': {
@@ -74,7 +74,7 @@ export const STATE_FINDINGS = {
     cause: 'its files were removed or moved, or its disk is not mounted, or another one is mounted over it',
     remedy: [
       '$ findmnt -T {folder}',
-      'bring the files back if you have them; else nothing: the agent goes on, and a gap record tells what is gone',
+      'bring the files back if you have them; otherwise do nothing: the agent goes on, and a gap record tells what is gone',
     ],
   },
   'journal.in-memory': {

@@ -71,7 +71,7 @@ export const BROKER_FINDINGS = {
     found:
       'this server has announced itself as {instance} ({state}), but the broker gives retained messages only to exact topics',
     cause:
-      'some brokers do not look for retained messages at a subscription with a wildcard (RabbitMQ); a device that has not met this server yet learns of it only when it announces itself anew',
+      'some brokers do not look for retained messages at a subscription with a wildcard (RabbitMQ); a device that has not met this server yet learns of it only when it announces itself again',
     remedy: ['in device.conf of each device: [mqtt] delivery = receipt'],
   },
   'broker.announced': { verdict: 'ok', found: 'this server has announced itself as {instance} ({state})' },

@@ -163,7 +163,7 @@ export const addDeviceRoutes: RouteFile = (app, { store, feed, clock }) => {
         operationId: 'removeDevice',
         summary: 'Take a device out of service',
         description:
-          'Its readings stay in the record unless `readings=delete`. It is registered anew when it speaks again; to keep it out, refuse it.',
+          'Its readings stay in the record unless `readings=delete`. It is registered again when it speaks again; to keep it out, refuse it.',
         params: DeviceParams,
         querystring: DeviceRemoval,
         response: { 200: DeviceRemoved, ...errors },

@@ -89,7 +89,7 @@ function toRejectedMessage(rejected: Rejected): RejectedMessage {
   };
 }
 
-/** A page asks whenever something changes; so often the record is judged anew at most. */
+/** A page asks whenever something changes; so often the record is judged again at most. */
 const FRESH_MS = 15_000;
 /** Then the verdict of before is given, with its age. */
 const PATIENCE_MS = 2_000;

@@ -30,7 +30,7 @@ export interface Mark {
 
 export interface DatabaseHeader {
   readonly pageSize: number;
-  /** Goes up, although not with each transaction; a copy that SQLite made begins anew. */
+  /** Goes up, although not with each transaction; a copy that SQLite made begins again. */
   readonly changeCounter: number;
   /** How many pages it had when its first page was written last. */
   readonly pages: number;

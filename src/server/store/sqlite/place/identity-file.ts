@@ -17,7 +17,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 /**
  * What is remembered of a record outside of it, in a small file beside the database (and in the state folder, where the database
  * lies elsewhere: a volume that is not mounted takes its files along). It is written at the start, at a clean stop, when the log
- * begins anew and every few minutes; never for a reading.
+ * begins again and every few minutes; never for a reading.
  */
 export interface Identity {
   readonly id: string;

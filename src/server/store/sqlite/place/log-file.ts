@@ -7,7 +7,7 @@ const HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
 const MAGIC_MASK = 0xffff_fffe;
 const MAGIC = 0x377f_0682;
-/** In the header, and in each frame of the same log; another pair after each time that the log begins anew. */
+/** In the header, and in each frame of the same log; another pair after each time that the log begins again. */
 const SALTS_AT = 16;
 const SALTS_BYTES = 8;
 const FRAME_SALTS_AT = 8;
@@ -58,7 +58,7 @@ export class LogLook {
     return this.#lastFrame[0] ?? 0;
   }
 
-  /** The first half of the salts: another one each time that the log begins anew. */
+  /** The first half of the salts: another one each time that the log begins again. */
   firstSalt(): number {
     return this.#index.readUInt32BE(INDEX_SALTS_AT);
   }

@@ -20,7 +20,7 @@ export class ShortLogError extends StoreError {
   }
 }
 
-/** A log begins anew each time with the first salt one higher; more than this between two notes of it is not possible. */
+/** A log begins again each time with the first salt one higher; more than this between two notes of it is not possible. */
 const MAX_UNNOTED_LOGS = 1_000;
 const SALT_DIGITS = 8;
 /** What an earlier record leaves beside it: a copy before a migration, one that was saved when the file had gone, or was set aside. */

@@ -104,7 +104,7 @@ export class RecordPlace {
     return readLogHeader(this.#log.file)?.salts;
   }
 
-  /** Another one each time that the log begins anew; of the last proof. Undefined while nothing is in it. */
+  /** Another one each time that the log begins again; of the last proof. Undefined while nothing is in it. */
   firstSalt(): number | undefined {
     return this.#last?.firstSalt;
   }

@@ -4,7 +4,7 @@ import type { Placing, RoomBook, RoomRow } from '../catalogue/rooms.ts';
 import type { Database } from '../database.ts';
 import type { CommitResultBuilder } from './commit-result.ts';
 
-/** Beyond these the memory starts anew; a house has some dozens of devices, each with a handful of epochs. */
+/** Beyond these the memory starts again; a house has some dozens of devices, each with a handful of epochs. */
 const MAX_DEVICES = 20_000;
 const MAX_EPOCHS_OF_A_DEVICE = 100;
 

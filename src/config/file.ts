@@ -8,7 +8,7 @@ import { type ConfigText, MAX_CONFIG_BYTES } from './ini.ts';
 import { ConfigError, type ConfigErrorCode } from './problem.ts';
 
 /**
- * How long a file must lie still before it is believed. Whoever writes a file in place (scp, a shell's `>`, some editors)
+ * How long a file must lie still before it is believed. A program that writes a file in place (scp, a shell's `>`, some editors)
  * lets everyone see its beginning alone for a moment, a beginning of an INI file is a valid INI file, and nothing tells
  * that the writer has closed it: Node's fs.watch hides IN_CLOSE_WRITE.
  */
@@ -145,7 +145,7 @@ export interface FileHints {
   /** Counts the hints. */
   readonly hints: Live<number>;
   /**
-   * Sets the watches anew where folders came, went or were replaced. False when some folder cannot be watched: it does not
+   * Sets the watches again where folders came, went or were replaced. False when some folder cannot be watched: it does not
    * exist, or the machine is out of inotify watches. Never throws.
    */
   arm(): Promise<boolean>;

@@ -51,7 +51,7 @@ export interface AcceptedReload extends ReloadBase {
   readonly changed: readonly string[];
   /** Keys (`section.key`) whose new value waits for the next start of the program. */
   readonly needsRestart: readonly string[];
-  /** What was edited in vain, for people: `mqtt.tls (device.conf:7) by environment variable TECHTEMP_MQTT_TLS`. */
+  /** Keys that were edited without an effect, for people: `mqtt.tls (device.conf:7) by environment variable TECHTEMP_MQTT_TLS`. */
   readonly overridden: readonly string[];
 }
 
@@ -83,7 +83,7 @@ export interface Interpreted<T> {
   readonly warnings: readonly ConfigProblem[];
   /** Keys (`section.key`) of the file that this configuration does not follow: their new value waits for the next start. */
   readonly needsRestart?: readonly string[];
-  /** What the file says in vain. */
+  /** Keys of the file that something else overrides. */
   readonly overridden?: readonly Overridden[];
 }
 

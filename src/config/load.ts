@@ -20,7 +20,7 @@ export interface LoadedConfig<S extends ConfigSchema> {
   /** Where each value comes from, by `section.key`. */
   readonly origins: ReadonlyMap<string, Origin>;
   readonly warnings: readonly ConfigProblem[];
-  /** What the file says in vain. */
+  /** Keys of the file that something else overrides. */
   readonly overridden: readonly Overridden[];
 }
 

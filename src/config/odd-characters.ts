@@ -53,7 +53,7 @@ export function invisibleCharacters(text: string): string | undefined {
 /** What is wrong with a text that may hold any letter; undefined where nothing is. */
 export function oddTextComplaint(text: string): string | undefined {
   const invisible = invisibleCharacters(text);
-  if (invisible !== undefined) return `holds ${invisible}, which cannot be seen; write the value anew`;
+  if (invisible !== undefined) return `holds ${invisible}, which cannot be seen; write the value again`;
   if (text.length < 2 || !OPENING.test(text) || !CLOSING.test(text)) return undefined;
   const quotes = named([text.charAt(0), text.charAt(text.length - 1)]) ?? '';
   return `stands in ${quotes}: they would become part of it; write "..." or no quotes`;

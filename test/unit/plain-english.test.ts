@@ -56,7 +56,6 @@ describe('plain English', () => {
       found(
         'src',
         'drivers',
-        ':!src/*/config/**',
         ':!src/server/store/sqlite/migrations',
         ':!src/dashboard/text/fr.ts',
         ':!src/dashboard/text/nl.ts',

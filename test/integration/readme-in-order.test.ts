@@ -33,7 +33,10 @@ const ELSEWHERE: readonly (readonly [command: RegExp, test: string, words: strin
   [/^mosquitto_sub .* -P PASSWORD /, 'integration/install/broker-accounts.test.ts', 'reads everything'],
 ];
 
-const NO_NAMESPACE = spawnSync('unshare', ['--net', '--map-root-user', 'ip', 'link', 'set', 'lo', 'up']).status !== 0;
+const namespace = spawnSync('unshare', ['--net', '--map-root-user', 'ip', 'link', 'set', 'lo', 'up']);
+const MISSING = [namespace.status === 0 ? undefined : 'no network namespace here', emulatorMissing]
+  .filter((reason) => reason !== undefined)
+  .join(', ');
 const elsewhere = (command: string) => ELSEWHERE.find(([pattern]) => pattern.test(command));
 
 /** As the README says: in a clone the programs are in dist/, and their settings in var/. */
@@ -56,7 +59,7 @@ describe('what README.md leaves to other tests', () => {
  * Every other command of README.md, in its order, in one shell, in a clone of what git keeps. In a network of its own, so that the
  * ports are free. There is no registry in it, so the packages are laid into the clone before `npm start` looks for them.
  */
-describe.skipIf(NO_NAMESPACE || emulatorMissing !== undefined)('README.md, followed in a fresh clone', () => {
+describe.skipIf(MISSING !== '')(`README.md, followed in a fresh clone ${MISSING}`, () => {
   const commands = readmeCommands().filter((command) => elsewhere(command) === undefined);
   let folder = '';
   let emulator: Emulator;

@@ -8,7 +8,7 @@ import { browserPlatform } from './platform.ts';
 import { createSession } from './state/session.ts';
 import { createSnapshotStore, openKeyValue } from './state/snapshot.ts';
 import { createWatched } from './state/store.ts';
-import { createFormat } from './text/format.ts';
+import { createFormat, localeFor } from './text/format.ts';
 import { createTranslate, type Language, type Texts } from './text/texts.ts';
 import { createServerClock } from './time/server-clock.ts';
 import { openZone, type Zone } from './time/zone.ts';
@@ -95,7 +95,13 @@ function App({ parts, first, speak, announcement }: AppProps): JSX.Element {
   const page = useMemo((): Page => {
     const zone = zoneOrUtc(house?.timeZone);
     const t = createTranslate(texts, language);
-    return { ...parts, language, t, zone, format: createFormat(language, zone.name, t) };
+    return {
+      ...parts,
+      language,
+      t,
+      zone,
+      format: createFormat(localeFor(language, navigator.languages), zone.name, t),
+    };
   }, [parts, language, texts, house?.timeZone]);
   const { t } = page;
 

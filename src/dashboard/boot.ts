@@ -11,12 +11,14 @@ const LOADERS: Readonly<Record<Language, () => Promise<Texts>>> = {
   en: async () => (await import('./text/en.ts')).en,
   fr: async () => (await import('./text/fr.ts')).fr,
   nl: async () => (await import('./text/nl.ts')).nl,
+  de: async () => (await import('./text/de.ts')).de,
 };
 const RELOADED = 'techtemp-reloaded';
 const SORRY: Readonly<Record<Language, string>> = {
   en: 'This page could not be loaded. Is the server running? Please reload.',
   fr: 'Cette page n’a pas pu être chargée. Le serveur fonctionne-t-il ? Veuillez recharger.',
-  nl: 'Deze pagina kon niet worden geladen. Draait de server? Herlaad ze.',
+  nl: 'Deze pagina kon niet worden geladen. Draait de server? Laad de pagina opnieuw.',
+  de: 'Diese Seite konnte nicht geladen werden. Läuft der Server? Bitte laden Sie die Seite neu.',
 };
 
 const kept = (key: string): string | null => {

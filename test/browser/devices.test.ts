@@ -44,18 +44,18 @@ describe.skipIf(houseMissing !== undefined)(
     });
     afterAll(async () => await house.close());
 
-    it('a new device waits for somebody, is seen on the first page, and is admitted', async () => {
+    it('a new device waits for somebody, is seen on the first page, and is approved', async () => {
       const page = await house.page();
-      await page.getByRole('link', { name: 'A new device asks to be admitted.' }).click();
-      await page.locator(`[data-pending="${STRANGER}"]`).getByRole('button', { name: 'Admit' }).click();
-      await until('it is admitted', async () => (await asked(STRANGER)).state === 'active');
+      await page.getByRole('link', { name: 'A new device is waiting for your approval.' }).click();
+      await page.locator(`[data-pending="${STRANGER}"]`).getByRole('button', { name: 'Approve' }).click();
+      await until('it is approved', async () => (await asked(STRANGER)).state === 'active');
       await device(page, STRANGER).waitFor();
       await page.locator(`[data-pending="${STRANGER}"]`).waitFor({ state: 'detached' });
     });
 
     it('says how it is doing, in full', async () => {
       const page = await house.page(`devices?uid=${BOX}`);
-      await device(page, BOX).getByText('confirmed by the store').waitFor();
+      await device(page, BOX).getByText('confirmed by the server').waitFor();
       await device(page, BOX).getByText('1 minute', { exact: true }).waitFor();
     });
 
@@ -71,7 +71,7 @@ describe.skipIf(houseMissing !== undefined)(
         dateStyle: 'short',
         timeStyle: 'short',
       });
-      await page.getByLabel('It has stood there since').fill(local.format(movedAt).replace(' ', 'T'));
+      await page.getByLabel('In this room since').fill(local.format(movedAt).replace(' ', 'T'));
       await page.getByRole('button', { name: 'Save' }).click();
       await until('it is saved', async () => (await asked(BOX)).room?.name === 'Pantry');
       expect((await asked(BOX)).label).toBe('Shelf');
@@ -129,12 +129,12 @@ describe.skipIf(houseMissing !== undefined)(
         const page = await guarded.page();
         const dialog = page.locator('dialog');
         await dialog.getByLabel('Token').fill('wrong');
-        await dialog.getByRole('button', { name: 'Use it' }).click();
+        await dialog.getByRole('button', { name: 'Use token' }).click();
         await dialog.getByText('The server does not accept this token.').waitFor();
         await dialog.getByLabel('Token').fill(secret);
-        await dialog.getByRole('button', { name: 'Use it' }).click();
+        await dialog.getByRole('button', { name: 'Use token' }).click();
         await page.locator('[data-connection=live]').waitFor();
-        await page.getByText('No device has spoken yet').waitFor();
+        await page.getByText('No data yet').waitFor();
         await page.reload();
         await page.locator('[data-connection=live]').waitFor();
         expect(await dialog.count()).toBe(0);

@@ -115,11 +115,28 @@ describe.skipIf(houseMissing !== undefined)(
       ['fr-BE', 'fr', 'Maintenant'],
       ['nl-BE', 'nl', 'Nu'],
       ['en-GB', 'en', 'Now'],
-      ['de-DE', 'en', 'Now'],
+      ['de-AT', 'de', 'Jetzt'],
+      ['it-IT', 'en', 'Now'],
     ])('a browser in %s gets its page in %s', async (locale, language, word) => {
       const page = await house.page('', { locale });
       await page.getByRole('link', { name: word, exact: true }).waitFor();
       expect(await page.evaluate(() => document.documentElement.lang)).toBe(language);
+    });
+
+    it('a reader of German gets words, numbers and times in German on all pages, and they fit a phone', async () => {
+      const reads: Readonly<Record<(typeof PAGES)[number], readonly (string | RegExp)[]>> = {
+        '': ['Uhr nicht gestellt', 'im Wohlfühlbereich', /^\d+,\d\s°C$/],
+        'history?last=24h': ['Messgröße', '24 Stunden', 'verworfen, weil das Gerät voll war'],
+        'devices?uid=aht20-000002': ['Alle Geräte', 'Letzter Messwert', 'Abgewiesene Nachrichten', 'kein JSON'],
+        wall: ['Wandanzeige verlassen', /letzte Nachricht (gerade eben|vor )/],
+      };
+      for (const path of PAGES) {
+        const page = await house.page(path, { viewport: { width: 360, height: 740 }, locale: 'de-DE' });
+        await settled(page);
+        for (const text of reads[path]) await page.getByText(text).first().waitFor({ state: 'attached' });
+        expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(360);
+        expect(await page.evaluate(() => document.documentElement.lang)).toBe('de');
+      }
     });
 
     it('the language can be chosen, and stays', async () => {
@@ -128,7 +145,7 @@ describe.skipIf(houseMissing !== undefined)(
       await page.getByLabel('Language').selectOption('nl');
       await page.getByRole('link', { name: 'Verloop', exact: true }).waitFor();
       await page.reload();
-      await page.getByRole('link', { name: 'Toestellen', exact: true }).waitFor();
+      await page.getByRole('link', { name: 'Apparaten', exact: true }).waitFor();
     });
 
     it('every part of the page is reached with the keyboard, and shows where it is', async () => {
@@ -180,7 +197,7 @@ describe.skipIf(houseMissing !== undefined)(
       await page.route('**/api/v1/devices', async (route) => await route.fulfill({ json: { data: [] } }));
       await page.evaluate(() => localStorage.clear());
       await page.reload();
-      await page.getByText('No device has spoken yet').waitFor();
+      await page.getByText('No data yet').waitFor();
       expect(await seriousIn(page)).toEqual([]);
     });
 

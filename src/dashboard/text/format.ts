@@ -12,7 +12,7 @@ export interface Format {
   /** One decimal, no unit. */
   number(value: number): string;
   integer(value: number): string;
-  /** `14:05`. */
+  /** `14:05`, or `2:05 PM`. */
   clock(ms: number): string;
   /** `14:05` today, else `21 Nov, 14:05`, with the year where it is another one. */
   moment(ms: number, nowMs: number): string;
@@ -31,16 +31,38 @@ export interface Format {
 
 const NO_VALUE = '–';
 
-export function createFormat(language: Language, timeZone: string, translate: Translate): Format {
-  const locale = { en: 'en-GB', fr: 'fr-BE', nl: 'nl-BE' }[language];
+/** Where the browser names no region for the language. */
+const DEFAULT_LOCALES: Readonly<Record<Language, string>> = { en: 'en-GB', fr: 'fr-BE', nl: 'nl-BE', de: 'de-DE' };
+
+/**
+ * The locale for numbers and dates in a language: the first of the browser's languages (`de-AT`) that is this language and names a
+ * region, else our default.
+ */
+export function localeFor(language: Language, preferred: readonly string[]): string {
+  return preferred.find((tag) => isRegional(tag, language)) ?? DEFAULT_LOCALES[language];
+}
+
+function isRegional(tag: string, language: Language): boolean {
+  try {
+    const locale = new Intl.Locale(tag);
+    return locale.language === language && locale.region !== undefined;
+  } catch {
+    // Chromium under LANG=C gives "en-US@posix", which is not a valid tag.
+    return false;
+  }
+}
+
+export function createFormat(locale: string, timeZone: string, translate: Translate): Format {
   const decimals = (digits: number, options: Intl.NumberFormatOptions = {}): Intl.NumberFormat =>
     new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, ...options });
   const times = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
-    new Intl.DateTimeFormat(locale, { timeZone, hourCycle: 'h23', ...options });
+    new Intl.DateTimeFormat(locale, { timeZone, ...options });
 
   const [whole, tenth] = [decimals(0), decimals(1)];
   const change = decimals(1, { signDisplay: 'exceptZero' });
-  const hourMinute = { hour: '2-digit', minute: '2-digit' } as const;
+  // 24 hours, or 12 with AM and PM, as the locale has it: 09:05, or 9:05 AM.
+  const isTwelveHours = times({ hour: 'numeric' }).resolvedOptions().hour12 === true;
+  const hourMinute = { hour: isTwelveHours ? 'numeric' : '2-digit', minute: '2-digit' } as const;
   const clock = times(hourMinute);
   const clockSeconds = times({ ...hourMinute, second: '2-digit' });
   const dayMonth = times({ day: 'numeric', month: 'short' });
@@ -49,6 +71,7 @@ export function createFormat(language: Language, timeZone: string, translate: Tr
   const exact = times({ year: 'numeric', month: 'short', day: 'numeric', ...hourMinute, timeZoneName: 'shortOffset' });
   const longDay = times({ weekday: 'long', day: 'numeric', month: 'long' });
   const isoDay = new Intl.DateTimeFormat('en-CA', { timeZone, dateStyle: 'short' });
+  const isoTime = new Intl.DateTimeFormat('en-GB', { timeZone, timeStyle: 'medium' });
   const month = times({ month: 'short' });
   const year = times({ year: 'numeric' });
 
@@ -84,11 +107,11 @@ export function createFormat(language: Language, timeZone: string, translate: Tr
         const isJanuary = isoDay.format(ms).slice(5, 7) === '01';
         return { line: isJanuary ? year.format(ms) : month.format(ms), isDay: isJanuary };
       }
-      const time = clockSeconds.format(ms);
+      const time = isoTime.format(ms);
       if (step.unit === 'day' || time === '00:00:00') {
         return { line: dayMonth.format(ms), isDay: true };
       }
-      return { line: time.endsWith(':00') ? clock.format(ms) : time, isDay: false };
+      return { line: (time.endsWith(':00') ? clock : clockSeconds).format(ms), isDay: false };
     },
     age(ageMs) {
       const [minutes, hours, days] = [MINUTE_MS, HOUR_MS, DAY_MS].map((ms) => Math.floor(ageMs / ms)) as [

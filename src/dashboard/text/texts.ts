@@ -4,10 +4,15 @@ export type TextKey = keyof typeof en;
 /** A language: every text that English has, or it does not compile. */
 export type Texts = Readonly<Record<TextKey, string>>;
 
-export const LANGUAGES = ['en', 'fr', 'nl'] as const;
+export const LANGUAGES = ['en', 'fr', 'nl', 'de'] as const;
 export type Language = (typeof LANGUAGES)[number];
-/** Each in its own words, for those who do not read the others. */
-export const LANGUAGE_NAMES: Readonly<Record<Language, string>> = { en: 'English', fr: 'Français', nl: 'Nederlands' };
+/** The name of each language, written in that language. */
+export const LANGUAGE_NAMES: Readonly<Record<Language, string>> = {
+  en: 'English',
+  fr: 'Français',
+  nl: 'Nederlands',
+  de: 'Deutsch',
+};
 
 export type Translate = (key: TextKey, values?: Readonly<Record<string, string | number>>) => string;
 

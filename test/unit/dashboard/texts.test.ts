@@ -1,33 +1,64 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { de } from '../../../src/dashboard/text/de.ts';
 import { en } from '../../../src/dashboard/text/en.ts';
-import { createFormat } from '../../../src/dashboard/text/format.ts';
+import { createFormat, localeFor } from '../../../src/dashboard/text/format.ts';
 import { fr } from '../../../src/dashboard/text/fr.ts';
 import { nl } from '../../../src/dashboard/text/nl.ts';
-import { chooseLanguage, createTranslate, type TextKey, type Texts } from '../../../src/dashboard/text/texts.ts';
+import {
+  chooseLanguage,
+  createTranslate,
+  LANGUAGES as KNOWN,
+  LANGUAGE_NAMES,
+  type Language,
+  type TextKey,
+  type Texts,
+} from '../../../src/dashboard/text/texts.ts';
 
-const LANGUAGES = { en, fr, nl } as const satisfies Record<string, Texts>;
+const LANGUAGES = { en, fr, nl, de } as const satisfies Record<Language, Texts>;
+const TRANSLATIONS = ['fr', 'nl', 'de'] as const;
 const SOURCE = resolve(import.meta.dirname, '../../../src/dashboard');
+/** Names, signs and words that really are the same in English. All other texts have to differ. */
+const SAME_EVERYWHERE: readonly TextKey[] = ['appName', 'connectionToBroker', 'exportCsv', 'humidex', 'version'];
+const SAME_AS_ENGLISH: Readonly<Record<(typeof TRANSLATIONS)[number], readonly TextKey[]>> = {
+  fr: ['configuration', 'navigation', 'short1h', 'short6h', 'short24h', 'softwareVersion'],
+  nl: ['connectionLive', 'healthOnline', 'interval', 'later', 'sensor', 'short7d', 'short30d', 'token'],
+  de: [
+    ...(['connectionLive', 'healthOnline', 'name', 'sensor', 'softwareVersion', 'token'] as const),
+    ...(['short1h', 'short6h', 'short24h', 'trendOver'] as const),
+  ],
+};
 
 describe('texts', () => {
-  it.each(['fr', 'nl'] as const)('%s has every text, filled in at the same places', (language) => {
-    const places = (text: string): string[] => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort();
+  it('every language of the settings has its texts and its name', () => {
+    expect(Object.keys(LANGUAGES)).toEqual([...KNOWN]);
+    expect(Object.keys(LANGUAGE_NAMES)).toEqual([...KNOWN]);
+  });
+
+  it.each(TRANSLATIONS)('%s has every text, filled in at the same places', (language) => {
+    const placeholders = (text: string): string[] => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort();
     for (const key of Object.keys(en) as TextKey[]) {
       const text = LANGUAGES[language][key];
-      expect(text.trim(), key).not.toBe('');
-      // One of something may be written without its number.
       expect(
-        places(text).filter((place) => place !== '{count}'),
+        text.split('|').map((form) => form.trim()),
         key,
-      ).toEqual(places(en[key]).filter((place) => place !== '{count}'));
-      expect(text.includes('{count}'), key).toBe(en[key].includes('{count}'));
-      expect(text.includes('|'), key).toBe(en[key].includes('|'));
+      ).not.toContain('');
+      // One of something may be written without its number; the form for many needs it.
+      expect(placeholders(text), key).toEqual(placeholders(en[key]));
+      expect(placeholders(text.split('|').at(-1) ?? ''), key).toEqual(placeholders(en[key].split('|').at(-1) ?? ''));
+      expect(text.split('|').length, key).toBe(en[key].split('|').length);
+      expect(text.replaceAll(/\{\w+\}/g, ''), key).not.toMatch(/[{}]/);
     }
     expect(Object.keys(LANGUAGES[language]).sort()).toEqual(Object.keys(en).sort());
   });
 
-  it('no text is left that nobody shows', () => {
+  it.each(TRANSLATIONS)('%s repeats no English text by accident', (language) => {
+    const same = (Object.keys(en) as TextKey[]).filter((key) => LANGUAGES[language][key] === en[key]);
+    expect(same.sort()).toEqual([...SAME_EVERYWHERE, ...SAME_AS_ENGLISH[language]].sort());
+  });
+
+  it('every text is shown somewhere', () => {
     const code = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
       .filter((name) => /\.tsx?$/.test(name) && !name.startsWith('text/'))
       .map((name) => readFileSync(join(SOURCE, name), 'utf8'))
@@ -38,8 +69,9 @@ describe('texts', () => {
 
   it.each([
     [['nl-BE', 'fr'], 'nl'],
-    [['de', 'fr-FR'], 'fr'],
-    [['de'], 'en'],
+    [['it', 'fr-FR'], 'fr'],
+    [['de-AT', 'en'], 'de'],
+    [['it'], 'en'],
     [[], 'en'],
     [['EN-us'], 'en'],
   ] as const)('a reader of %j gets %s', (preferred, language) => {
@@ -58,8 +90,8 @@ describe('texts', () => {
 });
 
 describe('numbers and times as people write them', () => {
-  const of = (language: 'en' | 'fr' | 'nl', zone = 'Europe/Brussels') =>
-    createFormat(language, zone, createTranslate(LANGUAGES[language], language));
+  const of = (language: Language, zone = 'Europe/Brussels', preferred: readonly string[] = []) =>
+    createFormat(localeFor(language, preferred), zone, createTranslate(LANGUAGES[language], language));
   const at = (text: string): number => Date.parse(text);
   const plain = (text: string): string => text.replaceAll(/[\u00a0\u202f]/g, ' ');
 
@@ -69,7 +101,7 @@ describe('numbers and times as people write them', () => {
     expect(plain(of('en').temperature(0))).toBe('0.0 °C');
     expect(of('en').temperature(null)).toBe('–');
     // D7
-    for (const language of ['en', 'fr', 'nl'] as const) {
+    for (const language of KNOWN) {
       expect(plain(of(language).temperature(-0.04))).toMatch(/^0[.,]0 °C$/);
       expect(plain(of(language).temperature(-0))).toMatch(/^0[.,]0 °C$/);
       expect(plain(of(language).temperature(-0.06))).toMatch(/^−0[.,]1 °C$/);
@@ -118,6 +150,36 @@ describe('numbers and times as people write them', () => {
       '30 seconds',
     ]);
     expect(of('fr').duration(7 * 86_400_000)).toMatch(/^7\sjours$/);
+  });
+
+  it.each([
+    ['en', ['en-US'], 'en-US'],
+    ['de', ['fr-BE', 'de', 'de-AT'], 'de-AT'],
+    ['de', ['de'], 'de-DE'],
+    ['nl', ['en-US', 'nl-NL'], 'nl-NL'],
+    ['fr', [], 'fr-BE'],
+    ['en', ['en-US@posix', 'C', ''], 'en-GB'],
+  ] as const)('%s for a browser with %j is written as in %s', (language, preferred, locale) => {
+    expect(localeFor(language, preferred)).toBe(locale);
+  });
+
+  it('German numbers and dates, and those of other regions', () => {
+    const at14 = at('2026-11-21T13:05Z');
+    expect(plain(of('de').temperature(-3.04))).toBe('−3,0 °C');
+    expect(of('de').clock(at14)).toBe('14:05');
+    expect(of('de').day(at14)).toBe('Samstag, 21. November');
+    expect(plain(of('de').duration(7 * 86_400_000))).toBe('7 Tage');
+    expect([1, 2].map((days) => of('de').age(days * 86_400_000 * 2 - 1))).toEqual(['vor 47 h', 'vor 3 Tagen']);
+    expect(plain(of('de', 'Europe/Zurich', ['de-CH']).temperature(21.5))).toBe('21.5 °C');
+  });
+
+  it('12 hours with AM and PM where the region writes so, also on the axis', () => {
+    const american = of('en', 'America/New_York', ['en-US']);
+    expect(plain(american.clock(at('2026-11-21T19:05Z')))).toBe('2:05 PM');
+    expect(plain(american.day(at('2026-11-21T19:05Z')))).toBe('Saturday, November 21');
+    expect(american.tick(at('2026-11-21T05:00Z'), { unit: 'hour', count: 3 })).toEqual({ line: 'Nov 21', isDay: true });
+    expect(plain(american.tick(at('2026-11-21T08:00Z'), { unit: 'hour', count: 3 }).line)).toBe('3:00 AM');
+    expect(plain(american.tick(at('2026-11-21T08:00:15Z'), { unit: 'ms', count: 15_000 }).line)).toBe('3:00:15 AM');
   });
 
   it('marks of the axis: the day at midnight, the year in January', () => {

@@ -1,4 +1,4 @@
-import { type OffsetSpan, offsetSpans } from './zones.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, type OffsetSpan, offsetSpans } from './local-time.ts';
 
 const UNITS = ['m', 'h', 'd', 'w'] as const;
 
@@ -12,9 +12,6 @@ export interface BucketStep {
   readonly unit: BucketUnit;
 }
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-export const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 const UNIT_MS: Readonly<Record<BucketUnit, number>> = { m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: WEEK_MS };
 const SIZE = /^([1-9]\d{0,2})([mhdw])$/;

@@ -1,5 +1,6 @@
 import { type ComponentType, type JSX, render } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import { openZone, type Zone } from '../calendar/local-time.ts';
 import { createApi } from './api/api.ts';
 import { createApiClient } from './api/api-client.ts';
 import { createTokens } from './api/tokens.ts';
@@ -11,7 +12,6 @@ import { createWatched } from './state/store.ts';
 import { createFormat, localeFor } from './text/format.ts';
 import { createTranslate, type Language, type Texts } from './text/texts.ts';
 import { createServerClock } from './time/server-clock.ts';
-import { openZone, type Zone } from './time/zone.ts';
 import { type Page, PageContext, useWatched } from './view/context.ts';
 import { Header } from './view/header.tsx';
 import { Lazy } from './view/lazy.tsx';

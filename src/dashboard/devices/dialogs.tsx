@@ -1,8 +1,8 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import { localIso } from '../../calendar/local-time.ts';
 import type { DeviceChange } from '../api/api.ts';
 import type { Device, Room } from '../state/model.ts';
-import { localIso } from '../time/zone.ts';
 import { usePage } from '../view/context.ts';
 import { Dialog } from '../view/dialog.tsx';
 import { useAction } from './hooks.ts';

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { localIso } from '../time/zone.ts';
+import { localIso } from '../../calendar/local-time.ts';
 import { usePage, useWatched } from '../view/context.ts';
 import { type Chart, type ChartContent, createChart } from './chart.ts';
 import { addGestures } from './gestures.ts';

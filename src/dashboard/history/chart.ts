@@ -1,7 +1,7 @@
 import uPlot from 'uplot';
+import type { Zone } from '../../calendar/local-time.ts';
 import type { Format } from '../text/format.ts';
 import { tickStep, ticks } from '../time/ticks.ts';
-import type { Zone } from '../time/zone.ts';
 import { loneIndices, type PlotData } from './plot-data.ts';
 import type { TimeRange } from './range.ts';
 import type { Palette, Source } from './sources.ts';

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { localIso } from '../time/zone.ts';
+import { localIso } from '../../calendar/local-time.ts';
 import { usePage } from '../view/context.ts';
 import { Glyph } from '../view/icons.tsx';
 import type { ChartContent } from './chart.ts';

@@ -1,4 +1,4 @@
-import { localIso, type Zone } from '../time/zone.ts';
+import { localIso, type Zone } from '../../calendar/local-time.ts';
 import type { PlotData, PlotLine } from './plot-data.ts';
 import type { Palette } from './sources.ts';
 

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { DAY_MS, MINUTE_MS } from '../time/zone.ts';
+import { DAY_MS, MINUTE_MS } from '../../calendar/local-time.ts';
 import { usePage, useWatched } from '../view/context.ts';
 import { LoadProblem } from '../view/status-marks.tsx';
 import { VerdictWord } from '../view/verdict-word.tsx';

@@ -1,4 +1,4 @@
-import { DAY_MS, HOUR_MS, MINUTE_MS, type Zone } from '../time/zone.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, type Zone } from '../../calendar/local-time.ts';
 
 /** From (included) to (not). */
 export interface TimeRange {

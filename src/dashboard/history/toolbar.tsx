@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import { localIso } from '../../calendar/local-time.ts';
 import type { TextKey } from '../text/texts.ts';
-import { localIso } from '../time/zone.ts';
 import { usePage } from '../view/context.ts';
 import { Glyph, type IconName } from '../view/icons.tsx';
 import {

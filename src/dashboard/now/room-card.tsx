@@ -1,8 +1,8 @@
 import type { JSX } from 'preact';
+import { HOUR_MS } from '../../calendar/local-time.ts';
 import type { ComfortWord, HumidexBand, MouldLevel } from '../comfort.ts';
 import type { Point, Trend } from '../state/snapshot.ts';
 import type { TextKey } from '../text/texts.ts';
-import { HOUR_MS } from '../time/zone.ts';
 import { usePage } from '../view/context.ts';
 import { Link } from '../view/link.tsx';
 import { StatusMark } from '../view/status-marks.tsx';

@@ -1,3 +1,4 @@
+import type { Zone } from '../../calendar/local-time.ts';
 import {
   absoluteHumidityGramsPerCubicMetre,
   type ComfortWord,
@@ -13,7 +14,6 @@ import {
 import { type HouseState, summaryOf } from '../state/house-state.ts';
 import { type Device, type DeviceHealth, healthOf, intervalMs, type Reading } from '../state/model.ts';
 import { type Point, type Trend, trendOf } from '../state/snapshot.ts';
-import type { Zone } from '../time/zone.ts';
 
 /** Everything that a card tells of one device. */
 export interface RoomFacts {

@@ -1,5 +1,5 @@
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../calendar/local-time.ts';
 import type { TickStep } from '../time/ticks.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../time/zone.ts';
 import type { Language, Translate } from './texts.ts';
 
 /** Numbers and times as the reader writes them, in the house's zone. A minus is a minus (−), a missing value a dash. */

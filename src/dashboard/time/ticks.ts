@@ -1,4 +1,4 @@
-import { DAY_MS, HOUR_MS, MINUTE_MS, type Zone } from './zone.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, type Zone } from '../../calendar/local-time.ts';
 
 /** How far apart the marks of a time axis are. */
 export type TickStep =

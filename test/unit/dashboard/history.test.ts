@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DAY_MS, HOUR_MS, localIso, MINUTE_MS, openZone } from '../../../src/calendar/local-time.ts';
 import type { Series } from '../../../src/dashboard/api/api.ts';
 import { toCsv } from '../../../src/dashboard/history/export.ts';
 import { absenceAt, extremes, loneIndices, plotData } from '../../../src/dashboard/history/plot-data.ts';
@@ -17,7 +18,6 @@ import {
 import { chosenSources, sourcesOf } from '../../../src/dashboard/history/sources.ts';
 import { NOTHING_KNOWN } from '../../../src/dashboard/state/house-state.ts';
 import type { Bucket } from '../../../src/dashboard/state/model.ts';
-import { DAY_MS, HOUR_MS, localIso, MINUTE_MS, openZone } from '../../../src/dashboard/time/zone.ts';
 import { bucket, device } from './samples.ts';
 
 const at = (text: string): number => Date.parse(text);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { openZone } from '../../../src/calendar/local-time.ts';
 import { factsOf } from '../../../src/dashboard/now/room-facts.ts';
 import {
   type HouseState,
@@ -9,7 +10,6 @@ import {
   withDevices,
 } from '../../../src/dashboard/state/house-state.ts';
 import { createSnapshotStore, openKeyValue } from '../../../src/dashboard/state/snapshot.ts';
-import { openZone } from '../../../src/dashboard/time/zone.ts';
 import { bucket, device, reading } from './samples.ts';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');

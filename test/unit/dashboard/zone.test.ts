@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { today } from '../../../src/calendar/buckets.ts';
+import { DAY_MS, HOUR_MS, openZone } from '../../../src/calendar/local-time.ts';
 import { tickStep, ticks } from '../../../src/dashboard/time/ticks.ts';
-import { DAY_MS, HOUR_MS, openZone } from '../../../src/dashboard/time/zone.ts';
 
 const at = (text: string): number => Date.parse(text);
 const iso = (ms: number): string => new Date(ms).toISOString().slice(0, 16);
@@ -29,6 +30,28 @@ describe('days of a zone', () => {
     const local = { year: 2026, month: 10, day: 25, hour: 2, minute: 30, second: 0 };
     expect(iso(brussels.instant(local))).toBe('2026-10-25T00:30');
     expect(iso(brussels.instant({ ...local, month: 3, day: 29 }))).toBe('2026-03-29T01:00');
+  });
+
+  it('takes a skipped day for the instant at which it was skipped: Samoa went over the date line', () => {
+    const apia = openZone('Pacific/Apia');
+    const skipped = { year: 2011, month: 12, day: 30, hour: 12, minute: 0, second: 0 };
+    expect(iso(apia.instant(skipped))).toBe('2011-12-30T10:00');
+    expect(iso(apia.addDays(at('2011-12-29T11:00Z'), 1))).toBe('2011-12-30T10:00');
+    expect(apia.parts(at('2011-12-30T10:00Z'))).toMatchObject({ month: 12, day: 31, hour: 0 });
+  });
+
+  it('begins each day where the server begins it', () => {
+    const zones = ['Europe/Brussels', 'America/Sao_Paulo', 'Asia/Beirut', 'Australia/Lord_Howe', 'Pacific/Apia'];
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...zones),
+        fc.integer({ min: at('2005-01-01Z'), max: at('2030-01-01Z') }),
+        (name, ms) => {
+          expect(openZone(name).startOfDay(ms)).toBe(today(ms, name).fromMs);
+        },
+      ),
+      { seed: 5, numRuns: 300 },
+    );
   });
 
   it('steps by calendar months, to the last day where a month is short', () => {

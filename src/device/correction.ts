@@ -1,9 +1,5 @@
 /** Applies the configured offsets to a measurement. Pure. */
-
-/** Coefficients of the Magnus formula after Sonntag; see saturationPressureHpa. */
-const MAGNUS_HPA = 6.112;
-const MAGNUS_SLOPE = 17.62;
-const MAGNUS_CELSIUS = 243.12;
+import { saturationPressureHpa } from '../contract/climate.ts';
 
 export interface ClimateValues {
   readonly temperatureCelsius: number;
@@ -27,22 +23,6 @@ export function corrected(measured: ClimateValues, offsets: Offsets): ClimateVal
       : (measured.humidityPercent * saturationPressureHpa(measured.temperatureCelsius)) /
         saturationPressureHpa(temperatureCelsius);
   return { temperatureCelsius, humidityPercent: clamp(sameVapour + offsets.humidityOffsetPercent, 0, 100) };
-}
-
-/**
- * Saturation vapour pressure over water in hPa: the Magnus formula with the coefficients of Sonntag (1990), as in the
- * WMO Guide to Instruments and Methods of Observation (WMO-No. 8), annex 4.B; valid from -45 to 60 °C.
- */
-export function saturationPressureHpa(temperatureCelsius: number): number {
-  return MAGNUS_HPA * Math.exp((MAGNUS_SLOPE * temperatureCelsius) / (MAGNUS_CELSIUS + temperatureCelsius));
-}
-
-/** Dew point in °C: the same formula solved for the temperature. Minus infinity for air without any water. */
-export function dewPointCelsius({ temperatureCelsius, humidityPercent }: ClimateValues): number {
-  if (humidityPercent <= 0) return Number.NEGATIVE_INFINITY;
-  const vapourPressureHpa = (humidityPercent / 100) * saturationPressureHpa(temperatureCelsius);
-  const exponent = Math.log(vapourPressureHpa / MAGNUS_HPA);
-  return (MAGNUS_CELSIUS * exponent) / (MAGNUS_SLOPE - exponent);
 }
 
 /** Two decimals for people. What is rounded to zero has no sign: -0.004 is 0.00. */

@@ -1,3 +1,4 @@
+import { csvLine } from '../contract/csv.ts';
 import type { Reading } from './http/schemas/readings.ts';
 import type { ReadingQuery, ReadingScope, ReadingStore } from './store/store.ts';
 import type { StoredReading } from './store/stored.ts';
@@ -15,29 +16,12 @@ const COLUMNS = [
   'trigger',
 ] as const satisfies readonly (keyof Reading)[];
 
-/** RFC 4180. */
-const END_OF_LINE = '\r\n';
-
-/** What spreadsheets take for the beginning of a formula (https://owasp.org/www-community/attacks/CSV_Injection). */
-const FORMULA_START = /^[=+\-@\t\r]/;
-
 export function csvHeader(): string {
-  return COLUMNS.join(',') + END_OF_LINE;
+  return csvLine(COLUMNS);
 }
 
 export function csvRow(reading: Reading): string {
-  return COLUMNS.map((column) => csvCell(reading[column])).join(',') + END_OF_LINE;
-}
-
-/**
- * One cell by RFC 4180; nothing is an empty cell. Numbers stay numbers. A text that a spreadsheet would carry out as a formula is
- * given an apostrophe in front, which spreadsheets do not show.
- */
-export function csvCell(value: string | number | null | undefined): string {
-  if (value === null || value === undefined) return '';
-  if (typeof value === 'number') return String(value);
-  const text = FORMULA_START.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvLine(COLUMNS.map((column) => reading[column]));
 }
 
 /** A reading as the API, the live feed and exported files give it. */

@@ -1,4 +1,5 @@
 import { localIso, type Zone } from '../../calendar/local-time.ts';
+import { csvLine } from '../../contract/csv.ts';
 import type { PlotData, PlotLine } from './plot-data.ts';
 import type { Palette } from './sources.ts';
 
@@ -21,19 +22,13 @@ export function toCsv({ times, spans }: PlotData, columns: readonly CsvColumn[],
     const fromMs = spans[index]?.fromMs ?? 0;
     const values = columns.flatMap(({ line }) => [line.mean[index], line.least[index], line.most[index]]);
     if (values.every((value) => typeof value !== 'number')) return [];
-    return [[new Date(fromMs).toISOString(), localIso(fromMs, zone), ...values.map(number)]];
+    return [[new Date(fromMs).toISOString(), localIso(fromMs, zone), ...values.map(rounded)]];
   });
-  return [head, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
+  return [head, ...rows].map(csvLine).join('');
 }
 
-function number(value: number | null | undefined): string {
-  return typeof value === 'number' ? String(Math.round(value * 1000) / 1000) : '';
-}
-
-/** A name that begins like a formula must not become one in a spreadsheet. */
-function cell(text: string): string {
-  const harmless = /^[=+@\t\r]|^-(?!\d)/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+function rounded(value: number | null | undefined): number | undefined {
+  return typeof value === 'number' ? Math.round(value * 1000) / 1000 : undefined;
 }
 
 export interface PictureText {

@@ -1,5 +1,5 @@
+import { absoluteHumidityGramsPerCubicMetre, dewPointCelsius } from '../../contract/climate.ts';
 import type { Series, SeriesSource } from '../api/api.ts';
-import { absoluteHumidityGramsPerCubicMetre, dewPointCelsius } from '../comfort.ts';
 import type { Bucket, Gap, Spread } from '../state/model.ts';
 import { BUCKET_MS, type Quantity, type SourceKey, type TimeRange } from './range.ts';
 

@@ -1,10 +1,9 @@
 import type { Zone } from '../../calendar/local-time.ts';
+import { absoluteHumidityGramsPerCubicMetre, dewPointCelsius } from '../../contract/climate.ts';
 import {
-  absoluteHumidityGramsPerCubicMetre,
   type ComfortWord,
   coldCornerCelsius,
   comfortWord,
-  dewPointCelsius,
   type Humidex,
   humidex,
   type MouldHint,

@@ -1,8 +1,9 @@
 import { I2cError, type Measurement, type Sensor, SensorError } from '../../../drivers/sensor.ts';
 import { ConfigError } from '../../config/problem.ts';
+import { dewPointCelsius } from '../../contract/climate.ts';
 import type { Log } from '../../platform/log.ts';
 import type { SensorSection } from '../config.ts';
-import { corrected, dewPointCelsius, twoDecimals } from '../correction.ts';
+import { corrected, twoDecimals } from '../correction.ts';
 import { createSensorOpener } from '../sensor.ts';
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from './command-io.ts';
 import { type ConfigOptions, loadConfigOrDefaults } from './config.ts';
@@ -22,7 +23,8 @@ interface Shown {
   readonly tsMs: number;
   readonly temperatureCelsius: number;
   readonly humidityPercent: number;
-  readonly dewPointCelsius: number;
+  /** Null for air without water. */
+  readonly dewPointCelsius: number | null;
   readonly frame: string;
   readonly tookMs: number;
 }
@@ -108,7 +110,13 @@ async function measureSeries(
 function show(measurement: Measurement, offsets: SensorSection, tsMs: number, tookMs: number): Shown {
   const values = corrected(measurement, offsets);
   const frame = Buffer.from(measurement.frame).toString('hex').toUpperCase();
-  return { ...values, tsMs, dewPointCelsius: dewPointCelsius(values), frame, tookMs: Math.round(tookMs) };
+  return {
+    ...values,
+    tsMs,
+    dewPointCelsius: dewPointCelsius(values.temperatureCelsius, values.humidityPercent),
+    frame,
+    tookMs: Math.round(tookMs),
+  };
 }
 
 function heading(): string {
@@ -120,7 +128,7 @@ function asRow(shown: Shown): string {
     new Date(shown.tsMs).toISOString(),
     `${twoDecimals(shown.temperatureCelsius)} °C`,
     `${twoDecimals(shown.humidityPercent)} %RH`,
-    `${twoDecimals(shown.dewPointCelsius)} °C`,
+    shown.dewPointCelsius === null ? 'none' : `${twoDecimals(shown.dewPointCelsius)} °C`,
     shown.frame.replaceAll(/..(?=.)/g, '$& '),
     `${shown.tookMs} ms`,
   ]);
@@ -139,8 +147,7 @@ function asJson(sensor: Sensor, shown: Shown): string {
     ts: Math.round(shown.tsMs),
     temperature_c: rounded(shown.temperatureCelsius),
     humidity_pct: rounded(shown.humidityPercent),
-    // Infinity is not JSON: air without water has no dew point.
-    dew_point_c: Number.isFinite(shown.dewPointCelsius) ? rounded(shown.dewPointCelsius) : null,
+    dew_point_c: shown.dewPointCelsius === null ? null : rounded(shown.dewPointCelsius),
     frame: shown.frame,
     took_ms: shown.tookMs,
   });

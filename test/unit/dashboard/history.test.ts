@@ -278,6 +278,8 @@ describe('what is drawn', () => {
       'from_utc,from_local (Europe/Brussels),"\'=cmd|""x"", y mean (°C)","\'=cmd|""x"", y min","\'=cmd|""x"", y max"\r\n' +
         '2026-10-25T00:00:00.000Z,2026-10-25T02:00:00+02:00,-1.5,-1.75,-1.25\r\n',
     );
+    // A name that begins with a minus and a digit is a formula too: "-5+cmd".
+    expect(toCsv(data, [{ name: '-5+2', line: data.lines[0]! }], '°C', brussels)).toContain(",'-5+2 mean (°C),");
     expect(localIso(at('2026-10-25T01:00Z'), brussels)).toBe('2026-10-25T02:00:00+01:00');
     expect(localIso(NOW, openZone('America/St_Johns'))).toBe('2026-11-21T08:30:00-03:30');
   });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { corrected, saturationPressureHpa, twoDecimals } from '../../../src/device/correction.ts';
+import { saturationPressureHpa } from '../../../src/contract/climate.ts';
+import { corrected, twoDecimals } from '../../../src/device/correction.ts';
 
 const none = { temperatureOffsetCelsius: 0, humidityOffsetPercent: 0 };
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { csvCell, csvHeader, csvRow, exportFileName, toReadingRecord } from '../../../../src/server/export.ts';
+import { csvCell } from '../../../../src/contract/csv.ts';
+import { csvHeader, csvRow, exportFileName, toReadingRecord } from '../../../../src/server/export.ts';
 import type { StoredReading } from '../../../../src/server/store/stored.ts';
 
 const READING: StoredReading = {

@@ -76,7 +76,7 @@ interface AppProps {
 function App({ parts, first, speak, announcement }: AppProps): JSX.Element {
   const { session, preferences, navigation, tokens } = parts;
   const place = useWatched(navigation.place);
-  const { house } = useWatched(session.house);
+  const { site } = useWatched(session.site);
   const wanted = useWatched(preferences.language);
   const question = useWatched(tokens.question);
   const [{ language, texts }, setSpoken] = useState(first);
@@ -93,7 +93,7 @@ function App({ parts, first, speak, announcement }: AppProps): JSX.Element {
   }, [wanted, speak]);
 
   const page = useMemo((): Page => {
-    const zone = zoneOrUtc(house?.timeZone);
+    const zone = zoneOrUtc(site?.timeZone);
     const t = createTranslate(texts, language);
     return {
       ...parts,
@@ -102,14 +102,14 @@ function App({ parts, first, speak, announcement }: AppProps): JSX.Element {
       zone,
       format: createFormat(localeFor(language, navigator.languages), zone.name, t),
     };
-  }, [parts, language, texts, house?.timeZone]);
+  }, [parts, language, texts, site?.timeZone]);
   const { t } = page;
 
   useEffect(() => {
     document.documentElement.lang = language;
     const title = t(TITLES[place.route]);
-    document.title = `${title} · ${house?.name || t('appName')}`;
-  }, [language, t, place.route, house?.name]);
+    document.title = `${title} · ${site?.name || t('appName')}`;
+  }, [language, t, place.route, site?.name]);
 
   return (
     <PageContext.Provider value={page}>

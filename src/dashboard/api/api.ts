@@ -13,20 +13,20 @@ import type {
   QuarantineSummary as WireQuarantine,
 } from '../../server/http/schemas/record.ts';
 import type { Resolution, SourceKey, TimeRange } from '../history/range.ts';
-import type { Bucket, Device, Gap, House, Quarantine, Room } from '../state/model.ts';
+import type { Bucket, Device, Gap, Quarantine, Room, Site } from '../state/model.ts';
 import type { ApiClient } from './api-client.ts';
 import {
   bucketFromWire,
   deviceFromWire,
   gapFromWire,
-  houseFromWire,
   quarantineFromWire,
   roomFromWire,
+  siteFromWire,
 } from './from-wire.ts';
 
 /** The questions that the page asks. All reject with ApiError, or with the signal's reason. */
 export interface Api {
-  house(signal: AbortSignal): Promise<House>;
+  site(signal: AbortSignal): Promise<Site>;
   /** Also pending and refused ones. */
   devices(signal: AbortSignal): Promise<readonly Device[]>;
   rooms(signal: AbortSignal): Promise<readonly Room[]>;
@@ -141,7 +141,7 @@ export function createApi(client: ApiClient): Api {
 
   return {
     series,
-    house: async (signal) => houseFromWire(await data<ServerInfo>('server', signal)),
+    site: async (signal) => siteFromWire(await data<ServerInfo>('server', signal)),
     devices: async (signal) => (await data<WireDevice[]>('devices', signal)).map(deviceFromWire),
     rooms: async (signal) => (await data<WireRoom[]>('rooms', signal)).map(roomFromWire),
     async recent(deviceUids, range, timeZone = 'UTC', signal) {

@@ -6,8 +6,8 @@ import type {
   Reading as WireReading,
 } from '../../server/http/schemas/readings.ts';
 import type { ServerInfo, QuarantineSummary as WireQuarantine } from '../../server/http/schemas/record.ts';
-import type { LiveChange } from '../state/house-state.ts';
-import type { Bucket, Device, Gap, House, Quarantine, Reading, Room } from '../state/model.ts';
+import type { Bucket, Device, Gap, Quarantine, Reading, Room, Site } from '../state/model.ts';
+import type { LiveChange } from '../state/site-state.ts';
 import type { StreamEvent } from './live-stream.ts';
 
 /** From the API's terms to the page's. Typed by the API's schemas: what changes there breaks the build here. */
@@ -71,7 +71,7 @@ export function roomFromWire({ uid, name, floor, is_outdoors }: WireRoom): Room 
 }
 
 /** Without a token where one is needed to read, the server keeps its name to itself. */
-export function houseFromWire({ name = '', version = '', time_zone = 'UTC', writing, rights }: ServerInfo): House {
+export function siteFromWire({ name = '', version = '', time_zone = 'UTC', writing, rights }: ServerInfo): Site {
   return { name, version, timeZone: time_zone, needsTokenToWrite: writing === 'token', maySend: rights };
 }
 

@@ -71,7 +71,7 @@ const TICK_MS = 5_000;
 /** Who measures, how each is doing, and what is missing or was refused. */
 export function DevicesPage(): JSX.Element {
   const { session, navigation, t } = usePage();
-  const state = useWatched(session.house);
+  const state = useWatched(session.site);
   const connection = useWatched(session.connection);
   const { search } = useWatched(navigation.place);
   const nowMs = useNow(TICK_MS);

@@ -30,7 +30,7 @@ const AXIS_PX = 100;
 export function HistoryPage(): JSX.Element {
   const { session, navigation, t, zone, clock } = usePage();
   const { search } = useWatched(navigation.place);
-  const state = useWatched(session.house);
+  const state = useWatched(session.site);
   const address = useMemo(() => readHistoryAddress(search), [search]);
   const { quantity, view } = address;
   const change = (part: Partial<HistoryAddress>): void =>

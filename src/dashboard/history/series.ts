@@ -37,7 +37,7 @@ export function useRevision(view: View, { fromMs, toMs }: TimeRange): number {
       session.pastChanges.watch(() => {
         isOld = true;
       }),
-      session.house.watch(() => {
+      session.site.watch(() => {
         isOld ||= isLive;
       }),
     ];

@@ -1,5 +1,5 @@
-import type { HouseState } from '../state/house-state.ts';
 import { intervalMs } from '../state/model.ts';
+import type { SiteState } from '../state/site-state.ts';
 import type { Format } from '../text/format.ts';
 import type { TextKey } from '../text/texts.ts';
 import type { Quantity, SourceKey } from './range.ts';
@@ -77,7 +77,7 @@ const DASHES: readonly (readonly number[])[] = [[], [8, 5], [2, 4], [12, 4, 2, 4
 const SHOWN_AT_FIRST = 6;
 
 /** Rooms, then devices that stand in none or share one. Sorted, so that colours do not change from day to day. */
-export function sourcesOf({ rooms, devices }: HouseState): Source[] {
+export function sourcesOf({ rooms, devices }: SiteState): Source[] {
   const inService = devices.filter(({ state }) => state === 'active');
   const inRoom = (uid: string) => inService.filter(({ room }) => room?.uid === uid);
   const shown = [
@@ -101,7 +101,7 @@ export function sourcesOf({ rooms, devices }: HouseState): Source[] {
 export function chosenSources(
   all: readonly Source[],
   wanted: readonly SourceKey[] | undefined,
-  state: HouseState,
+  state: SiteState,
 ): Source[] {
   if (wanted === undefined) {
     return all.slice(0, SHOWN_AT_FIRST);

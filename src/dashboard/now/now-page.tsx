@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
-import type { HouseState } from '../state/house-state.ts';
 import { isProblem } from '../state/model.ts';
+import type { SiteState } from '../state/site-state.ts';
 import { useNow, usePage, useWatched } from '../view/context.ts';
 import { Link } from '../view/link.tsx';
 import { LoadProblem, StatusMark } from '../view/status-marks.tsx';
@@ -45,7 +45,7 @@ const TICK_MS = 1_000;
 /** The house at a glance. */
 export function NowPage(): JSX.Element {
   const { session, zone, t } = usePage();
-  const state = useWatched(session.house);
+  const state = useWatched(session.site);
   const connection = useWatched(session.connection);
   const nowMs = useNow(TICK_MS);
   if (state.loadedMs === null) {
@@ -85,6 +85,6 @@ function Waiting(): JSX.Element {
   );
 }
 
-export function pendingCount({ devices }: HouseState): number {
+export function pendingCount({ devices }: SiteState): number {
   return devices.filter(({ state }) => state === 'pending').length;
 }

@@ -10,8 +10,8 @@ import {
   mouldBelowCelsius,
   mouldHint,
 } from '../comfort.ts';
-import { type HouseState, summaryOf } from '../state/house-state.ts';
 import { type Device, type DeviceHealth, healthOf, intervalMs, type Reading } from '../state/model.ts';
+import { type SiteState, summaryOf } from '../state/site-state.ts';
 import { type Point, type Trend, trendOf } from '../state/snapshot.ts';
 
 /** Everything that a card tells of one device. */
@@ -49,7 +49,7 @@ export interface Comfort {
 const STEADY_KELVIN = 0.25;
 
 /** Of every device that is in service, by room and name; what stands outdoors last. */
-export function factsOf(state: HouseState, nowMs: number, zone: Zone): RoomFacts[] {
+export function factsOf(state: SiteState, nowMs: number, zone: Zone): RoomFacts[] {
   const startOfDayMs = zone.startOfDay(nowMs);
   const outdoorMean = meanOutdoors(state, startOfDayMs);
   const active = state.devices.filter((device) => device.state === 'active');
@@ -105,7 +105,7 @@ function comfortOf(
   };
 }
 
-function meanOutdoors({ devices, rooms, recent }: HouseState, startOfDayMs: number): number | null {
+function meanOutdoors({ devices, rooms, recent }: SiteState, startOfDayMs: number): number | null {
   const outdoors = new Set(rooms.filter(({ isOutdoors }) => isOutdoors).map(({ uid }) => uid));
   for (const { uid, room, state } of devices) {
     const { mean } = summaryOf(recent[uid] ?? [], startOfDayMs);
@@ -114,7 +114,7 @@ function meanOutdoors({ devices, rooms, recent }: HouseState, startOfDayMs: numb
   return null;
 }
 
-function pointsOf(buckets: HouseState['recent'][string], reading: Reading | null): Point[] {
+function pointsOf(buckets: SiteState['recent'][string], reading: Reading | null): Point[] {
   const points = buckets.flatMap(({ fromMs, toMs, temperature }) =>
     temperature === null ? [] : [{ tsMs: Math.round((fromMs + toMs) / 2), value: temperature.avg }],
   );

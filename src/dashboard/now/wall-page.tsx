@@ -20,7 +20,7 @@ const MOST_TILES = 12;
 /** For a display on the wall: large, without controls, and it can't look alive when it is not. */
 export function WallPage(): JSX.Element {
   const { session, zone, t, format } = usePage();
-  const state = useWatched(session.house);
+  const state = useWatched(session.site);
   const connection = useWatched(session.connection);
   const nowMs = useNow(TICK_MS);
   const facts = factsOf(state, nowMs, zone).slice(0, MOST_TILES);
@@ -89,7 +89,7 @@ function Tile({ facts, nowMs }: { readonly facts: RoomFacts; readonly nowMs: num
 
 function WallChart(): JSX.Element | null {
   const { session, zone } = usePage();
-  const { rooms, devices, ...state } = useWatched(session.house);
+  const { rooms, devices, ...state } = useWatched(session.site);
   const sources = useMemo(() => sourcesOf({ ...state, rooms, devices }).slice(0, MOST_TILES), [rooms, devices]);
   const nowMs = useMovingNow(VIEW);
   const range = useMemo(() => rangeOf(VIEW, nowMs, zone), [nowMs, zone]);

@@ -53,7 +53,7 @@ export function isProblem(health: DeviceHealth): boolean {
 
 /** What the page knows, in its own terms: times in epoch ms, °C, %RH. `api/from-wire.ts` makes it of the API's answers. */
 
-export interface House {
+export interface Site {
   /** What people call the house; may be empty. */
   readonly name: string;
   readonly version: string;
@@ -92,12 +92,12 @@ export interface Device {
   readonly contact: Contact;
   readonly status: DeviceStatusSummary | null;
   readonly statusMs: number | null;
-  /** As of when the devices were asked for; HouseState.latest is newer. */
+  /** As of when the devices were asked for; SiteState.latest is newer. */
   readonly latest: Reading | null;
 }
 
 export interface Contact {
-  /** When a reading last came, as of when the devices were asked for; HouseState.heard is newer. */
+  /** When a reading last came, as of when the devices were asked for; SiteState.heard is newer. */
   readonly heardMs: number | null;
   /** Without another reading it is late, then silent, so long after that. */
   readonly lateAfterMs: number;

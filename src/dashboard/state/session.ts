@@ -4,8 +4,8 @@ import { changeFromWire } from '../api/from-wire.ts';
 import { createLiveStream } from '../api/live-stream.ts';
 import type { Platform } from '../platform.ts';
 import type { ServerClock } from '../time/server-clock.ts';
-import { type HouseState, NOTHING_KNOWN, type Question, RECENT_MS, reduce, withDevices } from './house-state.ts';
 import type { Connection } from './model.ts';
+import { NOTHING_KNOWN, type Question, RECENT_MS, reduce, type SiteState, withDevices } from './site-state.ts';
 import type { SnapshotStore } from './snapshot.ts';
 import { createWatched, type Watched } from './store.ts';
 
@@ -19,7 +19,7 @@ export interface SessionOptions {
 
 /** Keeps what the page shows in step with the server. */
 export interface Session {
-  readonly house: Watched<HouseState>;
+  readonly site: Watched<SiteState>;
   readonly connection: Watched<Connection>;
   /** When the server was last heard, by its own clock; null: never. */
   readonly heardMs: () => number | null;
@@ -43,7 +43,7 @@ const GATHER_MS = 300;
 const SAVE_MS = 30_000;
 
 export function createSession({ api, client, platform, clock, snapshots }: SessionOptions): Session {
-  const house = createWatched<HouseState>(snapshots.load() ?? NOTHING_KNOWN);
+  const site = createWatched<SiteState>(snapshots.load() ?? NOTHING_KNOWN);
   const connection = createWatched<Connection>({ kind: 'connecting' });
   const pastChanges = createWatched(0);
   const hasStarted = createWatched(false);
@@ -62,33 +62,33 @@ export function createSession({ api, client, platform, clock, snapshots }: Sessi
       ask('everything');
     } else if (connection.get().kind !== 'lost') {
       connection.set({ kind: 'lost', sinceMs: clock.nowMs(), error });
-      snapshots.save(house.get());
+      snapshots.save(site.get());
     }
   };
 
   const loadRecent = async (): Promise<void> => {
-    const { devices, house: known } = house.get();
+    const { devices, site: known } = site.get();
     const nowMs = clock.nowMs();
     const uids = devices.filter(({ state }) => state === 'active').map(({ uid }) => uid);
     if (uids.length === 0) return;
     const recent = await api.recent(uids, { fromMs: nowMs - RECENT_MS, toMs: nowMs }, known?.timeZone, ending);
-    house.update((state) => ({ ...state, recent: { ...state.recent, ...recent } }));
+    site.update((state) => ({ ...state, recent: { ...state.recent, ...recent } }));
   };
 
   const load = async (questions: ReadonlySet<Question>): Promise<void> => {
     if (questions.has('everything') || questions.has('devices')) {
       const [known, devices, rooms] = await Promise.all([
-        questions.has('everything') ? api.house(ending) : house.get().house,
+        questions.has('everything') ? api.site(ending) : site.get().site,
         api.devices(ending),
         api.rooms(ending),
       ]);
-      house.update((state) => withDevices({ ...state, house: known, rooms, loadedMs: clock.nowMs() }, devices));
+      site.update((state) => withDevices({ ...state, site: known, rooms, loadedMs: clock.nowMs() }, devices));
     }
     if (questions.has('everything') || questions.has('recent')) {
       await loadRecent();
       pastChanges.update((count) => count + 1);
     }
-    snapshots.save(house.get());
+    snapshots.save(site.get());
   };
 
   const ask = (question: Question): void => {
@@ -120,7 +120,7 @@ export function createSession({ api, client, platform, clock, snapshots }: Sessi
     onOpen(isResumed) {
       heardMs = clock.nowMs();
       hasStarted.set(true);
-      if (!isResumed || connection.get().kind === 'lost' || house.get().loadedMs === null) ask('everything');
+      if (!isResumed || connection.get().kind === 'lost' || site.get().loadedMs === null) ask('everything');
       connection.set({ kind: 'live' });
     },
     onAlive() {
@@ -129,8 +129,8 @@ export function createSession({ api, client, platform, clock, snapshots }: Sessi
     onEvent(event) {
       const change = changeFromWire(event);
       if (change === undefined) return;
-      const { state, ask: question } = reduce(house.get(), change);
-      house.set(state);
+      const { state, ask: question } = reduce(site.get(), change);
+      site.set(state);
       if (change.kind === 'history' || change.kind === 'gap') pastChanges.update((count) => count + 1);
       if (question !== undefined) ask(question);
     },
@@ -154,14 +154,14 @@ export function createSession({ api, client, platform, clock, snapshots }: Sessi
   };
 
   return {
-    house,
+    site,
     connection,
     pastChanges,
     heardMs: () => heardMs,
     async run(signal) {
       ending = signal;
       platform.every(SAVE_MS, signal, () => {
-        if (connection.get().kind === 'live') snapshots.save({ ...house.get(), loadedMs: clock.nowMs() });
+        if (connection.get().kind === 'live') snapshots.save({ ...site.get(), loadedMs: clock.nowMs() });
       });
       const following = followWhileWanted(signal);
       const opened = new AbortController();

@@ -1,4 +1,4 @@
-import type { HouseState } from './house-state.ts';
+import type { SiteState } from './site-state.ts';
 
 /** A value at a time. */
 export interface Point {
@@ -57,14 +57,14 @@ export interface KeyValue {
 
 /** The last known values, for times without a connection. One house per server address: localStorage belongs to the origin. */
 export interface SnapshotStore {
-  save(state: HouseState): void;
+  save(state: SiteState): void;
   /** Undefined where there is none, or it is of another version or damaged. */
-  load(): HouseState | undefined;
+  load(): SiteState | undefined;
   forget(): void;
 }
 
-/** Counts up whenever HouseState changes its shape: what an older page has kept is then no use. */
-const VERSION = 2;
+/** Counts up whenever SiteState changes its shape: what an older page has kept is then no use. */
+const VERSION = 3;
 
 export function createSnapshotStore(storage: KeyValue, base: string): SnapshotStore {
   const key = `techtemp.snapshot:${base}`;
@@ -74,8 +74,8 @@ export function createSnapshotStore(storage: KeyValue, base: string): SnapshotSt
     },
     load() {
       try {
-        const kept = JSON.parse(storage.get(key) ?? 'null') as { version?: unknown; state?: HouseState } | null;
-        return kept?.version === VERSION && isHouseState(kept.state) ? kept.state : undefined;
+        const kept = JSON.parse(storage.get(key) ?? 'null') as { version?: unknown; state?: SiteState } | null;
+        return kept?.version === VERSION && isSiteState(kept.state) ? kept.state : undefined;
       } catch {
         return undefined;
       }
@@ -86,7 +86,7 @@ export function createSnapshotStore(storage: KeyValue, base: string): SnapshotSt
   };
 }
 
-function isHouseState(state: HouseState | undefined): state is HouseState {
+function isSiteState(state: SiteState | undefined): state is SiteState {
   return (
     typeof state === 'object' &&
     typeof state.loadedMs === 'number' &&

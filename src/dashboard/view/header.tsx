@@ -17,7 +17,7 @@ const PAGES = [
 /** The house's name, whether it is live, and the ways to the other pages; on a phone those are below. */
 export function Header({ route }: { readonly route: Route }): JSX.Element {
   const { t, session } = usePage();
-  const state = useWatched(session.house);
+  const state = useWatched(session.site);
   const connection = useWatched(session.connection);
   const [isOpen, setOpen] = useState(false);
   const isPaused = connection.kind === 'paused';
@@ -31,7 +31,7 @@ export function Header({ route }: { readonly route: Route }): JSX.Element {
             <circle cx="12" cy="17.5" r="2.2" />
             <path d="M12 9v8" />
           </svg>
-          <span class="house-name">{state.house?.name || t('appName')}</span>
+          <span class="site-name">{state.site?.name || t('appName')}</span>
         </Link>
       </p>
       <nav class="pages" aria-label={t('navigation')}>

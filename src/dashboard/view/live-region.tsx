@@ -21,7 +21,7 @@ export function LiveRegion({ announcement }: { readonly announcement: Watched<st
     platform.every(TELL_EVERY_MS, ending.signal, () => {
       const nowMs = clock.nowMs();
       const connection = session.connection.get();
-      const troubles = factsOf(session.house.get(), nowMs, zone)
+      const troubles = factsOf(session.site.get(), nowMs, zone)
         .filter(({ health }) => isProblem(health))
         .map(({ title, health, heardMs }) =>
           health === 'fault' || heardMs === null

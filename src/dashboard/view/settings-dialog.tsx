@@ -14,7 +14,7 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }): J
   const { t, preferences, tokens, navigation, session } = usePage();
   const theme = useWatched(preferences.theme);
   const language = useWatched(preferences.language);
-  const { house } = useWatched(session.house);
+  const { site } = useWatched(session.site);
   return (
     <Dialog title={t('settings')} onClose={onClose}>
       <fieldset class="segments">
@@ -64,7 +64,7 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }): J
         </p>
       )}
       <p class="subtitle">
-        {house !== null && house.version !== '' && t('version', { version: house.version })} ·{' '}
+        {site !== null && site.version !== '' && t('version', { version: site.version })} ·{' '}
         <a href={`${navigation.base}docs`}>{t('apiDocs')}</a>
       </p>
     </Dialog>

@@ -35,7 +35,7 @@ export function ConnectionWord(): JSX.Element {
 export function LastKnown(): JSX.Element | null {
   const { session, t, format, clock } = usePage();
   const connection = useWatched(session.connection);
-  const { loadedMs } = useWatched(session.house);
+  const { loadedMs } = useWatched(session.site);
   if (connection.kind !== 'lost' || loadedMs === null) return null;
   const heardMs = session.heardMs() ?? loadedMs;
   return (
@@ -101,7 +101,7 @@ export function StatusMark({
 /** Whether the server has become another version since this page was loaded. */
 export function useIsOutdated(): boolean {
   const { session } = usePage();
-  const version = useWatched(session.house).house?.version ?? '';
+  const version = useWatched(session.site).site?.version ?? '';
   const connection = useWatched(session.connection);
   const first = useRef('');
   // What was kept from another day says nothing about the server that sent this page.

@@ -16,8 +16,8 @@ import {
   zoom,
 } from '../../../src/dashboard/history/range.ts';
 import { chosenSources, sourcesOf } from '../../../src/dashboard/history/sources.ts';
-import { NOTHING_KNOWN } from '../../../src/dashboard/state/house-state.ts';
 import type { Bucket } from '../../../src/dashboard/state/model.ts';
+import { NOTHING_KNOWN } from '../../../src/dashboard/state/site-state.ts';
 import { bucket, device } from './samples.ts';
 
 const at = (text: string): number => Date.parse(text);

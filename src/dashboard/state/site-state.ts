@@ -1,8 +1,8 @@
-import type { Bucket, Device, House, Reading, Room } from './model.ts';
+import type { Bucket, Device, Reading, Room, Site } from './model.ts';
 
 /** Everything that the page shows of now. Plain data: it is also what is kept for times without a connection. */
-export interface HouseState {
-  readonly house: House | null;
+export interface SiteState {
+  readonly site: Site | null;
   readonly rooms: readonly Room[];
   readonly devices: readonly Device[];
   /** By device. */
@@ -15,8 +15,8 @@ export interface HouseState {
   readonly loadedMs: number | null;
 }
 
-export const NOTHING_KNOWN: HouseState = {
-  house: null,
+export const NOTHING_KNOWN: SiteState = {
+  site: null,
   rooms: [],
   devices: [],
   latest: {},
@@ -43,7 +43,7 @@ const LIVE_BUCKET_MS = 300_000;
 export const RECENT_MS = 86_400_000;
 
 /** The same change twice changes nothing; the order of readings of one device doesn't matter. */
-export function reduce(state: HouseState, change: LiveChange): { readonly state: HouseState; readonly ask?: Question } {
+export function reduce(state: SiteState, change: LiveChange): { readonly state: SiteState; readonly ask?: Question } {
   switch (change.kind) {
     case 'reading': {
       const next = withReading(state, change.reading, change.receivedMs);
@@ -65,7 +65,7 @@ export function reduce(state: HouseState, change: LiveChange): { readonly state:
 }
 
 /** Their newest readings count, unless the stream has told newer ones meanwhile. */
-export function withDevices(state: HouseState, devices: readonly Device[]): HouseState {
+export function withDevices(state: SiteState, devices: readonly Device[]): SiteState {
   const latest: Record<string, Reading> = {};
   const heard: Record<string, number> = {};
   for (const { uid, latest: told, contact } of devices) {
@@ -79,7 +79,7 @@ export function withDevices(state: HouseState, devices: readonly Device[]): Hous
   return { ...state, devices, latest, heard };
 }
 
-function withReading(state: HouseState, reading: Reading, receivedMs: number): HouseState {
+function withReading(state: SiteState, reading: Reading, receivedMs: number): SiteState {
   const { deviceUid } = reading;
   const known = state.latest[deviceUid];
   if ((state.heard[deviceUid] ?? Number.NEGATIVE_INFINITY) > receivedMs) return state;

@@ -3,18 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { openZone } from '../../../src/calendar/local-time.ts';
 import { factsOf } from '../../../src/dashboard/now/room-facts.ts';
 import {
-  type HouseState,
   NOTHING_KNOWN,
   reduce,
+  type SiteState,
   summaryOf,
   withDevices,
-} from '../../../src/dashboard/state/house-state.ts';
+} from '../../../src/dashboard/state/site-state.ts';
 import { createSnapshotStore, openKeyValue } from '../../../src/dashboard/state/snapshot.ts';
 import { bucket, device, reading } from './samples.ts';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');
 const HOUR = 3_600_000;
-const KNOWN: HouseState = { ...NOTHING_KNOWN, devices: [device('a'), device('b')], loadedMs: NOW };
+const KNOWN: SiteState = { ...NOTHING_KNOWN, devices: [device('a'), device('b')], loadedMs: NOW };
 
 const heard = (heardMs: number) => ({ heardMs, lateAfterMs: 150_000, silentAfterMs: 390_000 });
 
@@ -129,7 +129,7 @@ describe('today and the last day', () => {
 describe('cards', () => {
   const zone = openZone('Europe/Brussels');
   const room = (uid: string) => ({ uid, name: uid });
-  const state: HouseState = {
+  const state: SiteState = {
     ...KNOWN,
     rooms: [
       { uid: 'garden', name: 'Garden', floor: null, isOutdoors: true },

@@ -6,7 +6,7 @@ const UNITS = ['m', 'h', 'd', 'w'] as const;
 export type BucketSize = `${number}${BucketUnit}`;
 export type BucketUnit = (typeof UNITS)[number];
 
-/** A size taken apart. */
+/** The parts of a size. */
 export interface BucketStep {
   readonly ms: number;
   readonly unit: BucketUnit;
@@ -17,7 +17,7 @@ const UNIT_MS: Readonly<Record<BucketUnit, number>> = { m: MINUTE_MS, h: HOUR_MS
 const SIZE = /^([1-9]\d{0,2})([mhdw])$/;
 /** The largest that `SIZE` knows: 19 years. */
 const MOST_WEEKS = 999;
-/** What people read easily on an axis. */
+/** Sizes that people read easily on an axis. */
 const LADDER = [
   '1m',
   '2m',
@@ -36,12 +36,12 @@ const LADDER = [
   '2w',
   '4w',
 ] as const;
-/** "About": at most this many times what was asked for. */
+/** At most this many times as many buckets as were asked for. */
 const MOST = 1.5;
 const YEAR_MS = 365 * DAY_MS;
 /** Twice for summer time, twice for Ramadan (Morocco). Each may cut a bucket of minutes or hours in two. */
 const CLOCK_CHANGES_A_YEAR = 4;
-/** No zone has put its clocks further forward at once, but for whole days left out. A day is shorter by that much. */
+/** No zone has put its clocks forward by more at once, except where whole days were skipped. A day is at most this much shorter. */
 const CLOCK_CHANGE_MS = 4 * HOUR_MS;
 
 /** Minutes and hours have to divide a day, so that every day begins with a bucket. */
@@ -49,7 +49,7 @@ export function isBucketSize(text: string): text is BucketSize {
   return parsed(text) !== undefined;
 }
 
-/** @throws RangeError when it is no size */
+/** @throws RangeError when the text is not a size */
 export function bucketStep(size: BucketSize): BucketStep {
   const step = parsed(size);
   if (step !== undefined) return step;
@@ -58,7 +58,7 @@ export function bucketStep(size: BucketSize): BucketStep {
   );
 }
 
-/** At most this many buckets touch a range, in any zone: for refusing what would be too much before it is made. */
+/** At most this many buckets touch a range, in any zone: used to refuse a request that would be too large. */
 export function mostBuckets(fromMs: number, toMs: number, size: BucketSize): number {
   const lengthMs = Math.max(0, toMs - fromMs);
   const { ms, unit } = bucketStep(size);
@@ -80,7 +80,7 @@ export function autoBucket(fromMs: number, toMs: number, points: number): Bucket
   return distance(next) < distance(finest) ? next : finest;
 }
 
-/** Beyond the ladder: whole weeks in doublings. */
+/** Longer than the list above: 8 weeks, 16 weeks, and so on. */
 function weeksFor(lengthMs: number, wanted: number): BucketSize {
   let weeks = 8;
   while (weeks < MOST_WEEKS && mostBuckets(0, lengthMs, `${weeks}w`) > MOST * wanted)
@@ -114,7 +114,7 @@ const FIRST_MONDAY_MS = 4 * DAY_MS;
  * begin when their date is first reached. So a day of 23 or 25 hours has 23 or 25 of one hour; where clocks move by half an
  * hour, one of half an hour more or less; a day that a zone skipped has none.
  * @returns no edges for an empty range
- * @throws RangeError when the zone or the bucket is none
+ * @throws RangeError when the zone or the bucket size is not valid
  */
 export function bucketEdges({ fromMs, toMs, bucket, timeZone }: BucketRange): readonly number[] {
   const { ms: stepMs, unit } = bucketStep(bucket);
@@ -157,7 +157,7 @@ function enclosing(edges: readonly number[], fromMs: number, toMs: number): read
   return edges.slice(first, last + 1);
 }
 
-/** A day of a calendar on the wall. */
+/** A day of the local calendar. */
 export interface LocalDay {
   /** `2026-11-21` */
   readonly name: string;
@@ -184,7 +184,7 @@ export function today(nowMs: number, timeZone: string): LocalDay {
   return day;
 }
 
-/** For moments that ascend. */
+/** The returned function takes moments in ascending order. */
 function datesOf(timeZone: string, edges: readonly number[]): (atMs: number) => string {
   const spans = offsetSpans(timeZone, edges[0] ?? 0, edges.at(-1) ?? 0);
   let index = 0;

@@ -11,14 +11,14 @@ const DEBIAN_NAME = 'etc/timezone';
 export interface MachineZone {
   /** An IANA name: `Europe/Brussels`. */
   readonly zone: string;
-  /** Why it is not the one that somebody meant: what TZ says, and that UTC is taken in its place. */
+  /** What is wrong with TZ, so that UTC is used in its place. */
   readonly problem?: string;
 }
 
 /**
- * The zone of this machine. Node.js itself passes on what ICU makes of TZ: for `:/etc/localtime`, an empty or an unknown one that is
- * nothing that it would take as a zone again. TZ is read as the C library reads it (`man 3 tzset`), but for rules that are written out
- * (`CET-1CEST`): they name no zone with a history. `root`: `/`, or what stands for it.
+ * The zone of this machine. Node.js itself returns what ICU makes of TZ: for `:/etc/localtime`, and for an empty or unknown TZ, that
+ * is not a name that it accepts as a zone. So TZ is read here as the C library reads it (`man 3 tzset`), except for rules that are
+ * written out (`CET-1CEST`): they name no zone with a history. `root`: `/`, or a folder used in its place.
  */
 export function machineTimeZone(env: Readonly<Record<string, string | undefined>>, root = '/'): MachineZone {
   const given = env['TZ'];
@@ -66,11 +66,11 @@ function unlessMissing(read: () => string): string | undefined {
 }
 
 /**
- * Whether a text names a time zone with its history of offsets. `+05:30` names none: newer versions of Node.js take it, older
- * ones do not, and it knows no daylight-saving time.
+ * Whether a text names a time zone with its history of offsets. `+05:30` does not: newer versions of Node.js accept it, older
+ * ones do not, and it has no daylight-saving time.
  */
 export function isTimeZone(name: string): boolean {
-  // ICU's word for an empty TZ; some versions take it back, and then know nothing about it.
+  // ICU's name for an empty TZ. Some versions accept it as a zone, but without any offsets.
   if (!/^[A-Za-z]/.test(name) || name === 'Etc/Unknown') return false;
   try {
     Intl.DateTimeFormat('en', { timeZone: name });
@@ -80,7 +80,7 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-/** The name that was probably meant by one that is none. */
+/** The known name that is nearest to an unknown one. */
 export function nearestTimeZone(name: string): string | undefined {
   return nearestName(name.replaceAll(' ', '_'), Intl.supportedValuesOf('timeZone'));
 }

@@ -82,7 +82,7 @@ function App({ parts, first, speak, announcement }: AppProps): JSX.Element {
   const [{ language, texts }, setSpoken] = useState(first);
   useEffect(() => {
     let isWanted = true;
-    // A language that can't be loaded leaves the present one.
+    // If the language cannot be loaded, the present one stays.
     speak(wanted).then(
       (next) => isWanted && setSpoken(next),
       () => undefined,

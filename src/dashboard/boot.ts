@@ -3,8 +3,8 @@ import { chooseLanguage, LANGUAGES, type Language, type Texts } from './text/tex
 import { applyTheme, LANGUAGE_KEY, readTheme, THEME_KEY } from './view/preferences.ts';
 
 /**
- * The first code that runs: puts on the chosen colours before anything is painted, fetches the page and its language side by
- * side, and says so in words when that fails (after an update an old page may ask for files that are gone).
+ * The first code that runs. It sets the chosen colours before the page is drawn, loads the page and its language side by
+ * side, and shows a message when that fails (after an update an old page may ask for files that no longer exist).
  */
 
 const LOADERS: Readonly<Record<Language, () => Promise<Texts>>> = {

@@ -3,7 +3,7 @@ import { dewPointCelsius, saturationPressureHpa } from '../contract/climate.ts';
 
 /**
  * Mould needs about 80 % relative humidity at a surface, day after day (DIN 4108-2, EN ISO 13788); careful people say 70 %. It is
- * a hint from means over a day, not a verdict.
+ * an estimate from means over a day, not a measurement of the wall.
  */
 const RISK_PERCENT = 80;
 const WATCH_PERCENT = 70;
@@ -33,7 +33,7 @@ export function coldCornerCelsius(indoorCelsius: number, outdoorCelsius: number)
   return outdoorCelsius + TEMPERATURE_FACTOR * (indoorCelsius - outdoorCelsius);
 }
 
-/** What means over a day of a room's air say about a wall of that temperature. */
+/** The mould level at a wall of that temperature, from means over a day of the room's air. */
 export function mouldHint(celsius: number, humidityPercent: number, wallCelsius: number): MouldHint {
   const wallHumidityPercent = surfaceHumidityPercent(celsius, humidityPercent, wallCelsius);
   return { level: levelOf(wallHumidityPercent), wallCelsius, wallHumidityPercent };
@@ -45,13 +45,13 @@ function levelOf(percent: number): MouldLevel {
   return percent >= WATCH_PERCENT ? 'watch' : 'ok';
 }
 
-/** Below this the humidex says nothing: its scale begins here. */
+/** Below this there is no humidex: its scale begins here. */
 const HUMIDEX_FROM_CELSIUS = 20;
 
 export type HumidexBand = 'none' | 'some' | 'great' | 'dangerous';
 
 export interface Humidex {
-  /** A whole number; looks like °C but is none. */
+  /** A whole number. It has no unit, although it looks like °C. */
   readonly value: number;
   readonly band: HumidexBand;
 }
@@ -92,7 +92,7 @@ const HUMIDITY_PERCENT = { from: 25, to: 60 } as const;
 
 export type ComfortWord = 'usual' | 'cool' | 'warm' | 'dry' | 'humid';
 
-/** Temperature speaks first. */
+/** Temperature comes first: one word is shown, not two. */
 export function comfortWord(celsius: number, humidityPercent: number): ComfortWord {
   if (celsius < TEMPERATURE_CELSIUS.from) return 'cool';
   if (celsius > TEMPERATURE_CELSIUS.to) return 'warm';

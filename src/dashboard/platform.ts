@@ -1,5 +1,5 @@
 /**
- * Time and chance, as the browser gives them. Everything else on the page is handed these, so that tests own them; the linter
+ * Time and random numbers of the browser. All other parts get them as arguments, so that tests can replace them; the linter
  * forbids the globals elsewhere.
  */
 export interface Platform {

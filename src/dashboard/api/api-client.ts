@@ -1,7 +1,7 @@
 import type { ServerClock } from '../time/server-clock.ts';
 import type { Tokens } from './tokens.ts';
 
-/** The server said no, or didn't say anything (`status` 0). */
+/** The server refused the request, or did not answer (`status` 0). */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
@@ -20,7 +20,7 @@ export class ApiError extends Error {
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Undefined values are left out; of a list each. */
+  /** Undefined values are left out. A list gives one parameter for each value. */
   readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export interface ApiRequest {
 export interface ApiClient {
   /** The answer's body. @throws ApiError; the signal's reason when aborted */
   json<T>(path: string, request?: ApiRequest): Promise<T>;
-  /** The answer itself, once its head is there and it is a yes. @throws as `json` */
+  /** The answer, as soon as its headers report success. @throws as `json` */
   open(path: string, request?: ApiRequest): Promise<Response>;
   url(path: string, query?: ApiRequest['query']): string;
 }
@@ -43,7 +43,7 @@ export interface ApiClientOptions {
   readonly clock: ServerClock;
 }
 
-/** Speaks to the server that the page came from, and asks for a token when it says that it needs one. */
+/** Sends requests to the server that the page came from, and asks the reader for a token when the server needs one. */
 export function createApiClient({ base, fetch, tokens, clock }: ApiClientOptions): ApiClient {
   const url: ApiClient['url'] = (path, query = {}) => {
     const found = new URL(`api/v1/${path}`, base);

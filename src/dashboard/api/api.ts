@@ -24,7 +24,7 @@ import {
   siteFromWire,
 } from './from-wire.ts';
 
-/** The questions that the page asks. All reject with ApiError, or with the signal's reason. */
+/** The requests that the page makes. All reject with ApiError, or with the signal's reason. */
 export interface Api {
   site(signal: AbortSignal): Promise<Site>;
   /** Also pending and refused ones. */
@@ -43,7 +43,7 @@ export interface Api {
   readonly gaps: AskPage<Gap>;
   readonly rejected: AskPage<RejectedMessage>;
   quarantine(signal: AbortSignal): Promise<Quarantine>;
-  /** Stores everything of the device that waits as it stands. */
+  /** Stores all readings of the device that are on hold, with the times they have. */
   releaseQuarantine(deviceUid: string): Promise<void>;
   placements(deviceUid: string, signal: AbortSignal): Promise<readonly Placement[]>;
   changeDevice(uid: string, change: DeviceChange): Promise<void>;
@@ -91,7 +91,7 @@ export interface Placement {
 }
 
 export interface DeviceChange {
-  /** Null: as it calls itself. */
+  /** Null: the name that the device sends. */
   readonly label?: string | null;
   readonly room?: { readonly uid: string } | { readonly name: string } | null;
   readonly movedAtMs?: number;
@@ -106,7 +106,7 @@ interface DataPage<T> extends Data<readonly T[]> {
 }
 
 const PAGE_SIZE = 50;
-/** What one question may name: MAX_SOURCES of the API. */
+/** How many sources one request may name: MAX_SOURCES of the API. */
 const SOURCES_AT_ONCE = 50;
 
 export function createApi(client: ApiClient): Api {

@@ -10,7 +10,7 @@ import type { Bucket, Device, Gap, Quarantine, Reading, Room, Site } from '../st
 import type { LiveChange } from '../state/site-state.ts';
 import type { StreamEvent } from './live-stream.ts';
 
-/** From the API's terms to the page's. Typed by the API's schemas: what changes there breaks the build here. */
+/** Translates answers of the API into the page's model. Typed by the API's schemas: a change there breaks the build here. */
 
 export function readingFromWire({ device_id, ts, temperature, humidity }: WireReading): Reading {
   return { deviceUid: device_id, tsMs: Date.parse(ts), celsius: temperature, percent: humidity };
@@ -70,7 +70,7 @@ export function roomFromWire({ uid, name, floor, is_outdoors }: WireRoom): Room 
   return { uid, name, floor, isOutdoors: is_outdoors };
 }
 
-/** Without a token where one is needed to read, the server keeps its name to itself. */
+/** Where reading needs a token, the server does not send its name without one. */
 export function siteFromWire({ name = '', version = '', time_zone = 'UTC', writing, rights }: ServerInfo): Site {
   return { name, version, timeZone: time_zone, needsTokenToWrite: writing === 'token', maySend: rights };
 }

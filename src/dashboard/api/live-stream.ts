@@ -9,13 +9,13 @@ export interface StreamEvent {
 }
 
 export interface SseParser {
-  /** Text as it comes, cut anywhere; gives the events that are complete. */
+  /** Takes text in pieces of any length and returns the events that are complete. */
   push(text: string): StreamEvent[];
-  /** Where to go on from; also told without an event, at the beginning of a stream. */
+  /** The id to continue from. The server also sends it without an event, at the beginning of a stream. */
   readonly lastEventId: string | undefined;
 }
 
-/** For streams read with `fetch`, which unlike EventSource can carry a token and be told apart from a dead one. */
+/** For streams read with `fetch`: unlike EventSource it can send a token, and a dead connection can be noticed. */
 export function createSseParser(): SseParser {
   let rest = '';
   let id: string | undefined;
@@ -66,7 +66,7 @@ export function createSseParser(): SseParser {
 export interface LiveStreamOptions {
   readonly client: Pick<ApiClient, 'open'>;
   readonly platform: Pick<Platform, 'sleep' | 'random' | 'every' | 'monotonicMs'>;
-  /** `isResumed`: what was missed meanwhile will be told; otherwise it is not known what that was. */
+  /** `isResumed`: the server will send the events that were missed. Otherwise they are not known. */
   readonly onOpen: (isResumed: boolean) => void;
   readonly onEvent: (event: StreamEvent) => void;
   /** Any byte came, also a heartbeat. */
@@ -74,14 +74,14 @@ export interface LiveStreamOptions {
   readonly onLost: (error: unknown) => void;
 }
 
-/** Follows the server's events until the signal is aborted; comes back by itself, where it left off. */
+/** Follows the server's events until the signal is aborted. It reconnects by itself and continues where it stopped. */
 export interface LiveStream {
   run(signal: AbortSignal): Promise<void>;
-  /** The machine woke up or got its network back: what is open is probably dead, and waiting is over. */
+  /** The machine woke up or got its network back: the open connection is probably dead, so connect again at once. */
   reconnect(): void;
 }
 
-/** The server's heart beats more often; after a laptop's sleep a connection is dead without a word. */
+/** The server sends heartbeats more often. After a laptop's sleep a connection is dead without an error. */
 const SILENCE_LIMIT_MS = 40_000;
 const CHECK_MS = 5_000;
 const BACK_OFF_MS = { first: 1_000, most: 30_000 };

@@ -3,22 +3,22 @@ import { createWatched, type Watched } from '../state/store.ts';
 
 export type TokenReason = 'read' | 'write';
 
-/** What the dialog is asked: to get a token, and how the answer comes back. */
+/** A request to the dialog to get a token, with the callback for the answer. */
 export interface TokenQuestion {
   readonly why: TokenReason;
-  /** One was sent, and it was not enough. */
+  /** A token was sent, but the server did not accept it. */
   readonly isWrong: boolean;
   /** Undefined: the reader does not want to give one. */
   readonly answer: (token: string | undefined, keep: boolean) => void;
 }
 
-/** The reader's right to read or write: asked for once, when the server says that it needs it. */
+/** The token of the reader. The dialog asks for it once, when the server needs it. */
 export interface Tokens {
   current(): string | undefined;
   /** @returns whether there is now another token than `sent`: then it is worth trying again */
   ask(why: TokenReason, sent: string | undefined): Promise<boolean>;
   forget(): void;
-  /** After a no to the question for reading, which is not put again by itself. */
+  /** After the reader has given no token for reading. The page does not ask again by itself. */
   invite(): Promise<boolean>;
   readonly question: Watched<TokenQuestion | null>;
 }
@@ -36,7 +36,7 @@ export function createTokens(storage: KeyValue, base: string): Tokens {
     const answered = new Promise<boolean>((resolve) => {
       settle = resolve;
     });
-    // Before the question is put: it may be answered at once.
+    // Before the dialog is asked: its answer may come at once.
     asking = answered;
     question.set({
       why,

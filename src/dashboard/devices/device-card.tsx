@@ -9,7 +9,7 @@ import { useAction } from './hooks.ts';
 
 const CLOCK_WORDS = { synced: 'clockSynced', unsynced: 'clockUnsynced', waiting: 'clockWaiting' } as const;
 
-/** Everything that a device says of itself, and where it stood. */
+/** All facts that a device reports, and the rooms where it was. */
 export function DeviceFacts({
   device,
   health,
@@ -91,7 +91,7 @@ function Placements({ device, nowMs }: { readonly device: Device; readonly nowMs
   const [placements, setPlacements] = useState<readonly Placement[]>([]);
   useEffect(() => {
     const ending = new AbortController();
-    // What can't be loaded is left out: the card has more to say.
+    // Without the placements the card still shows the rest.
     api.placements(device.uid, ending.signal).then(setPlacements, () => undefined);
     return () => ending.abort();
   }, [api, device.uid, device.room?.uid]);
@@ -119,7 +119,7 @@ export interface DeviceCardProps {
   readonly isOpen: boolean;
 }
 
-/** One device: a line that says how it is, and everything else behind it. */
+/** One device: a line with its state, which opens to show all facts. */
 export function DeviceCard({ device, rooms, reading, heardMs, health, nowMs, isOpen }: DeviceCardProps): JSX.Element {
   const { api, t, format } = usePage();
   const { isBusy, problem, run } = useAction();
@@ -154,7 +154,7 @@ export function DeviceCard({ device, rooms, reading, heardMs, health, nowMs, isO
             type="button"
             class="primary"
             disabled={isBusy}
-            // Reports by itself.
+            // It shows its own errors.
             onClick={() => void run(() => api.changeDevice(device.uid, { state: 'active' }), t('saved'))}
           >
             {t('readmit')}

@@ -8,7 +8,7 @@ import { EditDialog, nameOf } from './dialogs.tsx';
 import { useAction } from './hooks.ts';
 import { GapsSection, QuarantineSection, RejectedSection } from './record-sections.tsx';
 
-/** Devices that wait for somebody's yes. */
+/** Devices that wait for approval. */
 export function PendingDevices({
   devices,
   rooms,
@@ -45,7 +45,7 @@ function PendingDevice({ device, rooms }: { readonly device: Device; readonly ro
         )}
       </span>
       <span class="actions">
-        {/* Actions report by themselves. */}
+        {/* Actions show their own errors. */}
         <button type="button" class="primary" disabled={isBusy} onClick={() => void decide('active')}>
           {t('approve')}
         </button>
@@ -68,7 +68,7 @@ function PendingDevice({ device, rooms }: { readonly device: Device; readonly ro
 
 const TICK_MS = 5_000;
 
-/** Who measures, how each is doing, and what is missing or was refused. */
+/** All devices with their state, missing readings and rejected messages. */
 export function DevicesPage(): JSX.Element {
   const { session, navigation, t } = usePage();
   const state = useWatched(session.site);

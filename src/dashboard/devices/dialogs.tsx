@@ -7,7 +7,7 @@ import { usePage } from '../view/context.ts';
 import { Dialog } from '../view/dialog.tsx';
 import { useAction } from './hooks.ts';
 
-/** Where it stands and what it is called; its uid where neither was given. */
+/** The room and the name of a device; its uid where neither is known. */
 export function nameOf({ label, room, uid }: Device): string {
   if (room !== null && label !== null && label !== room.name) return `${room.name} · ${label}`;
   return room?.name ?? label ?? uid;
@@ -17,7 +17,7 @@ const NONE = '';
 /** No uid: those have no colon. */
 const NEW_ROOM = ':new';
 
-/** What a device is called, and where it stands since when. */
+/** The name of a device, its room, and since when it is there. */
 export function EditDialog({
   device,
   rooms,
@@ -59,7 +59,7 @@ export function EditDialog({
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          // Reports by itself.
+          // It shows its own errors.
           void submit();
         }}
       >
@@ -146,7 +146,7 @@ export function EditDialog({
   );
 }
 
-/** Out of service, with its readings kept unless somebody says otherwise. */
+/** Takes a device out of service. Its readings are kept unless the reader chooses to delete them. */
 export function RemoveDialog({
   device,
   onClose,
@@ -166,7 +166,7 @@ export function RemoveDialog({
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          // Reports by itself.
+          // It shows its own errors.
           void submit();
         }}
       >

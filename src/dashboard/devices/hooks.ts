@@ -7,11 +7,11 @@ export interface Action {
   readonly isBusy: boolean;
   /** What went wrong, in words; undefined while nothing has. */
   readonly problem: string | undefined;
-  /** Does it, shows the result and says so. @returns whether it was done */
+  /** Runs the action, shows and announces the result. @returns whether it succeeded */
   readonly run: (work: () => Promise<void>, done: string) => Promise<boolean>;
 }
 
-/** Writing: one thing at a time, and its failure stays where it was asked for. */
+/** One change at a time. An error is shown where the change was made. */
 export function useAction(): Action {
   const { session, t, announce } = usePage();
   const [isBusy, setBusy] = useState(false);
@@ -48,7 +48,7 @@ export interface Pages<T> {
 
 interface Wanted {
   readonly after: string | undefined;
-  /** As of which state of the record `after` was given. */
+  /** The state of the record that `after` belongs to. */
   readonly changes: number;
   readonly attempt: number;
 }

@@ -9,7 +9,7 @@ import { LoadProblem } from '../view/status-marks.tsx';
 import { VerdictWord } from '../view/verdict-word.tsx';
 import { useAction, usePages } from './hooks.ts';
 
-/** Whether readings are missing, and what devices had to give up. */
+/** Whether readings are missing, and which readings the devices report as lost. */
 export function GapsSection({ nameOf }: { readonly nameOf: (deviceUid: string) => string }): JSX.Element {
   const { api, t } = usePage();
   const { items, error, more, retry } = usePages(api.gaps);
@@ -43,7 +43,7 @@ const REASONS = {
   'too-many': 'rejectTooMany',
 } as const satisfies Record<RejectedMessage['reason'], TextKey>;
 
-/** What came and could not be stored. All of it is text, whatever it looks like. */
+/** Messages that could not be stored. Their content is always shown as plain text. */
 export function RejectedSection({ nameOf }: { readonly nameOf: (deviceUid: string) => string }): JSX.Element {
   const { api, t, format, clock } = usePage();
   const { items, error, more, retry } = usePages(api.rejected);
@@ -85,7 +85,7 @@ export function RejectedSection({ nameOf }: { readonly nameOf: (deviceUid: strin
 
 const ASK_EVERY_MS = 30_000;
 
-/** Only there while readings wait because of their time, with what can be done. */
+/** Shown only while readings are on hold because of their time, with what can be done. */
 export function QuarantineSection({ nameOf }: { readonly nameOf: (deviceUid: string) => string }): JSX.Element | null {
   const { api, session, platform, t } = usePage();
   const { isBusy, problem, run } = useAction();
@@ -121,7 +121,7 @@ export function QuarantineSection({ nameOf }: { readonly nameOf: (deviceUid: str
   }
   if (quarantine === undefined || quarantine.waiting === 0) return null;
   const release = (uid: string): void => {
-    // Reports by itself.
+    // It shows its own errors.
     void run(() => api.releaseQuarantine(uid), t('quarantineReleased')).then(again);
   };
   return (

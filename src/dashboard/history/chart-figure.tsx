@@ -15,7 +15,7 @@ export interface ChartFigureProps {
   readonly isBusy: boolean;
   readonly onRange: (range: TimeRange) => void;
   readonly onReset?: () => void;
-  /** The chart's canvas, for the code that makes a picture of it. */
+  /** The canvas of the chart, for the export as a picture. */
   readonly onCanvas?: (canvas: HTMLCanvasElement) => void;
   /** Without a cursor: for a wall. */
   readonly isQuiet?: boolean;
@@ -25,8 +25,8 @@ const ZOOM_STEP = 0.5;
 const PAN_STEP = 0.25;
 
 /**
- * The chart with what it needs to be used without a mouse and without eyes: a caption in words, and the time cursor as a slider
- * that says what is there.
+ * The chart, usable without a mouse and with a screen reader: it has a caption in words, and the time cursor is a slider
+ * whose text tells the values.
  */
 export function ChartFigure(props: ChartFigureProps): JSX.Element {
   const { content, quantity, isBusy, onRange, onReset, onCanvas, isQuiet = false } = props;

@@ -99,7 +99,7 @@ export interface ChartOptions {
   readonly palette: Palette;
   readonly width: number;
   readonly height: number;
-  /** The pointer is at that place of `data.times`; null: nowhere. */
+  /** The index in `data.times` under the pointer; null: the pointer is not on the chart. */
   readonly onCursor: (index: number | null) => void;
   /** A stretch was selected with the mouse. */
   readonly onSelect: (range: TimeRange) => void;

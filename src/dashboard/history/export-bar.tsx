@@ -17,7 +17,7 @@ export interface ExportBarProps {
   readonly onTable: (isTable: boolean) => void;
 }
 
-/** What is shown, to take along: numbers, a picture, an address. */
+/** Exports what is shown: as numbers, as a picture, or as a link. */
 export function ExportBar({ content, quantity, notes, canvas, isTable, onTable }: ExportBarProps): JSX.Element {
   const { t, zone, format, announce } = usePage();
   const [address, setAddress] = useState<string>();
@@ -34,7 +34,7 @@ export function ExportBar({ content, quantity, notes, canvas, isTable, onTable }
         ? []
         : [{ name, line: { ...line, mean: cut(line.mean), least: cut(line.least), most: cut(line.most) } }];
     });
-    // A byte order mark: without it spreadsheets take UTF-8 for something else.
+    // A byte order mark: without it spreadsheets do not read the file as UTF-8.
     const text = `\ufeff${toCsv({ ...inView, spans: cut(data.spans) }, columns, content.unit, zone)}`;
     download(new Blob([text], { type: 'text/csv;charset=utf-8' }), `${fileName}.csv`);
   };

@@ -41,7 +41,7 @@ export interface PictureText {
 const PAD = 16;
 const LINE = 22;
 
-/** The chart as a PNG that says by itself what it shows: title, rooms, zone and resolution on the picture. */
+/** The chart as a PNG that can be understood alone: it has the title, rooms, zone and resolution on it. */
 export async function drawPicture(chart: HTMLCanvasElement, text: PictureText, palette: Palette): Promise<Blob> {
   const ratio = devicePixelRatio;
   const head = PAD + LINE * 2;

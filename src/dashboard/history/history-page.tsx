@@ -26,7 +26,7 @@ import { GapList, ValueTable } from './value-table.tsx';
 /** What the plot's axes and the page's edges take of the width. */
 const AXIS_PX = 100;
 
-/** How it was: any rooms, any time. The address bar holds all of it. */
+/** Past values of any rooms over any time. The address bar holds the whole choice. */
 export function HistoryPage(): JSX.Element {
   const { session, navigation, t, zone, clock } = usePage();
   const { search } = useWatched(navigation.place);
@@ -65,7 +65,7 @@ export function HistoryPage(): JSX.Element {
   }, [loaded, chosen, quantity]);
   const shown = useMemo(() => content && { ...content, range }, [content, range]);
 
-  // A chart that follows the time moves on every second; the question is put by the minute.
+  // A chart that follows the time moves on every second; the server is asked once a minute.
   const settled = useMemo(
     () => wholeMinutes(range),
     [Math.floor(range.fromMs / MINUTE_MS), Math.ceil(range.toMs / MINUTE_MS)],
@@ -133,7 +133,7 @@ export function HistoryPage(): JSX.Element {
   );
 }
 
-/** What one point is, and whose clock it is. */
+/** What one point stands for, and in which zone the times are. */
 function useNotes(bucket: 'raw' | keyof typeof BUCKET_MS, quantity: HistoryAddress['quantity']): string[] {
   const { t, format, zone } = usePage();
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;

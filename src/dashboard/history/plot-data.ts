@@ -3,14 +3,14 @@ import type { Series, SeriesSource } from '../api/api.ts';
 import type { Bucket, Gap, Spread } from '../state/model.ts';
 import { BUCKET_MS, type Quantity, type SourceKey, type TimeRange } from './range.ts';
 
-/** A number is drawn, null breaks the line, undefined means that this line has nothing to say here (another one has). */
+/** A number is drawn, null breaks the line, undefined means that this line has no value here, but another line has. */
 export type Value = number | null | undefined;
 
 /** What the chart, the table and the exports show: columns over one axis of times. */
 export interface PlotData {
   /** Ascending; the middle of a bucket, or the time of a reading. */
   readonly times: readonly number[];
-  /** What stretch of time each of `times` stands for. */
+  /** The period that each of `times` stands for. */
   readonly spans: readonly TimeRange[];
   readonly lines: readonly PlotLine[];
 }
@@ -22,7 +22,7 @@ export interface PlotLine {
   readonly most: readonly Value[];
   /** Stretches without readings that are longer than they should be. */
   readonly holes: readonly TimeRange[];
-  /** What devices say about them. */
+  /** The gap records of the devices. */
   readonly gaps: readonly Gap[];
 }
 
@@ -30,7 +30,7 @@ export interface PlotLine {
 const BREAK_AFTER_INTERVALS = 2.5;
 const BREAK_AFTER_BUCKETS = 1.5;
 
-/** @param intervalOf how often the devices of a source promised to speak */
+/** @param intervalOf how often the devices of a source are to send a reading */
 export function plotData(series: Series, quantity: Quantity, intervalOf: (key: SourceKey) => number): PlotData {
   const bucketMs = series.bucket === 'raw' ? 0 : BUCKET_MS[series.bucket];
   const drawn = series.sources.map((source) => {
@@ -52,7 +52,7 @@ export function plotData(series: Series, quantity: Quantity, intervalOf: (key: S
         times.map((time) => {
           const spread = points.get(time)?.spread;
           if (spread !== undefined && spread !== null) return pick(spread);
-          // Null at every time of a hole: next to an undefined uPlot would draw on into it.
+          // Null at every time of a hole: next to an undefined value uPlot would draw the line into the hole.
           return holes.some(({ fromMs, toMs }) => time >= fromMs && time <= toMs) ? null : undefined;
         });
       return {
@@ -103,7 +103,7 @@ function middle({ fromMs, toMs }: TimeRange): number {
   return Math.round((fromMs + toMs) / 2);
 }
 
-/** Dew point and absolute humidity of a bucket are those of its means: least and most of both values need not have met. */
+/** Dew point and absolute humidity of a bucket come from its means: both extremes may be from different times. */
 function spreadOf({ count, temperature, humidity }: Bucket, quantity: Quantity): Spread | null {
   if (count === 0 || temperature === null || humidity === null) {
     return null;
@@ -124,7 +124,7 @@ function single(value: number | null): Spread | null {
   return value === null ? null : { min: value, avg: value, max: value };
 }
 
-/** Points with nothing to connect to: a line alone would not show them. */
+/** Points without a neighbour: a line alone would not show them. */
 export function loneIndices(values: readonly Value[]): number[] {
   const known = values.flatMap((value, index) => (value === undefined ? [] : [index]));
   return known.filter((index, at) => {
@@ -133,7 +133,7 @@ export function loneIndices(values: readonly Value[]): number[] {
   });
 }
 
-/** What a source says about an instant without a reading: a hole, and the gap record that explains it, if one does. */
+/** Why a source has no reading at an instant: a hole, and the gap record that explains it, if there is one. */
 export function absenceAt(line: PlotLine, ms: number): { readonly gap: Gap | undefined } | undefined {
   const isHole = line.holes.some(({ fromMs, toMs }) => ms >= fromMs && ms <= toMs);
   const gap = line.gaps.find(({ fromMs, toMs }) => fromMs !== null && toMs !== null && ms >= fromMs && ms <= toMs);

@@ -6,11 +6,11 @@ export interface TimeRange {
   readonly toMs: number;
 }
 
-/** What the page offers; the words are in its address. */
+/** The periods that the page offers. These words also stand in its address. */
 export const PERIODS = ['1h', '6h', '24h', '7d', '30d', '1y', '5y'] as const;
 export type Period = (typeof PERIODS)[number];
 
-/** A period up to now, which moves on, or a stretch that stays. */
+/** A period up to now, which moves on with the time, or a fixed range. */
 export type View = { readonly kind: 'last'; readonly period: Period } | ({ readonly kind: 'fixed' } & TimeRange);
 
 const FINEST_MS = MINUTE_MS;
@@ -94,11 +94,11 @@ function periodBefore(ms: number, period: Period, zone: Zone, times: number): nu
 export const QUANTITIES = ['temperature', 'humidity', 'dew-point', 'absolute-humidity'] as const;
 export type Quantity = (typeof QUANTITIES)[number];
 
-/** What is in a chart: whatever stood in a room, or one device wherever it stood. `room:kitchen`, `device:aht20-a1b2c3`. */
+/** A line of a chart: all devices of a room, or one device in all its rooms. `room:kitchen`, `device:aht20-a1b2c3`. */
 export type SourceKey = `${'room' | 'device'}:${string}`;
 
 export interface HistoryAddress {
-  /** Undefined: all that there are. */
+  /** Undefined: all rooms and devices. */
   readonly sources: readonly SourceKey[] | undefined;
   readonly quantity: Quantity;
   readonly view: View;
@@ -109,7 +109,7 @@ const DEFAULT_PERIOD: Period = '24h';
 const EARLIEST_MS = Date.UTC(1990, 0);
 const LATEST_MS = Date.UTC(2200, 0);
 
-/** Reads `?show=room:kitchen&show=…&q=humidity&last=7d` or `&from=…&to=…`. What it doesn't understand it leaves out. */
+/** Reads `?show=room:kitchen&show=…&q=humidity&last=7d` or `&from=…&to=…`. What it does not understand is left out. */
 export function readHistoryAddress(search: string): HistoryAddress {
   const query = new URLSearchParams(search);
   const sources = query.getAll('show').filter(isSourceKey);
@@ -171,7 +171,7 @@ const WIDTHS = Object.entries(BUCKET_MS) as [keyof typeof BUCKET_MS, number][];
 
 /** More buckets than this on a pixel could not be told apart. */
 const BUCKETS_PER_PX = 2;
-/** All rooms together: an answer of about a megabyte, and a redraw that is not noticed. */
+/** All rooms together: an answer of about a megabyte, which is still drawn without a visible delay. */
 const MOST_BUCKETS = 8000;
 const LEAST_BUCKETS = 200;
 

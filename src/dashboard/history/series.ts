@@ -9,7 +9,7 @@ const SLOWEST_MS = 60_000;
 const STEPS_ACROSS = 700;
 const LONGEST_LIVE_MS = 366 * 86_400_000;
 
-/** Now, for a view that ends now; it stands still for one that doesn't. */
+/** The present time for a view that ends now. For other views it does not change. */
 export function useMovingNow(view: View): number {
   const { clock, platform } = usePage();
   const [nowMs, setNowMs] = useState(clock.nowMs());
@@ -24,7 +24,7 @@ export function useMovingNow(view: View): number {
   return nowMs;
 }
 
-/** Counts what makes an answer old: new readings at the edge of a view that ends now, and changes of the past. */
+/** Counts the changes that make an answer out of date: new readings at the edge of a view that ends now, and changes of the past. */
 export function useRevision(view: View, { fromMs, toMs }: TimeRange): number {
   const { session, platform } = usePage();
   const [revision, setRevision] = useState(0);
@@ -87,11 +87,11 @@ export interface SeriesState {
 
 /** A zoom or a drag asks for many views; the last one counts. */
 const SETTLE_MS = 120;
-/** More than is seen, on either side, so that a small move needs no question. */
+/** More than is visible is loaded on both sides, so that a small move needs no request. */
 const MARGIN = 0.35;
 const KEPT_ANSWERS = 20;
 
-/** Asks for what the chart is to show. Answers are kept: going back to a view shows it at once. */
+/** Loads the data of the chart. Answers are kept, so that going back to a view shows it at once. */
 export function useSeries(demand: SeriesDemand): SeriesState & { readonly retry: () => void } {
   const { api, platform, zone, clock } = usePage();
   const answers = useRef<readonly Loaded[]>([]);
@@ -108,7 +108,7 @@ export function useSeries(demand: SeriesDemand): SeriesState & { readonly retry:
       setState({ loaded: found, isBusy: false, error: undefined });
       return;
     }
-    // An older answer is better than none; a question that will do is not put twice.
+    // An older answer is better than none. The same request is not sent twice.
     setState((before) => ({ ...before, ...(found !== undefined && { loaded: found }), isBusy: true }));
     if (underWay.current?.subject === subject && covers(underWay.current, range)) return;
     underWay.current?.ending.abort();
@@ -119,7 +119,7 @@ export function useSeries(demand: SeriesDemand): SeriesState & { readonly retry:
     const question = { subject, revision, askedMs, range: widened(range, resolution, askedMs) };
     underWay.current = { ...question, ending };
     const ask = async (): Promise<void> => {
-      // The first question does not wait.
+      // The first request is sent without a delay.
       if (answers.current.length > 0) await platform.sleep(SETTLE_MS, ending.signal);
       if (isOver()) return;
       try {
@@ -143,12 +143,12 @@ export function useSeries(demand: SeriesDemand): SeriesState & { readonly retry:
   return { ...state, retry: () => setAttempt(attempt + 1) };
 }
 
-/** What was asked until its own now is complete; what has come since is the next revision's. */
+/** An answer is complete up to the time of its request. Later readings belong to the next revision. */
 function covers(has: Question, { fromMs, toMs }: TimeRange): boolean {
   return has.range.fromMs <= fromMs && has.range.toMs >= Math.min(toMs, has.askedMs);
 }
 
-/** Snapped to the buckets, so that the first and the last one are whole; nothing is asked of the future. */
+/** Snapped to the buckets, so that the first and the last one are whole; the future is not asked for. */
 function widened({ fromMs, toMs }: TimeRange, resolution: Resolution, nowMs: number): TimeRange {
   const margin = (toMs - fromMs) * MARGIN;
   const grid = resolution === 'raw' ? 60_000 : Math.min(BUCKET_MS[resolution], BUCKET_MS['1h']);

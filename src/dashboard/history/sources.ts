@@ -4,7 +4,7 @@ import type { Format } from '../text/format.ts';
 import type { TextKey } from '../text/texts.ts';
 import type { Quantity, SourceKey } from './range.ts';
 
-/** The page's colours for the canvas, which knows no style sheets. */
+/** The colours of the page for the canvas, which does not read style sheets. */
 export interface Palette {
   readonly lines: readonly string[];
   readonly ink: string;
@@ -59,7 +59,7 @@ export function isDerived(quantity: Quantity): boolean {
   return quantity === 'dew-point' || quantity === 'absolute-humidity';
 }
 
-/** Something that a chart can show, with a look of its own: it stays the same whatever else is chosen. */
+/** A room or device that a chart can show. Its look does not depend on what else is chosen. */
 export interface Source {
   readonly key: SourceKey;
   readonly name: string;
@@ -73,10 +73,10 @@ export interface Source {
 
 export const COLOURS = 6;
 const DASHES: readonly (readonly number[])[] = [[], [8, 5], [2, 4], [12, 4, 2, 4]];
-/** What is shown while no choice was made. */
+/** So many are shown before the reader has chosen. */
 const SHOWN_AT_FIRST = 6;
 
-/** Rooms, then devices that stand in none or share one. Sorted, so that colours do not change from day to day. */
+/** Rooms, then devices that are in no room or share a room. Sorted, so that colours do not change from day to day. */
 export function sourcesOf({ rooms, devices }: SiteState): Source[] {
   const inService = devices.filter(({ state }) => state === 'active');
   const inRoom = (uid: string) => inService.filter(({ room }) => room?.uid === uid);

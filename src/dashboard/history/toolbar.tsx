@@ -18,7 +18,7 @@ import {
 } from './range.ts';
 import { QUANTITY_WORDS, type Source } from './sources.ts';
 
-/** Which rooms and devices are in the chart; their colour is theirs whether they are or not. */
+/** Which rooms and devices are in the chart. Each keeps its colour, in the chart or not. */
 export function SourcePicker({
   all,
   chosen,
@@ -142,7 +142,7 @@ export function Toolbar({ quantity, view, range, onQuantity, onView }: ToolbarPr
   );
 }
 
-/** For a stretch that is too far away for dragging. */
+/** Two fields for a range that is too far away to reach by dragging. */
 function FromTo({ range, onView }: { readonly range: TimeRange; readonly onView: (view: View) => void }): JSX.Element {
   const { t, zone, clock } = usePage();
   const field = (ms: number): string => localIso(ms, zone).slice(0, 16);

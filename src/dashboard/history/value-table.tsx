@@ -16,12 +16,12 @@ const WORDS = {
   'lost-in-memory': 'reasonLostInMemory',
 } as const satisfies Record<GapReason, TextKey>;
 
-/** A newer device may give a reason that this page doesn't know: then the device's word. */
+/** A newer device may give a reason that this page does not know. The reason is then shown as it was sent. */
 export function reasonText(reason: GapReason, t: Translate): string {
   return reason in WORDS ? t(WORDS[reason]) : reason;
 }
 
-/** When, whose, how many and why. */
+/** One gap: its time, its device, the number of readings and the reason. */
 export function GapList({
   gaps,
   nameOf,

@@ -7,7 +7,7 @@ import { LoadProblem, StatusMark } from '../view/status-marks.tsx';
 import { RoomCard } from './room-card.tsx';
 import { factsOf, type RoomFacts } from './room-facts.ts';
 
-/** Only there when something is wrong or waits for somebody. */
+/** Shown only when something is wrong or waits for a decision. */
 export function ProblemBar({
   facts,
   pending,
@@ -72,7 +72,7 @@ export function NowPage(): JSX.Element {
   );
 }
 
-/** Cards without values keep the page still while the first ones are on their way. */
+/** Cards without values, so that the page does not jump when the first values arrive. */
 function Waiting(): JSX.Element {
   const { t } = usePage();
   return (

@@ -145,7 +145,7 @@ export function TrendMark({ trend }: { readonly trend: Trend | null }): JSX.Elem
 }
 
 export const SPARKLINE_MS = 12 * 3_600_000;
-/** Hours are its coarsest points. */
+/** Its points are at most an hour apart. */
 export const SPARKLINE_BREAK_MS = 2.2 * 3_600_000;
 
 /** One room at a glance. */

@@ -14,12 +14,12 @@ import { type Device, type DeviceHealth, healthOf, intervalMs, type Reading } fr
 import { type SiteState, summaryOf } from '../state/site-state.ts';
 import { type Point, type Trend, trendOf } from '../state/snapshot.ts';
 
-/** Everything that a card tells of one device. */
+/** Everything that a card shows about one device. */
 export interface RoomFacts {
   readonly device: Device;
   /** The room's name, else what the device is called. */
   readonly title: string;
-  /** Which device, where the title alone doesn't say it. */
+  /** Which device, where the title alone is not enough. */
   readonly subtitle: string | null;
   readonly isOutdoors: boolean;
   readonly health: DeviceHealth;
@@ -41,11 +41,11 @@ export interface Comfort {
   readonly humidex: Humidex | null;
   /** From means over a day; null where those are not known yet. */
   readonly mouldBelow: number | null;
-  /** Only where a device of the house stands outdoors. */
+  /** Known only if a device of the house is outdoors. */
   readonly mould: MouldHint | null;
 }
 
-/** Less in three hours is the sensor's noise and the fridge. */
+/** A smaller change in three hours is noise of the sensor, or a fridge nearby. */
 const STEADY_KELVIN = 0.25;
 
 /** Of every device that is in service, by room and name; what stands outdoors last. */

@@ -14,10 +14,10 @@ import { factsOf, type RoomFacts } from './room-facts.ts';
 
 const TICK_MS = 1_000;
 const VIEW: View = { kind: 'last', period: '24h' };
-/** A wall is read from afar: what doesn't fit in so many tiles is one look at a phone away. */
+/** A wall display is read from a distance, so the number of tiles is limited. The other pages show all rooms. */
 const MOST_TILES = 12;
 
-/** For a display on the wall: large, without controls, and it can't look alive when it is not. */
+/** For a display on the wall: large and without controls. It shows clearly when its values are not live. */
 export function WallPage(): JSX.Element {
   const { session, zone, t, format } = usePage();
   const state = useWatched(session.site);
@@ -27,7 +27,7 @@ export function WallPage(): JSX.Element {
   useEffect(() => keepAwake(), []);
   const isOutdated = useIsOutdated();
   useEffect(() => {
-    // There is no person to press a button.
+    // A wall display has no user who could press a button.
     if (isOutdated) window.location.reload();
   }, [isOutdated]);
   const heardMs = session.heardMs();
@@ -128,7 +128,7 @@ function newest(facts: readonly RoomFacts[], otherwise: number): number {
   return times.length === 0 ? otherwise : Math.max(...times);
 }
 
-/** Where the browser can (https, localhost) the screen stays on; elsewhere the machine has to be told. */
+/** Where the browser can (https, localhost) the screen stays on; elsewhere it has to be set in the system. */
 function keepAwake(): () => void {
   const wakeLock = 'wakeLock' in navigator ? navigator.wakeLock : undefined;
   let isWanted = true;

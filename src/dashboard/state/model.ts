@@ -6,16 +6,16 @@ export type Connection =
   | { readonly kind: 'connecting' | 'live' | 'paused' | 'polling' }
   | { readonly kind: 'lost'; readonly sinceMs: number; readonly error: unknown };
 
-/** In the order of their weight: what somebody has to act on first. */
+/** The most urgent first. */
 export const DEVICE_HEALTHS = ['fault', 'silent', 'late', 'clock', 'buffering', 'never', 'online'] as const;
 export type DeviceHealth = (typeof DEVICE_HEALTHS)[number];
 
-/** What a device that never told its interval is judged by: the older agents' default. */
+/** Used for a device that never sent its interval: the default of older agents. */
 const ASSUMED_INTERVAL_MS = 300_000;
 /** Readings wait for their receipt for a moment; more than these have been waiting for something else. */
 const BUFFERED_IN_PASSING = 10;
 
-/** How often it promised to speak. */
+/** How often the device is to send a reading. */
 export function intervalMs(device: Pick<Device, 'status'>): number {
   const seconds = device.status?.interval_s;
   return seconds === undefined || !(seconds > 0) ? ASSUMED_INTERVAL_MS : seconds * 1000;
@@ -46,7 +46,7 @@ export function healthOf(device: Device, heardMs: number | null, nowMs: number):
   return (status?.journal?.buffered ?? 0) > BUFFERED_IN_PASSING ? 'buffering' : 'online';
 }
 
-/** Whether somebody should look: what the bar above the cards speaks of. */
+/** Whether a person should look at it: these are listed above the cards. */
 export function isProblem(health: DeviceHealth): boolean {
   return health === 'fault' || health === 'silent';
 }
@@ -107,7 +107,7 @@ export interface Contact {
 /** Readings that wait because of their time, or because this server does not understand them. */
 export interface Quarantine {
   readonly waiting: number;
-  /** What is known against the server's own clock; null: nothing. */
+  /** Why the clock of the server may be wrong; null: no reason known. */
   readonly clockProblem: string | null;
   readonly devices: readonly { readonly deviceUid: string; readonly count: number }[];
 }
@@ -129,7 +129,7 @@ export interface Bucket {
 export interface Gap {
   readonly deviceUid: string;
   readonly reason: GapReason;
-  /** Null: it is not known how many. */
+  /** Null: not known. */
   readonly count: number | null;
   readonly fromMs: number | null;
   readonly toMs: number | null;

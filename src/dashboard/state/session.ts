@@ -21,24 +21,24 @@ export interface SessionOptions {
 export interface Session {
   readonly site: Watched<SiteState>;
   readonly connection: Watched<Connection>;
-  /** When the server was last heard, by its own clock; null: never. */
+  /** When the server last answered, by its own clock; null: never. */
   readonly heardMs: () => number | null;
   /** Counts what changed in the past: a chart that shows it asks again. */
   readonly pastChanges: Watched<number>;
   /** Follows the server until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
   setPaused(isPaused: boolean): void;
-  /** A hidden page holds no connection: a browser has only six for a server. */
+  /** A hidden page keeps no connection: a browser has only six for each server. */
   setVisible(isVisible: boolean): void;
-  /** The network is back, or somebody asked. */
+  /** The network is back, or the reader asked for it. */
   retry(): void;
-  /** After something was written: shows it without waiting for the stream to say so. */
+  /** After a change was saved: shows it without waiting for the stream. */
   refresh(): Promise<void>;
 }
 
 /** The stream is opened first, so that nothing falls between it and the first answers; but a slow one delays nothing. */
 const STREAM_FIRST_MS = 700;
-/** Changes come in bursts: one question answers them all. */
+/** Changes come in bursts: one request covers them all. */
 const GATHER_MS = 300;
 const SAVE_MS = 30_000;
 

@@ -1,6 +1,6 @@
 import type { Bucket, Device, Reading, Room, Site } from './model.ts';
 
-/** Everything that the page shows of now. Plain data: it is also what is kept for times without a connection. */
+/** The present state that the page shows. Plain data, because it is also kept for times without a connection. */
 export interface SiteState {
   readonly site: Site | null;
   readonly rooms: readonly Room[];
@@ -27,7 +27,7 @@ export const NOTHING_KNOWN: SiteState = {
 
 /** What the live stream tells. */
 export type LiveChange =
-  /** The newest of its device: the server says so, whatever its time says. */
+  /** Marked by the server as the newest of its device, whatever its time is. */
   | { readonly kind: 'reading'; readonly reading: Reading; readonly receivedMs: number }
   | { readonly kind: 'history'; readonly deviceUid: string; readonly fromMs: number; readonly toMs: number }
   | { readonly kind: 'device'; readonly deviceUid: string }
@@ -35,7 +35,7 @@ export type LiveChange =
   | { readonly kind: 'rejected' }
   | { readonly kind: 'resync' };
 
-/** What has to be asked for because of it. */
+/** What has to be loaded because of a change. */
 export type Question = 'everything' | 'devices' | 'recent';
 
 /** What comes live is gathered in buckets of this width. */

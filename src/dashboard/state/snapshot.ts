@@ -13,11 +13,11 @@ export interface Trend {
 }
 
 const WINDOW_MS = 3 * 3_600_000;
-/** A line through less says nothing. */
+/** A line through fewer points means nothing. */
 const LEAST_SPAN_MS = 3_600_000;
 
 /**
- * How a value changed over the last three hours: by the straight line that fits best, so that one odd reading turns nothing.
+ * How a value changed over the last three hours: by the straight line that fits best, which one odd reading changes little.
  * Null where there is too little to tell.
  *
  * @param steady changes smaller than this are none

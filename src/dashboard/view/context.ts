@@ -26,7 +26,7 @@ export interface Page {
   readonly format: Format;
   /** The house's. */
   readonly zone: Zone;
-  /** One polite sentence for those who listen to the page. */
+  /** Announces a sentence to users of a screen reader. */
   readonly announce: (sentence: string) => void;
 }
 

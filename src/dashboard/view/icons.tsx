@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact';
 
-/** Drawn by hand on a grid of 24, in the colour of the text; what they mean is said in words beside them. */
+/** Drawn by hand on a grid of 24, in the colour of the text; words beside them tell what they mean. */
 function Icon({ children }: { readonly children: ComponentChildren }): JSX.Element {
   return (
     <svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" focusable="false">

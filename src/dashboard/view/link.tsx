@@ -13,7 +13,7 @@ export function Link({
 }: {
   readonly route: Route;
   readonly search?: string;
-  /** What it is called where its text alone doesn't say it. */
+  /** Its name for screen readers, where its text alone is not enough. */
   readonly label?: string;
   readonly current?: boolean;
   readonly class?: string;

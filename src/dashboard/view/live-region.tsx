@@ -5,12 +5,12 @@ import { isProblem } from '../state/model.ts';
 import type { Watched } from '../state/store.ts';
 import { usePage, useWatched } from './context.ts';
 
-/** Changes of state are told at most this often. */
+/** Changes of state are announced at most this often. */
 const TELL_EVERY_MS = 10_000;
 
 /**
- * The one place from which the page speaks to those who listen to it: answers to actions at once, changes of state now and then,
- * values never (each of them would be too much).
+ * The only live region for screen readers. Results of actions are announced at once, changes of state from time to time,
+ * values never, because there are too many of them.
  */
 export function LiveRegion({ announcement }: { readonly announcement: Watched<string> }): JSX.Element {
   const { session, t, format, clock, platform, zone } = usePage();

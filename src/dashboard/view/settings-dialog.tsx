@@ -9,7 +9,7 @@ import { THEMES } from './preferences.ts';
 
 const THEME_WORDS = { system: 'themeSystem', light: 'themeLight', dark: 'themeDark' } as const;
 
-/** What a reader can choose; it stays in this browser. */
+/** The choices of the reader; they are kept in this browser. */
 export function SettingsDialog({ onClose }: { readonly onClose: () => void }): JSX.Element {
   const { t, preferences, tokens, navigation, session } = usePage();
   const theme = useWatched(preferences.theme);
@@ -71,7 +71,7 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }): J
   );
 }
 
-/** Asks for a token, once, when the server says that it needs one. Pasting and password managers are welcome. */
+/** Asks for a token, once, when the server says that it needs one. Pasting and password managers work. */
 export function TokenDialog({ question }: { readonly question: TokenQuestion }): JSX.Element {
   const { t } = usePage();
   const [token, setToken] = useState('');

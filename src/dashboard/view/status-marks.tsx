@@ -68,7 +68,7 @@ export const HEALTH_WHY = {
   never: 'healthNeverWhy',
 } as const satisfies Record<DeviceHealth, TextKey>;
 
-/** Each state has a shape of its own: colour alone tells nothing to one man in twelve. */
+/** Each state has its own shape, because one man in twelve cannot tell the colours apart. */
 const SHAPES: Readonly<Record<DeviceHealth, JSX.Element>> = {
   online: <circle cx="8" cy="8" r="6" />,
   late: <path d="M8 2a6 6 0 0 0 0 12zM8 2a6 6 0 0 1 0 12" class="half" />,
@@ -98,18 +98,18 @@ export function StatusMark({
   );
 }
 
-/** Whether the server has become another version since this page was loaded. */
+/** Whether the server has got another version since this page was loaded. */
 export function useIsOutdated(): boolean {
   const { session } = usePage();
   const version = useWatched(session.site).site?.version ?? '';
   const connection = useWatched(session.connection);
   const first = useRef('');
-  // What was kept from another day says nothing about the server that sent this page.
+  // A version from the snapshot may be that of an older server.
   if (first.current === '' && connection.kind === 'live') first.current = version;
   return first.current !== '' && version !== '' && version !== first.current;
 }
 
-/** Never reloads by itself: somebody may be in the middle of something. */
+/** The page never reloads by itself: the reader may be filling in a form. */
 export function UpdateNotice(): JSX.Element | null {
   const { t } = usePage();
   if (!useIsOutdated()) return null;
@@ -136,7 +136,7 @@ export function LoadProblem({ error, retry }: { readonly error: unknown; readonl
       <h2>{t('errorTitle')}</h2>
       <p>{errorText(error, t)}</p>
       <p class="actions">
-        {/* The dialog reports by itself. */}
+        {/* The dialog shows its own errors. */}
         {needsToken && (
           <button type="button" class="primary" onClick={() => void giveToken()}>
             {t('useToken')}

@@ -4,11 +4,11 @@ import type { Verdict } from '../../server/http/schemas/record.ts';
 import type { TimeRange } from '../history/range.ts';
 import { usePage, useWatched } from './context.ts';
 
-/** So often a page that stays open asks again; changes are told to it, the passing of time is not. */
+/** An open page asks again this often: the stream reports changes of the record, but not that time has passed. */
 const AGAIN_MS = 60_000;
 
 /**
- * Whether readings are missing, in the server's words: only its verdict may say that nothing is. What cannot be known is said, too.
+ * Whether readings are missing, as the server has found: only its verdict can say that none is. What is not known is shown, too.
  */
 export function VerdictWord({
   range,
@@ -81,7 +81,7 @@ export function VerdictWord({
   );
 }
 
-/** Neither a fault nor anything that explains why it is not known: too much to be judged beside the other work. */
+/** The outcome is unknown and no other field tells why: there was too much to check beside the other work. */
 function isUnjudged(device: Verdict['devices'][number]): boolean {
   return device.outcome === 'unknown' && device.unnumbered + device.before_record + device.waiting === 0;
 }

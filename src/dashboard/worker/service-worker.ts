@@ -11,7 +11,7 @@ declare const BUILD: { readonly name: string; readonly files: readonly string[] 
 
 const CACHE = `techtemp-${BUILD.name}`;
 const PAGES = ['', 'history', 'devices', 'wall'];
-/** A server that takes longer than this to send its page is as good as away. */
+/** A server that takes longer than this to send its page counts as unreachable. */
 const PATIENCE_MS = 3_000;
 
 self.addEventListener('install', (event) => {
@@ -34,7 +34,7 @@ self.addEventListener('fetch', (event) => {
 
 async function keepBuild(): Promise<void> {
   const cache = await caches.open(CACHE);
-  // Fails as a whole when one file does: half a page is none.
+  // Fails as a whole when one file fails: half a page does not work.
   await cache.addAll(['./', ...BUILD.files]);
 }
 
@@ -44,7 +44,7 @@ async function forgetOtherBuilds(): Promise<void> {
   await Promise.all(others.map((name) => caches.delete(name)));
 }
 
-/** The server's page while it answers, else the kept one. */
+/** The page from the server if it answers, else the kept one. */
 async function page(request: Request): Promise<Response> {
   try {
     const response = await fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) });

@@ -1,5 +1,5 @@
 // The layers of ARCHITECTURE.md: drivers, contract <- common <- device, server. `npm run check:imports` enforces them,
-// and test/unit/architecture.test.ts plants a violation of each rule to prove that it would be caught.
+// and test/integration/import-rules.test.ts plants a violation of each rule to prove that it would be caught.
 const only = (from, allowed) => ({
   name: `${from.replaceAll('/', '-')}-imports-downwards-only`,
   severity: 'error',

@@ -3,7 +3,8 @@
 // dependencies, because it runs before anything is installed.
 //
 //   node scripts/setup.mjs start   what running needs
-//   node scripts/setup.mjs test    what the tests need as well
+//   node scripts/setup.mjs test    what the tests need as well; says first what `npm test` does
+//   node scripts/setup.mjs test:all (:rest, :node24)  the same for the other scripts that test
 //   node scripts/setup.mjs bundle  the packages alone; the bundle has a build of its own
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { compilerRemedy, missingCompilers, unusableNative } from './setup-native.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const purpose = process.argv[2] === 'test' ? 'test' : 'start';
+const purpose = process.argv[2]?.startsWith('test') ? 'test' : 'start';
 /** Between two signs of life of a long step. */
 const SIGN_OF_LIFE_MS = 10_000;
 /** How long a PC of today takes to parse the lock file so many times, and to install; both take longer on a Raspberry Pi alike. */
@@ -25,6 +26,10 @@ const attemptFile = 'node_modules/.techtemp-compiled';
 const installedLock = 'node_modules/.package-lock.json';
 
 requireNode('20.19.0');
+if (process.argv[2] === 'test') {
+  say('npm test takes up to 4 minutes on two cores. It does not need root.');
+  say('It leaves out what takes longer or needs root, systemd or Chromium; `npm run test:all` runs everything.');
+}
 await install();
 await repairNative();
 if (process.argv[2] !== 'bundle') build();

@@ -10,6 +10,7 @@ import { openLiveConfig } from '../../src/config/live.ts';
 import { ConfigError } from '../../src/config/problem.ts';
 import { type ConfigBench, openConfigBench, openConfigBenchAt } from '../support/config-bench.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { asOrdinaryUser } from '../support/ordinary-user.ts';
 
 const FIRST = '[sensor]\nread_interval_seconds = 30\n[mqtt]\nbroker_host = one\nusername = you\n';
 const never = new AbortController().signal;
@@ -279,10 +280,13 @@ describe('a file at the start', () => {
     await expect(readConfigFile(pipe)).rejects.toThrow('is not a file');
   });
 
-  it.skipIf(process.getuid?.() === 0)('that may not be read says so (skipped for root, who may)', async () => {
+  it('that may not be read says so', async () => {
     bench = await openConfigBench(FIRST);
-    await chmod(bench.path, 0);
-    await expect(readConfigFile(bench.path)).rejects.toThrow('may not be read by this user');
+    const { path, folder } = bench;
+    await chmod(path, 0);
+    await asOrdinaryUser([folder], async () => {
+      await expect(readConfigFile(path)).rejects.toThrow('may not be read by this user');
+    });
   });
 });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { IngestMessage } from '../../src/server/store/ingest-store.ts';
 import { type Store, StoreError } from '../../src/server/store/store.ts';
+import { cases } from './cases.ts';
 import type { WithStore } from './store-at-hand.ts';
 import { allReadings, commit, HOUR_MS, itemsOf, numbered, START_MS, unnumbered } from './store-messages.ts';
 
@@ -47,7 +48,7 @@ export function describePlacementProperties(withStore: WithStore): void {
           expect(toMs ?? Infinity).toBeLessThanOrEqual(placements[index + 1]?.fromMs ?? Infinity);
         }
       }),
-      { seed: SEED, numRuns: 60 },
+      { seed: SEED, numRuns: cases(15, 60) },
     );
   });
 }
@@ -111,7 +112,7 @@ export function describeRollupProperties(withStore: WithStore): void {
           }
           for (const device of [1, 2]) await compareRollups(store, uidOf(device), hours);
         }),
-        { seed: SEED, numRuns: 60 },
+        { seed: SEED, numRuns: cases(15, 60) },
       );
     });
   });

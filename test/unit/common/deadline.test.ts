@@ -3,9 +3,10 @@ import { expect, test } from 'vitest';
 import { createSystemClock } from '../../../src/platform/clock.ts';
 import { DeadlineError, withDeadline } from '../../../src/platform/tasks.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { cases } from '../../support/cases.ts';
 
 const never = new Promise<never>(() => undefined);
-const ITERATIONS = 10_000;
+const ITERATIONS = cases(1_000, 10_000);
 
 test('passes on the result and the failure of work that is in time', async () => {
   const clock = new FakeClock();

@@ -39,7 +39,6 @@ import { sensorSection } from '../../support/device-sections.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { until } from '../../support/until.ts';
 
-const isRoot = process.geteuid?.() === 0;
 const neverAborted = new AbortController().signal;
 let folder: string;
 let children: ChildProcess[] = [];
@@ -408,11 +407,5 @@ describe('the examination of the journal folder', () => {
     const free = Number(execFileSync('df', ['--output=avail', '-B1', folder], { encoding: 'utf8' }).split('\n')[1]);
     expect(await firstId(folder, { minFreeBytes: free * 2 })).toBe('state.full');
     expect(await firstId(folder, { minFreeBytes: Math.floor(free * 0.7) })).toBe('state.nearly-full');
-  });
-
-  it.skipIf(isRoot)('knows a folder of somebody else (skipped for root, to whom all is open)', async () => {
-    mkdirSync(join(folder, 'locked'), { mode: 0o500 });
-    expect(await firstId(join(folder, 'locked'))).toBe('state.not-writable');
-    expect(await firstId(join(folder, 'locked'), { isPrivate: true })).toBe('state.not-allowed');
   });
 });

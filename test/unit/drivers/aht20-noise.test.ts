@@ -3,6 +3,7 @@ import { createAht20 } from '../../../drivers/aht20/aht20.ts';
 import { decodeFrame, encodeFrame } from '../../../drivers/aht20/frame.ts';
 import type { I2cBus } from '../../../drivers/i2c/bus.ts';
 import { SensorError } from '../../../drivers/sensor.ts';
+import { cases } from '../../support/cases.ts';
 
 const never = new AbortController().signal;
 
@@ -88,7 +89,7 @@ describe('a line with noise', () => {
     [0.6, 0.9],
     [0.95, 0],
   ])('that damages %d of all reads never makes a wrong reading', async (probability, share) => {
-    const rounds = 2000;
+    const rounds = cases(400, 2000);
     const readings = await measureMany(rounds, 17, (bytes, random) => {
       if (random() < probability) damage(bytes, random);
     });
@@ -96,7 +97,7 @@ describe('a line with noise', () => {
   });
 
   it.each([4, 12, 24, 28, 33, 40, 44])('that is dead from bit %d on never makes a reading', async (from) => {
-    const readings = await measureMany(1000, from, (bytes) => {
+    const readings = await measureMany(cases(200, 1000), from, (bytes) => {
       for (let bit = from; bit < bytes.length * 8; bit++) {
         const mask = 0x80 >> (bit & 7);
         bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) | mask;

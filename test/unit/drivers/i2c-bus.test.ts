@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createI2cBusOpener, type I2cBus, type NativeI2cBus, type OpenI2cBus } from '../../../drivers/i2c/bus.ts';
 import type { Delay } from '../../../drivers/sensor.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { asOrdinaryUser } from '../../support/ordinary-user.ts';
 
 /** Stands in for the native package: each transfer is answered by the test, when the test wants. */
 interface FakeNative {
@@ -89,13 +90,12 @@ describe('opening', () => {
     });
   });
 
-  it.skipIf(process.getuid?.() === 0)(
-    'reports a device file that this user may not open (skipped for root, who may)',
-    async () => {
-      chmodSync(join(folder, 'i2c-1'), 0o000);
+  it('reports a device file that this user may not open', async () => {
+    chmodSync(join(folder, 'i2c-1'), 0o000);
+    await asOrdinaryUser([folder], async () => {
       await expect(createFake().open(1)).rejects.toMatchObject({ code: 'I2C_PERMISSION' });
-    },
-  );
+    });
+  });
 
   it('reports the absence of the native package with its remedy', async () => {
     const open = createI2cBusOpener({

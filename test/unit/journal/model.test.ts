@@ -13,6 +13,7 @@ import {
   seededRandom,
   testReading,
 } from '../../support/journal-rig.ts';
+import { cases } from '../../support/cases.ts';
 
 const SEED = 20_260_102;
 const BOOTS = [BOOT_A, BOOT_B] as const;
@@ -217,7 +218,7 @@ describe('a journal of files', () => {
         for (const next of steps) await rig.play(next);
         await rig.play({ kind: 'reopen', how: 'closed' });
       }),
-      { seed: SEED, numRuns: 150 },
+      { seed: SEED, numRuns: cases(30, 150) },
     );
   }, 300_000);
 });

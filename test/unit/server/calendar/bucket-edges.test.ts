@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BucketSize, bucketEdges, bucketStep, mostBuckets } from '../../../../src/calendar/buckets.ts';
+import { cases } from '../../../support/cases.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -125,7 +126,7 @@ describe('the edges of buckets', () => {
           });
         },
       ),
-      { seed: 20261121, numRuns: 400 },
+      { seed: 20261121, numRuns: cases(80, 400) },
     );
   });
 });

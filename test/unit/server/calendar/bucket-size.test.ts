@@ -7,6 +7,7 @@ import {
   bucketStep,
   isBucketSize,
 } from '../../../../src/calendar/buckets.ts';
+import { cases } from '../../../support/cases.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -43,7 +44,7 @@ describe('the size of a bucket', () => {
           if (bucket !== '1m' && points >= 20) expect(count).toBeGreaterThanOrEqual(points / 7);
         },
       ),
-      { seed: 20261121, numRuns: 300 },
+      { seed: 20261121, numRuns: cases(60, 300) },
     );
   });
 });

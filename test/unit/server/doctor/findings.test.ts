@@ -40,6 +40,7 @@ describe("the findings of the server's doctor", () => {
     const tests = readdirSync('test/integration/server')
       .filter((name) => name.startsWith('check-command'))
       .map((name) => readFileSync(join('test/integration/server', name), 'utf8'))
+      .concat(readFileSync('test/integration/check-command-ordinary-user.test.ts', 'utf8'))
       .join('\n');
     expect(own.filter((id) => !tests.includes(id))).toEqual([]);
   });

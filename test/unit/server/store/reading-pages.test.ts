@@ -4,6 +4,7 @@ import { createSqliteReader } from '../../../../src/server/store/sqlite/read/sql
 import type { SqliteReader } from '../../../../src/server/store/sqlite/sync.ts';
 import type { ReadingQuery, ReadingScope } from '../../../../src/server/store/store.ts';
 import type { StoredReading } from '../../../../src/server/store/stored.ts';
+import { cases } from '../../../support/cases.ts';
 import { emptyDatabase, StoreRows } from '../../../support/store-rows.ts';
 
 type Question = Omit<ReadingQuery, 'after'>;
@@ -22,7 +23,7 @@ describe('pages of readings', () => {
         expect(everyPage(createSqliteReader(db), asked)).toEqual(model(rows, asked));
         db.close();
       }),
-      { seed: 20261121, numRuns: 200 },
+      { seed: 20261121, numRuns: cases(40, 200) },
     );
   });
 

@@ -4,6 +4,7 @@ import { rangesOf, type SeqRange } from '../../../../src/contract/seq-ranges.ts'
 import type { DeviceNumbers, EpochNumbers } from '../../../../src/server/store/audit-store.ts';
 import type { Device, StoredGap } from '../../../../src/server/store/stored.ts';
 import { verdictOf } from '../../../../src/server/verify/verdict.ts';
+import { cases } from '../../../support/cases.ts';
 
 /**
  * A device's whole life as the model knows it, number by number, and only what of it reached the record. The verdict must find the
@@ -87,7 +88,7 @@ describe('the verdict about any life of a device', () => {
         const lost = given.filter((one) => one.fate === 'silent' && reached.includes(one));
         if (verdict.outcome === 'whole') expect(lost).toEqual([]);
       }),
-      { seed: 20_261_130, numRuns: 3000 },
+      { seed: 20_261_130, numRuns: cases(300, 3000) },
     );
   });
 });

@@ -6,6 +6,7 @@ import type { DeviceNumbers, EpochNumbers } from '../../../../src/server/store/a
 import type { Device, StoredGap } from '../../../../src/server/store/stored.ts';
 import type { DeviceVerdict } from '../../../../src/server/verify/explain.ts';
 import { verdictOf } from '../../../../src/server/verify/verdict.ts';
+import { cases } from '../../../support/cases.ts';
 import { MODEL_START_MS, modelTsMs, type RecordModel, recordModels } from '../../../support/record-model.ts';
 
 const LATER_MS = MODEL_START_MS + 3_600_000;
@@ -378,7 +379,7 @@ describe('the verdict about a record', () => {
         const verdict = verdictOf(device({ ...waits(model.buffered), interval_s: 30 }), numbersOf(model), options);
         expectVerdict(verdict, model, strict);
       }),
-      { seed: 20_261_121, numRuns: 2000 },
+      { seed: 20_261_121, numRuns: cases(200, 2000) },
     );
   });
 });

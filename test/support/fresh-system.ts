@@ -15,6 +15,11 @@ export interface FreshSystemOptions {
   readonly online?: boolean;
   /** The files of another system to install on, in place of this machine's; see debian13(). */
   readonly base?: string;
+  /**
+   * A machine whose files this one begins with, so that what many tests need is done once. Nothing of ours may run there any more, and
+   * nothing may change there while this machine lives. `changedFiles()` tells what has changed since.
+   */
+  readonly from?: FreshSystem;
 }
 
 export interface RunOptions {
@@ -36,6 +41,8 @@ export interface RunResult {
  * and file systems; systemctl and the like are those of the folder beside this file. Nothing of it outlives the test.
  */
 export interface FreshSystem {
+  /** Its process 1, and where its files lie as that process sees them. */
+  readonly keeper: { readonly pid: string; readonly folder: string };
   run(command: string, args: readonly string[], options?: RunOptions): RunResult;
   /** A script for bash; throws when it fails. Answers what it printed. */
   sh(script: string): string;
@@ -74,20 +81,16 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
     '--uts',
     ...(options.online === true ? [] : ['--net']),
   ];
-  const keeper = spawn(
-    'unshare',
-    [
-      ...spaces,
-      '--fork',
-      '--kill-child',
-      join(FOLDER, 'enter'),
-      options.base ?? '/',
-      folder,
-      PROJECT_FOLDER,
-      ...(options.shared ?? []),
-    ],
-    { stdio: ['pipe', 'pipe', 'pipe'] },
-  );
+  const { from } = options;
+  // From inside the other machine's mounts, where its files are to be seen.
+  const within = from === undefined ? [] : ['nsenter', '--target', from.keeper.pid, '--mount'];
+  const enter = [join(FOLDER, 'enter'), options.base ?? '/', from?.keeper.folder ?? '', folder, PROJECT_FOLDER];
+  const [program = '', ...words] = [
+    ...within,
+    ...['unshare', ...spaces, '--fork', '--kill-child'],
+    ...[...enter, ...(options.shared ?? [])],
+  ];
+  const keeper = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'] });
   let complaint = '';
   keeper.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
   const ready = await new Promise<boolean>((resolve) => {
@@ -100,7 +103,7 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
   }
   // unshare has one child, which is process 1 in there.
   const first = readFileSync(`/proc/${keeper.pid}/task/${keeper.pid}/children`, 'utf8').trim();
-  const enter = ['--target', first, '--mount', '--pid', '--net', '--uts'];
+  const inside = ['--target', first, '--mount', '--pid', '--net', '--uts'];
 
   const run = (command: string, args: readonly string[], runOptions: RunOptions = {}): RunResult => {
     // SHLVL: bash reads /etc/bash.bashrc when its input looks like a network connection and no other shell is around it.
@@ -112,7 +115,7 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
     const wanted = runOptions.onTerminal === true ? ['script', '-qefc', line, '/dev/null'] : plain;
     const { status, stdout, stderr, error } = spawnSync(
       'nsenter',
-      [...enter, '--root', 'env', '-i', '-C', '/', ...env, ...wanted],
+      [...inside, '--root', 'env', '-i', '-C', '/', ...env, ...wanted],
       {
         encoding: 'utf8',
         input: runOptions.input ?? '',
@@ -136,6 +139,7 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
   };
 
   return {
+    keeper: { pid: first, folder },
     run,
     sh,
     background,
@@ -158,7 +162,7 @@ export async function freshSystem(options: FreshSystemOptions = {}): Promise<Fre
       // From outside the new root, where the overlay's own layer is to be seen.
       const script =
         'cd "$1/upper" && find . \\( -type d -printf "%p %m %u:%g\\n" \\) -o -printf "%p %y %m %u:%g %s %T@ %l\\n"';
-      const { stdout } = spawnSync('nsenter', [...enter, 'bash', '-c', script, 'list', folder], { encoding: 'utf8' });
+      const { stdout } = spawnSync('nsenter', [...inside, 'bash', '-c', script, 'list', folder], { encoding: 'utf8' });
       return stdout.split('\n').filter(Boolean).sort();
     },
     remove: () => {

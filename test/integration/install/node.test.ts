@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   type FreshSystem,
   freshSystem,
@@ -11,12 +11,17 @@ import { runSteps } from '../../support/install-steps.ts';
 const skipped = freshSystemMissing === undefined ? '' : ` (skipped: ${freshSystemMissing})`;
 
 describe.skipIf(freshSystemMissing !== undefined)(`Node.js on a fresh machine${skipped}`, () => {
+  /** A machine that never had Node.js; what else its packages need stays. Every test begins with its files. */
+  let bare: FreshSystem;
   let system: FreshSystem;
-  beforeEach(async () => {
-    system = await freshSystem();
-    // As on a machine that never had one; what else its packages need stays.
-    system.sh(`node=$(dpkg-query -S /usr/bin/node 2>/dev/null | cut -d: -f1); [ -z "$node" ] || dpkg --force-depends --purge $node >/dev/null 2>&1
+  beforeAll(async () => {
+    bare = await freshSystem();
+    bare.sh(`node=$(dpkg-query -S /usr/bin/node 2>/dev/null | cut -d: -f1); [ -z "$node" ] || dpkg --force-depends --purge $node >/dev/null 2>&1
       rm -f /usr/bin/node /usr/local/bin/node; rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*`);
+  });
+  afterAll(() => bare.remove());
+  beforeEach(async () => {
+    system = await freshSystem({ from: bare });
   });
   afterEach(() => system.remove());
 

@@ -28,6 +28,27 @@ describe.skipIf(freshSystemMissing !== undefined)(
       expect(now.map((line) => line.split(' ')[0])).toEqual(['./etc/hosts', './etc/os-release.d']);
     });
 
+    test('it can begin with the files of another, which it does not change, and which may go before it', async () => {
+      const first = await freshSystem();
+      try {
+        first.sh(
+          'echo mine >/etc/mark; rm /etc/issue; echo tmp >/tmp/mark; echo project >/project/mark; systemctl cat x || :',
+        );
+        system = await freshSystem({ from: first });
+        expect(system.sh('cat /etc/mark /tmp/mark /project/mark; ls /etc/issue 2>/dev/null || echo gone')).toBe(
+          'mine\ntmp\nproject\ngone\n',
+        );
+        expect(system.calls()).toEqual(['systemctl cat x']);
+        system.sh('echo other >/etc/mark; rm /project/mark');
+        expect(first.sh('cat /etc/mark /project/mark')).toBe('mine\nproject\n');
+        expect(system.changedFiles().map((line) => line.split(' ')[0])).toContain('./etc/mark');
+      } finally {
+        first.remove();
+      }
+      expect(system.sh('cat /etc/mark')).toBe('other\n');
+      expect(system.sh('[ ! -e /etc/issue ] && hostname')).toBe('fresh\n');
+    });
+
     test('it has processes and a network of its own, and a terminal where a test wants one', async () => {
       system = await freshSystem();
       expect(Number(system.sh('ls -d /proc/[0-9]* | wc -l'))).toBeLessThan(10);

@@ -15,7 +15,7 @@ export async function freshSystemWithSensor(options: FreshSystemOptions = {}): P
   const system = await freshSystem({ ...options, shared: [...(options.shared ?? []), dirname(sensor.statePath)] });
   const host = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
   const settings = Object.entries(sensor.env).map(([key, value]) => `${key}='${value.replaceAll(host, PROJECT)}'`);
-  system.sh('mknod -m 600 /dev/i2c-1 c 89 1; mv /usr/bin/node /usr/bin/node.real');
+  system.sh('mknod -m 600 /dev/i2c-1 c 89 1; [ -e /usr/bin/node.real ] || mv /usr/bin/node /usr/bin/node.real');
   system.write('/usr/bin/node', `#!/bin/bash\nexport ${settings.join(' ')}\nexec /usr/bin/node.real "$@"\n`, 0o755);
   return {
     system,

@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { emulatorMissing } from '../../support/emulator.ts';
 import { type FreshSystemWithSensor, freshSystemWithSensor } from '../../support/fresh-sensor.ts';
 import { type FreshSystem, freshSystemMissing, type RunResult } from '../../support/fresh-system.ts';
@@ -14,23 +14,44 @@ const BROKER = 'listener 1883 127.0.0.1\nallow_anonymous true\n';
 
 describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeout: 400_000 }, () => {
   let bundles: Bundles;
+  /** Where the first installation was done, and stopped: most tests begin with its files. */
+  let installed: FreshSystemWithSensor;
+  let firstRun: RunResult;
+  let firstStatus: string;
   let machine: FreshSystemWithSensor;
   let system: FreshSystem;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     bundles = makeBundles();
+    await begin();
+    firstRun = first();
+    firstStatus = status();
+    system.sh('systemctl stop techtemp-device; kill $(pidof mosquitto_sub)');
+    stopBroker();
+    installed = machine;
   }, 300_000);
-  afterAll(() => bundles.remove());
-  beforeEach(async () => {
-    machine = await freshSystemWithSensor({ shared: [bundles.folder] });
+  afterAll(async () => {
+    await installed.remove();
+    bundles.remove();
+  });
+  afterEach(async () => {
+    if (machine !== installed) await machine.remove();
+  });
+
+  /** A machine with a broker, and somebody who takes the readings, as a server does; it comes back with the broker. */
+  const begin = async (from?: FreshSystem): Promise<void> => {
+    machine = await freshSystemWithSensor({ shared: [bundles.folder], ...(from && { from }) });
     system = machine.system;
     system.write('/etc/broker.conf', BROKER);
     startBroker();
-    // Somebody who takes the readings, as a server does; it comes back with the broker.
     system.sh("mosquitto_sub -h 127.0.0.1 -V 5 -q 1 -t 'home/#' >/dev/null 2>&1 &");
-  });
-  afterEach(async () => machine.remove());
-
+  };
+  /** One on which the first installation has been done, as the first test looks at it. */
+  const beginInstalled = async (): Promise<void> => {
+    await begin(installed.system);
+    system.sh('systemctl start techtemp-device');
+    untilStatus(/[1-9]\d* taken\)/);
+  };
   const startBroker = (): string => system.sh('mosquitto -d -c /etc/broker.conf');
   const stopBroker = (): string => system.sh('kill $(pidof mosquitto)');
   const install = (file: string, ...args: string[]): RunResult =>
@@ -43,16 +64,18 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
   const status = (): string => system.sh('systemctl show techtemp-device -p StatusText --value');
 
   test('a first installation ends when the broker has taken a reading, and says so', () => {
-    const { status: exit, stdout, stderr } = first();
+    const { status: exit, stdout, stderr } = firstRun;
+    machine = installed;
+    system = installed.system;
     expect(stderr + stdout).toContain('taken)');
     expect(exit).toBe(0);
     expect(linked('current')).toMatch(/^0\.1\.0-/);
     expect(linked('previous')).toBe('');
-    expect(status()).toMatch(/ °C, .* %RH; connected to 127\.0\.0\.1:1883 \(\d+ taken\)/);
+    expect(firstStatus).toMatch(/ °C, .* %RH; connected to 127\.0\.0\.1:1883 \(\d+ taken\)/);
   });
 
-  test('an upgrade keeps journal and configuration, and remembers the release before', () => {
-    first();
+  test('an upgrade keeps journal and configuration, and remembers the release before', async () => {
+    await beginInstalled();
     const before = { current: linked('current'), config: system.read('/etc/techtemp/device.conf'), journal: epochs() };
     const newer = bundles.vary('newer');
     const { status: exit, stdout, stderr } = install(newer.file);
@@ -70,8 +93,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     expect(again.status).toBe(0);
   });
 
-  test('a release that ends again and again is left for the one before, and not tried again unless told so', () => {
-    first();
+  test('a release that ends again and again is left for the one before, and not tried again unless told so', async () => {
+    await beginInstalled();
     const before = { current: linked('current'), config: system.read('/etc/techtemp/device.conf') };
     const broken = bundles.vary('crashes', (folder) => onRun(folder, 'process.exit(3);'));
     const { status: exit, stderr } = install(broken.file, '--room', 'Attic');
@@ -93,8 +116,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     expect(install(broken.file, '--force').stderr).toContain('does not work here');
   });
 
-  test('so is one that hangs at the start', () => {
-    first();
+  test('so is one that hangs at the start', async () => {
+    await beginInstalled();
     const before = linked('current');
     const hangs = bundles.vary('hangs', (folder) =>
       onRun(folder, 'await new Promise(() => setInterval(() => {}, 1000));'),
@@ -105,8 +128,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     untilStatus(/taken\)/);
   });
 
-  test('and one that says it is ready and never publishes, with the words of what was missing', () => {
-    first();
+  test('and one that says it is ready and never publishes, with the words of what was missing', async () => {
+    await beginInstalled();
     const before = linked('current');
     const silent = bundles.vary('silent', (folder) =>
       onRun(
@@ -125,8 +148,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     expect(linked('current')).toBe(before);
   });
 
-  test('an upgrade while the broker is away is kept: measured and kept is all that can be asked', () => {
-    first();
+  test('an upgrade while the broker is away is kept: measured and kept is all that can be asked', async () => {
+    await beginInstalled();
     stopBroker();
     untilStatus(/is away/);
     const newer = bundles.vary('offline');
@@ -139,7 +162,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     untilStatus(/\([1-9]\d* taken\); 0 buffered/);
   });
 
-  test('a first installation without a broker stays installed, and says what is wrong in the words of the doctor', () => {
+  test('a first installation without a broker stays installed, and says what is wrong in the words of the doctor', async () => {
+    await begin();
     stopBroker();
     const { status: exit, stderr } = install(bundles.original, '--broker', '127.0.0.1', '--health-seconds', '10');
     expect(exit).toBe(1);
@@ -153,8 +177,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     expect(install(bundles.original).status).toBe(0);
   });
 
-  test('--rollback goes back, and once more forward again', () => {
-    first();
+  test('--rollback goes back, and once more forward again', async () => {
+    await beginInstalled();
     const older = linked('current');
     const newer = bundles.vary('forward');
     install(newer.file);
@@ -167,8 +191,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     expect([linked('current'), linked('previous')]).toEqual([newer.name, older]);
   });
 
-  test('--rollback without a release before says so and changes nothing', () => {
-    first();
+  test('--rollback without a release before says so and changes nothing', async () => {
+    await beginInstalled();
     const before = linked('current');
     const { status: exit, stderr } = rollBack();
     expect(exit).toBe(1);
@@ -176,8 +200,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     expect(linked('current')).toBe(before);
   });
 
-  test('three releases are kept, the current and the one before among them', () => {
-    first();
+  test('three releases are kept, the current and the one before among them', async () => {
+    await beginInstalled();
     for (const id of ['one', 'two', 'three', 'four']) expect(install(bundles.vary(id).file).status).toBe(0);
     const kept = system.sh('ls /opt/techtemp/releases').trim().split('\n');
     expect(kept).toHaveLength(3);
@@ -187,8 +211,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     expect(linked('previous')).toMatch(/-three$/);
   });
 
-  test('an upgrade that is cut off after its switch is finished by techtemp-commit at boot, or by the next run', () => {
-    first();
+  test('an upgrade that is cut off after its switch is finished by techtemp-commit at boot, or by the next run', async () => {
+    await beginInstalled();
     const older = linked('current');
     const newer = bundles.vary('cutoff');
     cutOff(newer.file, 'power');
@@ -205,8 +229,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     expect([linked('current'), linked('previous')]).toEqual([next.name, newer.name]);
   });
 
-  test('an upgrade whose connection is lost is finished without anybody doing anything', () => {
-    first();
+  test('an upgrade whose connection is lost is finished without anybody doing anything', async () => {
+    await beginInstalled();
     const older = linked('current');
     const newer = bundles.vary('lost');
     cutOff(newer.file, 'connection');
@@ -214,8 +238,8 @@ describe.skipIf(missing !== undefined)(`releases on a device${skipped}`, { timeo
     expect([linked('current'), linked('previous')]).toEqual([newer.name, older]);
   });
 
-  test('a release that does not work and was cut off is left by techtemp-commit, with the unit files of the one before', () => {
-    first();
+  test('a release that does not work and was cut off is left by techtemp-commit, with the unit files of the one before', async () => {
+    await beginInstalled();
     const older = linked('current');
     const unit = system.read('/etc/systemd/system/techtemp-device.service');
     const broken = bundles.vary('cutcrash', (folder) => {

@@ -2,8 +2,8 @@ import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
 import { createSystemClock } from '../../../src/platform/clock.ts';
 import { DeadlineError, withDeadline } from '../../../src/platform/tasks.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
 import { cases } from '../../support/cases.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 
 const never = new Promise<never>(() => undefined);
 const ITERATIONS = cases(1_000, 10_000);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JournalDirectory } from '../../../src/device/journal/directory.ts';
 import type { Journal, JournalEntry } from '../../../src/device/journal/journal.ts';
+import { cases } from '../../support/cases.ts';
 import { type CrashFs, createStateFs } from '../../support/crash-fs.ts';
 import {
   BOOT_A,
@@ -13,7 +14,6 @@ import {
   seededRandom,
   testReading,
 } from '../../support/journal-rig.ts';
-import { cases } from '../../support/cases.ts';
 
 const SEED = 20_260_102;
 const BOOTS = [BOOT_A, BOOT_B] as const;

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { bucketEdges } from '../../../../src/calendar/buckets.ts';
 import { createSqliteReader } from '../../../../src/server/store/sqlite/read/sqlite-reader.ts';
 import type { Bucket, ReadingScope, Spread } from '../../../../src/server/store/store.ts';
-import { emptyDatabase, StoreRows } from '../../../support/store-rows.ts';
 import { cases } from '../../../support/cases.ts';
+import { emptyDatabase, StoreRows } from '../../../support/store-rows.ts';
 
 const HOUR_MS = 3_600_000;
 /** Half past midnight in India on the day on which Brussels puts its clocks back. */

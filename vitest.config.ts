@@ -3,10 +3,10 @@ import { laneOf } from './test/lanes.ts';
 import { FileTimes, MOST_LONG_FILES } from './test/support/file-times.ts';
 import { LongestFirst } from './test/support/longest-first.ts';
 
-// Integration tests start child processes and real brokers; two workers keep a two-core machine honest. The limits are there to
-// end a test that hangs; a slow or busy machine must not reach them.
+// `npm test`, `npm run test:all` and the others; test/lanes.ts says which files they run. The limits are there to end a test that hangs;
+// a slow or busy machine must not reach them.
 export default defineConfig(({ mode }) => {
-  const { include, exclude, cases } = laneOf(mode);
+  const { include, exclude, workers, cases } = laneOf(mode);
   const triedCases = process.env['TECHTEMP_TEST_CASES'] ?? cases;
   const report = process.env['TECHTEMP_TEST_REPORT'];
   return {
@@ -17,7 +17,7 @@ export default defineConfig(({ mode }) => {
       globalSetup: ['test/support/global-setup.ts'],
       testTimeout: 240_000,
       hookTimeout: 300_000,
-      maxWorkers: 2,
+      maxWorkers: workers,
       sequence: { sequencer: LongestFirst },
       reporters: [
         'default',

@@ -25,22 +25,29 @@ const QUICK = [
  */
 const NODE_24 = [
   'test/unit/{common,config,drivers,server}/**/*.test.ts',
-  'test/integration/{drivers-native,drivers-emulated,mqtt-link,mqtt-tls,systemd-notify,npm-start,config-command,journal-kill,real-data}.test.ts',
+  'test/integration/{drivers-native,drivers-emulated,mqtt-link,mqtt-tls,systemd-notify,npm-start,config-command,journal-kill}.test.ts',
   'test/integration/server/{http,store}/**/*.test.ts',
   'test/integration/server/{check-command,data-routes,events,export,openapi,server-run,verify-command}.test.ts',
 ];
 
-/** These take minutes. They begin first, so that no worker is left with one of them while the other has nothing to do. */
+/** These take minutes. They begin first, so that no worker is left with one of them while the others have nothing to do. */
 export const LONGEST_FIRST: readonly string[] = [
-  'test/integration/install/releases.test.ts',
-  'test/integration/install/uninstall.test.ts',
   'test/integration/server/outages.test.ts',
   'test/integration/real-data.test.ts',
+  'test/integration/install/releases.test.ts',
+  'test/integration/install/uninstall.test.ts',
+  'test/integration/install/staging.test.ts',
+  'test/integration/install/debian13.test.ts',
+  'test/browser/live.test.ts',
+  'test/integration/server/server-run.test.ts',
+  'test/integration/hot-reload.test.ts',
 ];
 
 export interface Lane {
   readonly include: string[];
   readonly exclude: string[];
+  /** Test files at a time. Two fit two cores; in `rest` many wait for a program, a timeout or the installer, so one more fits. */
+  readonly workers: number;
   /** How many cases the heaviest properties try: see test/support/cases.ts. */
   readonly cases: 'few' | 'all';
 }
@@ -49,14 +56,14 @@ export interface Lane {
 export function laneOf(mode: string): Lane {
   switch (mode) {
     case 'quick':
-      return { include: QUICK, exclude: [], cases: 'few' };
+      return { include: QUICK, exclude: [], workers: 2, cases: 'few' };
     case 'rest':
-      return { include: EVERY_FILE, exclude: [...ON_ANOTHER_MACHINE, ...QUICK], cases: 'all' };
+      return { include: EVERY_FILE, exclude: [...ON_ANOTHER_MACHINE, ...QUICK], workers: 3, cases: 'all' };
     case 'node24':
       // More cases prove more about our logic, not about Node.js.
-      return { include: NODE_24, exclude: [], cases: 'few' };
+      return { include: NODE_24, exclude: [], workers: 2, cases: 'few' };
     case 'test':
-      return { include: EVERY_FILE, exclude: ON_ANOTHER_MACHINE, cases: 'all' };
+      return { include: EVERY_FILE, exclude: ON_ANOTHER_MACHINE, workers: 3, cases: 'all' };
     default:
       throw new Error(`There is no lane "${mode}". Use --mode quick, rest or node24, or no --mode to run every file.`);
   }

@@ -34,15 +34,18 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Nothing listens on these ports: they are kept for the system, and nothing has used them for decades. */
+/**
+ * Nothing listens on these ports: 1 has not been used for decades, and 49151 is reserved. A server that does not run as root may listen
+ * only above 1023.
+ */
 const CONFIGS = {
   device: '[mqtt]\nbroker_host = 127.0.0.1\nbroker_port = 1\n[sensor]\ni2c_bus = 211\n',
-  server: '[mqtt]\nbroker_host = 127.0.0.1\nbroker_port = 1\n[http]\nport = 1\n',
+  server: '[mqtt]\nbroker_host = 127.0.0.1\nbroker_port = 1\n[http]\nport = 49151\n',
   broken: '[mqtt]\nbroker_port = high\n',
 } as const;
 const FLAGS = {
   device: { 'mqtt.broker_host': '127.0.0.1', 'mqtt.broker_port': '1', 'sensor.i2c_bus': '211' },
-  server: { 'mqtt.broker_host': '127.0.0.1', 'mqtt.broker_port': '1', 'http.port': '1' },
+  server: { 'mqtt.broker_host': '127.0.0.1', 'mqtt.broker_port': '1', 'http.port': '49151' },
 } as const;
 /** What these find depends on the machine: the time service, the packages that could be installed. */
 const OF_THE_MACHINE = ['clock', 'notify-package'];

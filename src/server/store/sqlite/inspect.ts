@@ -2,22 +2,24 @@ import { stat } from 'node:fs/promises';
 import type { Clock } from '../../../platform/clock.ts';
 import { sleepInPieces } from '../../../platform/tasks.ts';
 import { type Store, StoreError, type StoreHealth } from '../store.ts';
-import type { Caller } from './caller.ts';
+import type { Async } from './calls.ts';
 import { connectReader, type Database, loadSqlite } from './database.ts';
 import { translated } from './errors.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './migrate.ts';
 import { lookBeforeOpening } from './place/look.ts';
 import { PlaceLostError } from './place/place.ts';
+import type { ReaderCalls } from './reader.ts';
+import type { WriterCalls } from './writer.ts';
 
 /** Asks both ends within a limit; says which one does not answer, or what it says. */
 export function createHealth({
-  writer,
-  reader,
+  facts: askFacts,
+  probe: askProbe,
   clock,
   freeBytes,
 }: {
-  readonly writer: Caller<'writer'>;
-  readonly reader: Caller<'reader'>;
+  readonly facts: Async<ReaderCalls>['facts'];
+  readonly probe: Async<WriterCalls>['probe'];
   readonly clock: Clock;
   readonly freeBytes: () => Promise<number | null>;
 }): Store['health'] {
@@ -40,8 +42,8 @@ export function createHealth({
       }
     };
     const [facts, probe, free] = await Promise.all([
-      within('The reading end of the database', reader.call('facts')),
-      within('The writing end of the database', writer.call('probe')),
+      within('The reading end of the database', askFacts()),
+      within('The writing end of the database', askProbe()),
       within('The disk', freeBytes()),
     ]);
     end.abort();

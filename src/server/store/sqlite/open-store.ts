@@ -3,15 +3,15 @@ import { dirname } from 'node:path';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Log } from '../../../platform/log.ts';
 import type { Store } from '../store.ts';
-import type { Caller } from './caller.ts';
+import { type Async, type Client, createInProcessClient, mapCalls } from './calls.ts';
 import { loadSqlite } from './database.ts';
-import { createInProcessCaller } from './in-process.ts';
 import { createHealth } from './inspect.ts';
 import type { Migrated } from './migrate.ts';
 import type { OpenedBy, RecordFacts, RecordOptions } from './place/open-record.ts';
-import { withRescue } from './place/with-rescue.ts';
-import { openReaderSide, openWriterSide } from './sides.ts';
-import { openWorkerCaller } from './worker-caller.ts';
+import { createRescue } from './place/with-rescue.ts';
+import { openReader, type ReaderCalls } from './reader.ts';
+import { openStoreThread } from './store-thread.ts';
+import { openWriter, type WriterCalls } from './writer.ts';
 
 /** `threads` for the service: no call ever blocks the event loop. `in-process` for commands and tests, which may wait. */
 export type StoreEngine = 'threads' | 'in-process';
@@ -40,54 +40,65 @@ const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () =>
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { path, clock, log = SILENT, stateFolder } = options;
-  const {
-    writer: plain,
-    reader,
-    migrated,
-    record,
-  } = await (options.engine === 'threads' ? openThreads(options) : openHere(options));
+  const { writer, reader, migrated, record } = await (options.engine === 'threads'
+    ? openThreads(options)
+    : openInProcess(options));
   if (migrated !== undefined && migrated.fromVersion !== migrated.toVersion) {
     log.info({ path, ...migrated }, migrated.fromVersion === 0 ? 'Made a new database' : 'Migrated the database');
   }
-  const writer = withRescue(plain, { reader, path, stateFolder, clock, log });
-  return storeOf(writer, reader, record, createHealth({ writer, reader, clock, freeBytes: () => freeBytesAt(path) }));
+  const reads = reader.calls;
+  const { saveCopy } = reads;
+  const { writeBack } = writer.calls;
+  const writes = mapCalls(writer.calls, createRescue({ saveCopy, writeBack, path, stateFolder, clock, log }));
+  const health = createHealth({ facts: reads.facts, probe: writes.probe, freeBytes: () => freeBytesAt(path), clock });
+  const close = async (): Promise<void> => {
+    // The last connection to close empties the log into the file.
+    await reader.close();
+    await writer.close();
+  };
+  return storeOf({ reads, writes, record, health, close });
 }
 
-interface Ends {
-  readonly writer: Caller<'writer'>;
-  readonly reader: Caller<'reader'>;
-  readonly migrated?: Migrated | undefined;
+/** The two connections; the writer's calls are not yet guarded against the loss of the record. */
+interface Connections {
+  readonly writer: Client<WriterCalls>;
+  readonly reader: Client<ReaderCalls>;
+  readonly migrated: Migrated | undefined;
   readonly record: RecordFacts;
 }
 
-async function openHere(options: SqliteStoreOptions): Promise<Ends> {
+async function openInProcess(options: SqliteStoreOptions): Promise<Connections> {
   const sqlite = await loadSqlite();
   const asked = recordOptionsOf(options);
-  const writerSide = openWriterSide(sqlite, asked, options.clock);
-  const { migrated } = writerSide;
-  const writer = createInProcessCaller(writerSide);
-  try {
-    const record = knownRecord(writerSide.record);
-    const reader = createInProcessCaller(openReaderSide(sqlite, { ...asked, mustBe: record.id }));
-    return { writer, reader, migrated, record };
-  } catch (error) {
-    await writer.close();
-    throw error;
-  }
+  const connection = openWriter(sqlite, asked, options.clock);
+  const { migrated, record } = connection;
+  const writer = createInProcessClient(connection);
+  return await withReader({ writer, migrated, record }, (mustBe) =>
+    createInProcessClient(openReader(sqlite, { ...asked, mustBe })),
+  );
 }
 
-async function openThreads(options: SqliteStoreOptions): Promise<Ends> {
+async function openThreads(options: SqliteStoreOptions): Promise<Connections> {
   const { clock, log = SILENT, workerUrl = new URL('techtemp-store-worker.js', import.meta.url) } = options;
   const asked = recordOptionsOf(options);
   const common = { clock, log, workerUrl };
-  // The reader finds the file migrated.
-  const writer = await openWorkerCaller({ ...common, role: 'writer', record: asked });
+  const writer = await openStoreThread({ ...common, role: 'writer', record: asked });
+  const { migrated, record } = writer;
+  if (record === undefined) throw new Error('The writing thread of the store did not say which record it opened');
+  return await withReader({ writer, migrated, record }, async (mustBe) =>
+    openStoreThread({ ...common, role: 'reader', record: { ...asked, mustBe } }),
+  );
+}
+
+/** The reader comes second: it finds the file migrated. */
+async function withReader(
+  opened: Omit<Connections, 'reader'>,
+  open: (mustBe: string) => Client<ReaderCalls> | Promise<Client<ReaderCalls>>,
+): Promise<Connections> {
   try {
-    const record = knownRecord(writer.record);
-    const reader = await openWorkerCaller({ ...common, role: 'reader', record: { ...asked, mustBe: record.id } });
-    return { writer, reader, migrated: writer.migrated, record };
+    return { ...opened, reader: await open(opened.record.id) };
   } catch (error) {
-    await writer.close();
+    await opened.writer.close();
     throw error;
   }
 }
@@ -96,17 +107,18 @@ function recordOptionsOf({ path, openedBy = 'server', stateFolder }: SqliteStore
   return { path, openedBy, ...(stateFolder !== undefined && { stateFolder }) };
 }
 
-function knownRecord(record: RecordFacts | undefined): RecordFacts {
-  if (record === undefined) throw new Error('The writing end of the store did not say which record it opened');
-  return record;
-}
-
-function storeOf(
-  writer: Caller<'writer'>,
-  reader: Caller<'reader'>,
-  record: RecordFacts,
-  health: Store['health'],
-): Store {
+/** Each call of the store is the call of the same name of the reader or the writer; only what differs is written down here. */
+function storeOf({
+  reads,
+  writes,
+  ...own
+}: {
+  readonly reads: Async<ReaderCalls>;
+  readonly writes: Async<WriterCalls>;
+  readonly record: RecordFacts;
+  readonly health: Store['health'];
+  readonly close: () => Promise<void>;
+}): Store {
   /** By id of the token: the hour whose use was handed on. */
   const notedHours = new Map<string, number>();
   const noteUse = (id: string, nowMs: number): void => {
@@ -114,55 +126,16 @@ function storeOf(
     if (notedHours.get(id) === hour) return;
     notedHours.set(id, hour);
     // Not awaited; where it fails, the next use notes it.
-    writer.call('noteTokenUse', id, nowMs).catch(() => notedHours.delete(id));
+    writes.noteTokenUse(id, nowMs).catch(() => notedHours.delete(id));
   };
   return {
-    record,
-    commit: (batch) => writer.call('commit', batch),
-    devices: (filter) => reader.call('devices', filter),
-    device: (uid) => reader.call('device', uid),
-    addDevices: (devices, nowMs) => writer.call('addDevices', devices, nowMs),
-    updateDevice: (uid, change, nowMs) => writer.call('updateDevice', uid, change, nowMs),
-    removeDevice: (uid, readings, nowMs) => writer.call('removeDevice', uid, readings, nowMs),
-    placements: (deviceUid) => reader.call('placements', deviceUid),
-    rooms: () => reader.call('rooms'),
-    room: (uid) => reader.call('room', uid),
-    addRoom: (room) => writer.call('addRoom', room),
-    updateRoom: (uid, change) => writer.call('updateRoom', uid, change),
-    removeRoom: (uid) => writer.call('removeRoom', uid),
-    latest: (filter) => reader.call('latest', filter),
-    readings: (query) => reader.call('readings', query),
-    buckets: (scope, edgesMs) => reader.call('buckets', scope, edgesMs),
-    expected: (deviceUid, edgesMs, nowMs) => reader.call('expected', deviceUid, edgesMs, nowMs),
-    extent: (scope) => reader.call('extent', scope),
-    rejected: (query) => reader.call('rejected', query),
-    gaps: (query) => reader.call('gaps', query),
-    numbers: (deviceUid) => reader.call('numbers', deviceUid),
-    integrity: (deviceUid) => reader.call('integrity', deviceUid),
-    recordIntegrity: () => reader.call('recordIntegrity'),
-    quarantine: (query) => reader.call('quarantine', query),
-    quarantineSummary: () => reader.call('quarantineSummary'),
-    quarantineDrops: (limit) => reader.call('quarantineDrops', limit),
-    judgeQuarantine: (step) => writer.call('judgeQuarantine', step),
-    releaseQuarantine: (step) => writer.call('releaseQuarantine', step),
-    dropQuarantine: (drop) => writer.call('dropQuarantine', drop),
-    numbersPart: (deviceUid, stretch) => reader.call('numbersPart', deviceUid, stretch),
-    recordBegan: () => reader.call('recordBegan'),
-    dismissGap: (place, reason, nowMs) => writer.call('dismissGap', place, reason, nowMs),
-    addToken: (token) => writer.call('addToken', token),
-    tokens: () => reader.call('tokens'),
+    ...reads,
+    ...writes,
+    ...own,
     async tokenByHash(hash, nowMs) {
-      const token = await reader.call('tokenByHash', hash, nowMs);
+      const token = await reads.tokenByHash(hash, nowMs);
       if (token !== undefined) noteUse(token.id, nowMs);
       return token;
-    },
-    revokeToken: (id, nowMs) => writer.call('revokeToken', id, nowMs),
-    health,
-    trimLog: () => writer.call('trimLog'),
-    async close() {
-      // The last connection to close empties the log into the file.
-      await reader.close();
-      await writer.close();
     },
   };
 }

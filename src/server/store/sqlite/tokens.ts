@@ -1,12 +1,18 @@
 import type { Database } from 'better-sqlite3';
-import { type NewToken, StoreError, type Token } from '../store.ts';
-import type { SqliteReader, TokenWriter } from './sync.ts';
+import { type NewToken, StoreError, type Token, type TokenStore } from '../store.ts';
+import type { Sync } from './calls.ts';
+
+/** On the writing connection; each call is one transaction. */
+export interface TokenWriter extends Sync<Pick<TokenStore, 'addToken' | 'revokeToken'>> {
+  /** Sets `last_used_ms` unless it is as late already; an unknown id changes nothing. */
+  noteTokenUse(id: string, usedMs: number): void;
+}
 
 /** A Token, without its hash. */
 export const TOKEN_COLUMNS = `id, name, scope, created_ms AS createdMs, expires_ms AS expiresMs, last_used_ms AS lastUsedMs,
   revoked_ms AS revokedMs`;
 
-export function createTokenReader(db: Database): Pick<SqliteReader, 'tokens' | 'tokenByHash'> {
+export function createTokenReader(db: Database): Sync<Pick<TokenStore, 'tokens' | 'tokenByHash'>> {
   const all = db.prepare<[], Token>(`SELECT ${TOKEN_COLUMNS} FROM tokens ORDER BY created_ms, id`);
   const inForce = db.prepare<[string, number], Token>(`
     SELECT ${TOKEN_COLUMNS} FROM tokens WHERE hash = ? AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > ?)`);

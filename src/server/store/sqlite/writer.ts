@@ -1,13 +1,17 @@
+import type { Clock } from '../../../platform/clock.ts';
 import type { AuditWrites } from '../audit-store.ts';
 import type { IngestStore } from '../ingest-store.ts';
 import type { CatalogueStore } from '../store.ts';
+import { type Connection, mapCalls, type Sync } from './calls.ts';
 import { createDeviceWrites } from './catalogue/device-writes.ts';
 import { createDeviceRows } from './catalogue/devices.ts';
 import { createPlacing, createRoomBook, createRoomWrites, type Placing, type RoomBook } from './catalogue/rooms.ts';
-import type { Database } from './database.ts';
+import type { Database, Sqlite } from './database.ts';
 import { translated } from './errors.ts';
-import type { Sync, TokenWriter } from './sync.ts';
-import { createTokenWriter } from './tokens.ts';
+import type { Migrated } from './migrate.ts';
+import { openRecord, type RecordFacts, type RecordOptions } from './place/open-record.ts';
+import { writeBack } from './place/rescue.ts';
+import { createTokenWriter, type TokenWriter } from './tokens.ts';
 import { createCommit } from './write/commit.ts';
 import { createKnownDevices, createRegistry, type KnownDevices } from './write/devices.ts';
 import { createLatestWriter } from './write/latest.ts';
@@ -26,6 +30,69 @@ type CatalogueWrites = Pick<
 
 /** Everything that changes the record. */
 export type SqliteWriter = Sync<IngestStore & CatalogueWrites & AuditWrites> & TokenWriter & QuarantineWrites;
+
+/** What the writing connection answers: the store's calls, and what the store itself asks. */
+export interface WriterCalls extends SqliteWriter {
+  /** Whether it could write now, and the record is where the next start looks for it. @throws StoreError */
+  probe(): { readonly logBytes: number };
+  /** Cuts the log back where nothing needs it; waits for nothing. */
+  trimLog(): void;
+  /** For a record whose log has lost its name: writes all of the log into the database. @returns whether all of it is there */
+  writeBack(): boolean;
+}
+
+export interface OpenWriter extends Connection<WriterCalls> {
+  /** What was done to the file on opening. */
+  readonly migrated: Migrated;
+  readonly record: RecordFacts;
+}
+
+/** Opens the record for writing: looks at it, makes it, migrates it first where that is needed. @throws StoreError */
+export function openWriter(sqlite: Sqlite, options: RecordOptions, clock: Clock): OpenWriter {
+  const { path } = options;
+  const record = openRecord(sqlite, options, clock);
+  const { db, beforeWrite, afterWrite, logBytes, migrated, facts, close } = record;
+  try {
+    return translated(path, () => {
+      const probe = db.transaction(() => undefined);
+      // Each change is proved to be where it should be; without that nobody is told that it was made.
+      const writes = mapCalls(createSqliteWriter(db), (call) => {
+        translated(path, beforeWrite);
+        const result = call();
+        translated(path, afterWrite);
+        return result;
+      });
+      const upkeep: Pick<WriterCalls, 'probe' | 'trimLog' | 'writeBack'> = {
+        probe() {
+          afterWrite();
+          probe.immediate();
+          return { logBytes: logBytes() };
+        },
+        trimLog() {
+          beforeWrite();
+          trimLog(db);
+        },
+        writeBack: () => writeBack(db),
+      };
+      const calls = { ...writes, ...mapCalls(upkeep, (call) => translated(path, call)) };
+      return { calls, migrated, record: facts, close };
+    });
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Without waiting for readers: those that are there now are short, and the next look comes. */
+function trimLog(db: Database): void {
+  const timeoutMs = db.pragma('busy_timeout', { simple: true }) as number;
+  db.pragma('busy_timeout = 0');
+  try {
+    db.pragma('wal_checkpoint(TRUNCATE)');
+  } finally {
+    db.pragma(`busy_timeout = ${timeoutMs}`);
+  }
+}
 
 /** The writing end on a connection that is migrated and prepared. Each call is one transaction. @throws StoreError */
 export function createSqliteWriter(db: Database): SqliteWriter {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeCursor, encodeCursor, isReadingCursor } from '../../../../src/server/store/sqlite/read/pages.ts';
-import { createSqliteReader } from '../../../../src/server/store/sqlite/read/sqlite-reader.ts';
+import { createSqliteReader } from '../../../../src/server/store/sqlite/reader.ts';
 import { StoreError } from '../../../../src/server/store/store.ts';
 import { emptyDatabase, StoreRows } from '../../../support/store-rows.ts';
 

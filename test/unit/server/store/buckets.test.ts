@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bucketEdges } from '../../../../src/calendar/buckets.ts';
-import { createSqliteReader } from '../../../../src/server/store/sqlite/read/sqlite-reader.ts';
+import { createSqliteReader } from '../../../../src/server/store/sqlite/reader.ts';
 import type { Bucket, ReadingScope, Spread } from '../../../../src/server/store/store.ts';
 import { cases } from '../../../support/cases.ts';
 import { emptyDatabase, StoreRows } from '../../../support/store-rows.ts';

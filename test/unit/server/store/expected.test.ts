@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createSqliteReader } from '../../../../src/server/store/sqlite/read/sqlite-reader.ts';
+import { createSqliteReader } from '../../../../src/server/store/sqlite/reader.ts';
 import { emptyDatabase, StoreRows } from '../../../support/store-rows.ts';
 
 const HOUR_MS = 3_600_000;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rangesOf } from '../../../../src/contract/seq-ranges.ts';
 import { createGrowingRanges } from '../../../../src/server/store/sqlite/read/gaps.ts';
-import { createSqliteReader } from '../../../../src/server/store/sqlite/read/sqlite-reader.ts';
+import { createSqliteReader } from '../../../../src/server/store/sqlite/reader.ts';
 import { emptyDatabase, StoreRows } from '../../../support/store-rows.ts';
 
 describe('ranges that grow', () => {

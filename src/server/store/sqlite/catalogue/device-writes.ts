@@ -1,8 +1,8 @@
 import { ID_RULE, isId } from '../../../../contract/ids.ts';
 import { type CatalogueStore, type DeviceChange, type NewDevice, type RoomChoice, StoreError } from '../../store.ts';
 import type { Device } from '../../stored.ts';
+import type { Sync } from '../calls.ts';
 import type { Database } from '../database.ts';
-import type { Sync } from '../sync.ts';
 import { createDeviceRemoval, type DeviceRows } from './devices.ts';
 import { MAX_NAME, type Placing, type RoomBook, type RoomRow, roomName } from './rooms.ts';
 

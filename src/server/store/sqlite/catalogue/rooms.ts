@@ -1,8 +1,8 @@
 import { ID_RULE, isId } from '../../../../contract/ids.ts';
 import { type CatalogueStore, type NewRoom, type RoomChange, StoreError } from '../../store.ts';
 import type { Room } from '../../stored.ts';
+import type { Sync } from '../calls.ts';
 import type { Database } from '../database.ts';
-import type { Sync } from '../sync.ts';
 
 /** Letters that do not come apart into an ASCII letter and a mark. */
 const ASCII_OF: Readonly<Record<string, string>> = {

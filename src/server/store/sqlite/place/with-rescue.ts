@@ -2,11 +2,13 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../../../platform/clock.ts';
 import type { Log } from '../../../../platform/log.ts';
-import type { Caller } from '../caller.ts';
 import { PlaceLostError } from './place.ts';
 
 export interface RescueParts {
-  readonly reader: Caller<'reader'>;
+  /** On the reading connection. */
+  readonly saveCopy: (target: string) => Promise<void>;
+  /** On the writing connection. */
+  readonly writeBack: () => Promise<boolean>;
   readonly path: string;
   readonly stateFolder: string | undefined;
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
@@ -24,11 +26,11 @@ type Rescue =
   | { readonly state: 'failed'; readonly problem: string; readonly atMs: number };
 
 /**
- * The writing end of a store. When it finds that the record is not at its place any more, what was stored until then is saved
- * from the files that are still open: once, before anything else can happen to them. Each call that fails for this reason says how
- * far that has come, and what to do.
+ * For each call of the writing connection. When one finds that the record is not at its place any more, what was stored until then is
+ * saved from the files that are still open: once, before anything else can happen to them. Each call that fails for this reason
+ * says how far that has come, and what to do.
  */
-export function withRescue(writer: Caller<'writer'>, parts: RescueParts): Caller<'writer'> {
+export function createRescue(parts: RescueParts): (call: () => unknown) => Promise<unknown> {
   const { path, clock, log } = parts;
   let rescue: Rescue | undefined;
   let isLost = false;
@@ -42,7 +44,7 @@ export function withRescue(writer: Caller<'writer'>, parts: RescueParts): Caller
     isLost = true;
     if (rescue !== undefined && !(rescue.state === 'failed' && clock.monotonicMs() - rescue.atMs >= RETRY_MS)) return;
     rescue = { state: 'under-way' };
-    const work = lost.part === 'database' ? save(parts) : bringBack(writer);
+    const work = lost.part === 'database' ? save(parts) : bringBack(parts);
     work.then(
       (done) => {
         rescue = done;
@@ -54,31 +56,28 @@ export function withRescue(writer: Caller<'writer'>, parts: RescueParts): Caller
       },
     );
   };
-  return {
-    async call(method, ...args) {
-      try {
-        const result = await writer.call(method, ...args);
-        if (isLost && method !== 'writeBack') {
-          isLost = false;
-          rescue = undefined;
-          log.info({ path }, 'the files of the record are at their place again');
-        }
-        return result;
-      } catch (error) {
-        if (!(error instanceof PlaceLostError)) throw error;
-        begin(error);
-        throw told(error, rescue, path);
+  return async (call) => {
+    try {
+      const result = await call();
+      if (isLost) {
+        isLost = false;
+        rescue = undefined;
+        log.info({ path }, 'the files of the record are at their place again');
       }
-    },
-    close: () => writer.close(),
+      return result;
+    } catch (error) {
+      if (!(error instanceof PlaceLostError)) throw error;
+      begin(error);
+      throw told(error, rescue, path);
+    }
   };
 }
 
 /** Beside the record where that is possible: the next start sees it there. */
-async function save({ reader, path, stateFolder, clock }: RescueParts): Promise<Rescue> {
+async function save({ saveCopy, path, stateFolder, clock }: RescueParts): Promise<Rescue> {
   const time = new Date(clock.nowMs()).toISOString().slice(0, 19).replaceAll(':', '-');
   const file = join(folderFor(path, stateFolder), `${basename(path)}.rescued-${time}Z`);
-  await reader.call('saveCopy', file);
+  await saveCopy(file);
   return { state: 'saved', file };
 }
 
@@ -93,8 +92,8 @@ function folderFor(path: string, stateFolder: string | undefined): string {
   }
 }
 
-async function bringBack(writer: Caller<'writer'>): Promise<Rescue> {
-  if (await writer.call('writeBack')) return { state: 'written-back' };
+async function bringBack({ writeBack }: RescueParts): Promise<Rescue> {
+  if (await writeBack()) return { state: 'written-back' };
   throw new Error('another program reads the database, so that its log could not be written back');
 }
 

@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import type { SeqRange } from '../../../../contract/seq-ranges.ts';
 import type { AuditStore, TimeRange } from '../../audit-store.ts';
 import type { Rejected, StoredGap } from '../../stored.ts';
-import type { Sync } from '../sync.ts';
+import type { Sync } from '../calls.ts';
 import { decodeCursor, encodeCursor, type GapCursor, isGapCursor, isRejectedCursor } from './pages.ts';
 
 /** A set of numbers that come nearly in order: as ranges, sorted and without neighbours, from the first number on. */

@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import type { AuditStore, DayCount, EpochNumbers, NumbersPart, TimeRange, TimeStretch } from '../../audit-store.ts';
 import type { ReadingStore } from '../../store.ts';
 import type { StoredGap } from '../../stored.ts';
-import type { Sync } from '../sync.ts';
+import type { Sync } from '../calls.ts';
 import { createGrowingRanges, GAP_COLUMNS, type GapRow, type GrowingRanges, toGap } from './gaps.ts';
 import { FLAG_UNSYNCED } from './readings.ts';
 

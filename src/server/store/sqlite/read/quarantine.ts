@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { QuarantineDrop, Quarantined, QuarantinedDevice, QuarantineStore } from '../../audit-store.ts';
-import type { Sync } from '../sync.ts';
+import type { Sync } from '../calls.ts';
 import { decodeCursor, encodeCursor, isRejectedCursor } from './pages.ts';
 
 interface Conditions {

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { ReadingPage, ReadingQuery, ReadingStore } from '../../store.ts';
 import type { StoredReading } from '../../stored.ts';
-import type { Sync } from '../sync.ts';
+import type { Sync } from '../calls.ts';
 import {
   decodeCursor,
   encodeCursor,

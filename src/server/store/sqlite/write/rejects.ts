@@ -3,9 +3,9 @@ import type { AuditWrites } from '../../audit-store.ts';
 import { type IngestMessage, PAYLOAD_KEPT_BYTES, type Rejection } from '../../ingest-store.ts';
 import { StoreError } from '../../store.ts';
 import type { RejectReason } from '../../stored.ts';
+import type { Sync } from '../calls.ts';
 import type { Database } from '../database.ts';
 import { GAP_COLUMNS, type GapRow, toGap } from '../read/gaps.ts';
-import type { Sync } from '../sync.ts';
 
 const MAX_DETAIL = 500;
 const DIGEST_HEX_DIGITS = 32;

@@ -3,20 +3,21 @@ import type { Clock } from '../../../platform/clock.ts';
 import type { Log } from '../../../platform/log.ts';
 import { type BackOff, backOffMs } from '../../../platform/pacing.ts';
 import { StoreError } from '../store.ts';
-import type { Caller } from './caller.ts';
+import type { Async, Client } from './calls.ts';
+import type { RecordOptions } from './place/open-record.ts';
 import {
+  type CallsOf,
   type FromWorker,
+  type Opened,
+  type Role,
   receivedErrorOf,
   receivedResultOf,
   sentArgsOf,
   type ToWorker,
   type WorkerTask,
-} from './messages.ts';
-import type { Migrated } from './migrate.ts';
-import type { RecordFacts, RecordOptions } from './place/open-record.ts';
-import type { Role } from './sides.ts';
+} from './rpc.ts';
 
-export interface WorkerCallerOptions<R extends Role> {
+export interface StoreThreadOptions<R extends Role> {
   readonly role: R;
   readonly record: RecordOptions;
   /** The built store-worker. */
@@ -28,15 +29,14 @@ export interface WorkerCallerOptions<R extends Role> {
 interface Waiting {
   readonly method: string;
   readonly args: readonly unknown[];
-  readonly resolve: (result: never) => void;
+  readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
 }
 
 /** A worker that is ready, and its death. */
 interface Running {
   readonly worker: Worker;
-  readonly migrated?: Migrated;
-  readonly record?: RecordFacts;
+  readonly opened: Opened;
   /** Resolves with the reason when it is gone. */
   readonly gone: Promise<string>;
 }
@@ -53,12 +53,12 @@ const URGENT: ReadonlySet<string> = new Set(['facts', 'probe', 'tokenByHash', 'q
 const MAX_WAITING = 1_000;
 
 /**
- * A side on a worker thread. A worker that dies rejects what waits (none of it was acknowledged) and is started again, with
+ * A connection on a worker thread. A worker that dies rejects what waits (none of it was acknowledged) and is started again, with
  * growing pauses; calls meanwhile reject with STORE_UNAVAILABLE. @throws StoreError when it can't be opened at first
  */
-export async function openWorkerCaller<R extends Role>(
-  options: WorkerCallerOptions<R>,
-): Promise<Caller<R> & { readonly migrated?: Migrated; readonly record?: RecordFacts }> {
+export async function openStoreThread<R extends Role>(
+  options: StoreThreadOptions<R>,
+): Promise<Client<CallsOf[R]> & Pick<Opened, 'migrated' | 'record'>> {
   const { role, clock, log } = options;
   const waiting = new Map<number, Waiting>();
   /** Of those that wait, the ones that the thread has not been given. */
@@ -69,7 +69,7 @@ export async function openWorkerCaller<R extends Role>(
   let lastId = 0;
   let running: Running | undefined;
   let problem = '';
-  /** Whatever lies there when a thread is started again: another record will not do. */
+  /** For a thread that is started again: only the record that was open before will do. */
   let again = options;
   const isClosed = (): boolean => closing.signal.aborted;
 
@@ -94,7 +94,7 @@ export async function openWorkerCaller<R extends Role>(
     waiting.delete(message.id);
     given -= 1;
     giveNext();
-    if (message.kind === 'result') call?.resolve(receivedResultOf(call.method, message.result) as never);
+    if (message.kind === 'result') call?.resolve(receivedResultOf(call.method, message.result));
     else call?.reject(receivedErrorOf(message.error));
   };
   const rejectWaiting = (reason: string): void => {
@@ -135,29 +135,33 @@ export async function openWorkerCaller<R extends Role>(
     }
   };
 
+  const ask = async (method: string, args: readonly unknown[]): Promise<unknown> =>
+    await new Promise((resolve, reject) => {
+      if (isClosed()) reject(new StoreError('STORE_UNAVAILABLE', 'The store is closed'));
+      else if (running === undefined) reject(unavailable(role, problem));
+      else if (waiting.size >= MAX_WAITING) {
+        reject(
+          new StoreError('STORE_BUSY', `${waiting.size} calls wait for the ${role} of the store; try again later`),
+        );
+      } else {
+        lastId += 1;
+        waiting.set(lastId, { method, args, resolve, reject });
+        (URGENT.has(method) ? urgent : ordinary).push(lastId);
+        giveNext();
+      }
+    });
+
   running = await startWorker(options, answered);
-  const { migrated, record } = running;
+  const { calls, migrated, record } = running.opened;
   const mustBe = record?.id ?? options.record.mustBe;
   again = { ...options, record: { ...options.record, mustBe } };
   const kept = keepRunning();
   return {
-    ...(migrated !== undefined && { migrated }),
-    ...(record !== undefined && { record }),
-    call: (method, ...args) =>
-      new Promise((resolve, reject) => {
-        if (isClosed()) reject(new StoreError('STORE_UNAVAILABLE', 'The store is closed'));
-        else if (running === undefined) reject(unavailable(role, problem));
-        else if (waiting.size >= MAX_WAITING) {
-          reject(
-            new StoreError('STORE_BUSY', `${waiting.size} calls wait for the ${role} of the store; try again later`),
-          );
-        } else {
-          lastId += 1;
-          waiting.set(lastId, { method, args, resolve, reject });
-          (URGENT.has(method) ? urgent : ordinary).push(lastId);
-          giveNext();
-        }
-      }),
+    calls: Object.fromEntries(calls.map((name) => [name, (...args: unknown[]) => ask(name, args)])) as unknown as Async<
+      CallsOf[R]
+    >,
+    migrated,
+    record,
     async close() {
       if (!isClosed()) {
         closing.abort();
@@ -170,9 +174,9 @@ export async function openWorkerCaller<R extends Role>(
   };
 }
 
-/** Resolves when the side is open; rejects with the reason when it can't be. */
+/** Resolves when the connection is open; rejects with the reason when it can't be. */
 async function startWorker(
-  { role, record, workerUrl }: WorkerCallerOptions<Role>,
+  { role, record, workerUrl }: StoreThreadOptions<Role>,
   answered: (message: FromWorker) => void,
 ): Promise<Running> {
   const worker = new Worker(workerUrl, {
@@ -186,15 +190,8 @@ async function startWorker(
   return await new Promise((resolve, reject) => {
     let lastError: Error | undefined;
     worker.on('message', (message: FromWorker) => {
-      if (message.kind === 'ready') {
-        const { migrated, record: facts } = message;
-        resolve({
-          worker,
-          gone,
-          ...(migrated !== undefined && { migrated }),
-          ...(facts !== undefined && { record: facts }),
-        });
-      } else if (message.kind === 'failed') lastError = receivedErrorOf(message.error);
+      if (message.kind === 'ready') resolve({ worker, gone, opened: message });
+      else if (message.kind === 'failed') lastError = receivedErrorOf(message.error);
       else answered(message);
     });
     worker.on('error', (error: Error) => {

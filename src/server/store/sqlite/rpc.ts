@@ -11,7 +11,16 @@ import {
 } from './packed-commit.ts';
 import type { RecordFacts, RecordOptions } from './place/open-record.ts';
 import { type LostPart, PlaceLostError } from './place/place.ts';
-import type { Role } from './sides.ts';
+import type { ReaderCalls } from './reader.ts';
+import type { WriterCalls } from './writer.ts';
+
+/** The two connections of a store, each on a thread of its own where the store has threads. */
+export interface CallsOf {
+  readonly writer: WriterCalls;
+  readonly reader: ReaderCalls;
+}
+
+export type Role = keyof CallsOf;
 
 /** What a store's worker thread is given to begin with. */
 export interface WorkerTask {
@@ -19,12 +28,22 @@ export interface WorkerTask {
   readonly record: RecordOptions;
 }
 
+/** What a thread says of the connection that it has opened. */
+export interface Opened {
+  /** The names of its calls. */
+  readonly calls: readonly string[];
+  /** What was done to the file on opening; the reader does nothing. */
+  readonly migrated?: Migrated | undefined;
+  /** Of the record; the reader does not say. */
+  readonly record?: RecordFacts | undefined;
+}
+
 export type ToWorker =
   | { readonly kind: 'call'; readonly id: number; readonly method: string; readonly args: readonly unknown[] }
   | { readonly kind: 'close' };
 
 export type FromWorker =
-  | { readonly kind: 'ready'; readonly migrated?: Migrated; readonly record?: RecordFacts }
+  | ({ readonly kind: 'ready' } & Opened)
   | { readonly kind: 'failed'; readonly error: SentError }
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'error'; readonly id: number; readonly error: SentError };

@@ -7,8 +7,9 @@ import { type Async, type Client, createInProcessClient, mapCalls } from './call
 import { loadSqlite } from './database.ts';
 import { createHealth } from './inspect.ts';
 import type { Migrated } from './migrate.ts';
-import type { OpenedBy, RecordFacts, RecordOptions } from './place/open-record.ts';
-import { createRescue } from './place/with-rescue.ts';
+import type { OpenedBy, RecordOptions } from './place/marked-record.ts';
+import type { RecordFacts } from './place/open-record.ts';
+import { createRescue } from './place/rescue.ts';
 import { openReader, type ReaderCalls } from './reader.ts';
 import { openStoreThread } from './store-thread.ts';
 import { openWriter, type WriterCalls } from './writer.ts';

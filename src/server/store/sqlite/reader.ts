@@ -6,8 +6,8 @@ import { createRoomRows } from './catalogue/rooms.ts';
 import { connectReader, type Database, type Sqlite } from './database.ts';
 import { translated } from './errors.ts';
 import { replaced } from './place/look.ts';
-import type { RecordOptions } from './place/open-record.ts';
-import { saveCopy } from './place/rescue.ts';
+import type { RecordOptions } from './place/marked-record.ts';
+import { saveCopyOf } from './place/rescue.ts';
 import { createBuckets } from './read/buckets.ts';
 import { createGapPages, createRejectedPages } from './read/gaps.ts';
 import { createIntegrity } from './read/integrity.ts';
@@ -49,7 +49,7 @@ export function openReader(
       const calls: ReaderCalls = {
         ...createSqliteReader(db),
         facts: createFacts(db),
-        saveCopy: (target) => saveCopy(sqlite, db, target),
+        saveCopy: (target) => saveCopyOf(sqlite, db, target),
       };
       return { calls: mapCalls(calls, (call) => translated(path, call)), close: () => db.close() };
     });

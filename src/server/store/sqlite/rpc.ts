@@ -9,7 +9,8 @@ import {
   unpackBatch,
   unpackResult,
 } from './packed-commit.ts';
-import type { RecordFacts, RecordOptions } from './place/open-record.ts';
+import type { RecordOptions } from './place/marked-record.ts';
+import type { RecordFacts } from './place/open-record.ts';
 import { type LostPart, PlaceLostError } from './place/place.ts';
 import type { ReaderCalls } from './reader.ts';
 import type { WriterCalls } from './writer.ts';

@@ -4,7 +4,7 @@ import type { Log } from '../../../platform/log.ts';
 import { type BackOff, backOffMs } from '../../../platform/pacing.ts';
 import { StoreError } from '../store.ts';
 import type { Async, Client } from './calls.ts';
-import type { RecordOptions } from './place/open-record.ts';
+import type { RecordOptions } from './place/marked-record.ts';
 import {
   type CallsOf,
   type FromWorker,

@@ -9,8 +9,9 @@ import { createPlacing, createRoomBook, createRoomWrites, type Placing, type Roo
 import type { Database, Sqlite } from './database.ts';
 import { translated } from './errors.ts';
 import type { Migrated } from './migrate.ts';
-import { openRecord, type RecordFacts, type RecordOptions } from './place/open-record.ts';
-import { writeBack } from './place/rescue.ts';
+import type { RecordOptions } from './place/marked-record.ts';
+import { openRecord, type RecordFacts } from './place/open-record.ts';
+import { writeLogBack } from './place/rescue.ts';
 import { createTokenWriter, type TokenWriter } from './tokens.ts';
 import { createCommit } from './write/commit.ts';
 import { createKnownDevices, createRegistry, type KnownDevices } from './write/devices.ts';
@@ -72,7 +73,7 @@ export function openWriter(sqlite: Sqlite, options: RecordOptions, clock: Clock)
           beforeWrite();
           trimLog(db);
         },
-        writeBack: () => writeBack(db),
+        writeBack: () => writeLogBack(db),
       };
       const calls = { ...writes, ...mapCalls(upkeep, (call) => translated(path, call)) };
       return { calls, migrated, record: facts, close };

@@ -207,7 +207,7 @@ function createIngestObserver(registry: Registry): IngestObserver {
       receipted.inc(numbers);
       latency.observe(latencyMs / 1000);
     },
-    limited: (kind, count) => limited.inc({ kind }, count),
+    limited: (kind) => limited.inc({ kind }),
   };
 }
 

@@ -1,8 +1,8 @@
 import { type Clock, createSystemClock, systemRandom } from '../../src/platform/clock.ts';
 import { createLiveValue, type LiveValue } from '../../src/platform/live.ts';
 import type { IngestSection, MqttSection } from '../../src/server/config.ts';
-import { createIngest, type Ingest } from '../../src/server/ingest/create-ingest.ts';
-import type { IngestObserver } from '../../src/server/ingest/ingest.ts';
+import { createIngest } from '../../src/server/ingest/create-ingest.ts';
+import type { Ingest, IngestObserver } from '../../src/server/ingest/ingest.ts';
 import type { CommitCounts, IngestStore, StoreChange } from '../../src/server/store/ingest-store.ts';
 import { SERVER_DEFAULTS } from './default-configs.ts';
 import { recordingLog } from './recording.ts';
@@ -134,7 +134,7 @@ export class IngestRig {
         observed.receipted += numbers;
         observed.worstReceiptMs = Math.max(observed.worstReceiptMs, latencyMs);
       },
-      limited: (_kind, count) => (observed.limited += count),
+      limited: () => (observed.limited += 1),
     };
   }
 }

@@ -4,6 +4,12 @@ export const LIMITED_KINDS = ['epoch', 'gap', 'rejected', 'room', 'status'] as c
 /** What one device may bring only so often. */
 export type LimitedKind = (typeof LIMITED_KINDS)[number];
 
+export interface Ingest {
+  /** Resolves once the signal is aborted, what was taken is stored and acknowledged, and the broker was told; bounded in time. */
+  run(signal: AbortSignal): Promise<void>;
+  state(): IngestState;
+}
+
 /** What ingest says of itself, for health, readiness and the commands. */
 export interface IngestState {
   readonly link: 'connecting' | 'connected' | 'stopped';
@@ -36,8 +42,8 @@ export interface IngestObserver {
   commitFailed(code: string): void;
   /** Receipts handed to the broker; `latencyMs` from the reading of the message to that. */
   receipted(numbers: number, latencyMs: number): void;
-  /** So many of a kind were left out, because one device brought too many of them. */
-  limited(kind: LimitedKind, count: number): void;
+  /** One message, item or name of this kind was left out, because its device brought too many of them. */
+  limited(kind: LimitedKind): void;
 }
 
 /** Where the changes of each commit go, in order; must not throw. */

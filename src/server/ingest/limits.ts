@@ -12,8 +12,8 @@ export interface SenderLimitsParts {
   readonly ingest: Live<Pick<IngestSection, (typeof LIMITS)[LimitedKind]>>;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly log: Pick<Log, 'info' | 'warn'>;
-  /** So many of a kind were left out. Must not throw. */
-  readonly onLimited: (kind: LimitedKind, count: number) => void;
+  /** One of a kind was left out. Must not throw. */
+  readonly onLimited: (kind: LimitedKind) => void;
 }
 
 /** What is remembered of a device. */
@@ -107,7 +107,7 @@ export class SenderLimits {
       sender.buckets.set(kind, bucket);
     }
     if (bucket.take(perMinute / 60, perMinute) === 0) return true;
-    onLimited(kind, 1);
+    onLimited(kind);
     const who = device === '' ? 'messages that name no device' : `device ${device}`;
     this.#faults.failed(
       kind,

@@ -56,7 +56,7 @@ export function openWriter(sqlite: Sqlite, options: RecordOptions, clock: Clock)
   try {
     return translated(path, () => {
       const probe = db.transaction(() => undefined);
-      // Each change is proved to be where it should be; without that nobody is told that it was made.
+      // Each change is proved to be where it should be; without that it is not confirmed.
       const writes = mapCalls(createSqliteWriter(db), (call) => {
         translated(path, beforeWrite);
         const result = call();

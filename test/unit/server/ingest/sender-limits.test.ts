@@ -26,8 +26,8 @@ beforeEach(() => {
     ingest: testLive(PER_MINUTE),
     clock,
     log,
-    onLimited: (kind, count) => {
-      limited[kind] = (limited[kind] ?? 0) + count;
+    onLimited: (kind) => {
+      limited[kind] = (limited[kind] ?? 0) + 1;
     },
   });
 });

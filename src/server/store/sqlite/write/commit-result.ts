@@ -22,7 +22,7 @@ export interface CommitResultBuilder {
   /** A reading that did not become its device's newest, or did so for a moment only. */
   history(deviceUid: string, tsMs: number): void;
   /** @param newest what became the newest of their devices */
-  result(newest: readonly StoredReading[]): CommitResult;
+  build(newest: readonly StoredReading[]): CommitResult;
 }
 
 export function createCommitResultBuilder(): CommitResultBuilder {
@@ -65,7 +65,7 @@ export function createCommitResultBuilder(): CommitResultBuilder {
       if (tsMs < stretch.fromMs) stretch.fromMs = tsMs;
       if (tsMs > stretch.toMs) stretch.toMs = tsMs;
     },
-    result: (newest) => ({
+    build: (newest) => ({
       counts: { ...counts, rejected, ...(quarantined > 0 && { quarantined }) },
       receipts: Array.from(receipts.values(), ({ ranges, ...receipt }) => ({
         ...receipt,

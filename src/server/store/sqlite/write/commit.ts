@@ -43,15 +43,15 @@ export function createCommit(
       at.item = item;
     };
     try {
-      return transaction((outcome) => {
+      return transaction((result) => {
         registry.bound(batch.atMost);
         for (const [index, message] of messages.entries()) {
           at.message = index;
-          if (message.kind === 'items') keepItems(message, batch, outcome, step);
-          else if (message.kind === 'status') keepStatus(message, batch.registration, outcome);
+          if (message.kind === 'items') keepItems(message, batch, result, step);
+          else if (message.kind === 'status') keepStatus(message, batch.registration, result);
           else {
             rejects.keep(message, message.deviceUid ?? null, message);
-            outcome.rejected(message.reason);
+            result.rejected(message.reason);
           }
         }
         at.message = undefined;

@@ -141,7 +141,7 @@ export interface Registry {
   admit(
     speaker: Speaker,
     registration: Registration,
-    outcome: CommitResultBuilder,
+    result: CommitResultBuilder,
   ): Admitted | Extract<RejectReason, 'unknown-device' | 'refused-device' | 'too-many'>;
   /** The room of this name; made where it is missing, unless there are as many as devices may make. */
   roomNamed(name: string, homeId: number | null): RoomRow | undefined;
@@ -201,7 +201,7 @@ export function createRegistry(db: Database, known: KnownDevices, rooms: RoomBoo
       atMost = bounds;
     },
     roomNamed,
-    admit(speaker, registration, outcome) {
+    admit(speaker, registration, result) {
       const found = known.find(speaker.uid);
       if (found?.state === 'refused') return 'refused-device';
       const isNew = found === undefined || found.state === 'removed';
@@ -212,11 +212,11 @@ export function createRegistry(db: Database, known: KnownDevices, rooms: RoomBoo
       if (device.homeUid !== speaker.homeId) {
         setHome.run(known.homeId(speaker.homeId), device.id);
         device.homeUid = speaker.homeId;
-        outcome.deviceChanged(device.uid);
+        result.deviceChanged(device.uid);
       }
       if (isNew) {
-        outcome.counts.registered += 1;
-        outcome.deviceChanged(device.uid);
+        result.counts.registered += 1;
+        result.deviceChanged(device.uid);
       }
       return { device, isNew };
     },

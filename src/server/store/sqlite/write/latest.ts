@@ -22,7 +22,7 @@ export interface Arrival {
  * is ordered by when it came, so that a wrong clock on either side holds nothing up.
  */
 export interface LatestWriter {
-  note(device: KnownDevice, arrival: Arrival, outcome: CommitResultBuilder): void;
+  note(device: KnownDevice, arrival: Arrival, result: CommitResultBuilder): void;
   /** Something of the device came, whatever became of it. */
   heard(device: KnownDevice, receivedMs: number): void;
   /** @returns what became the newest, with its room */
@@ -65,19 +65,19 @@ export function createLatestWriter(db: Database): LatestWriter {
   });
 
   return {
-    note(device, arrival, outcome) {
+    note(device, arrival, result) {
       const { reading, epochId, seq, receivedMs } = arrival;
       const before = device.newest;
       const wasAhead = device.isAhead;
       if (arrival.isLive) device.isAhead = isAhead(reading.tsMs, receivedMs);
       if (before !== null && !isNewer(arrival, before, wasAhead)) {
-        outcome.history(device.uid, reading.tsMs);
+        result.history(device.uid, reading.tsMs);
         return;
       }
       const overtaken = arrived.get(device);
       const isSame = overtaken?.reading.tsMs === reading.tsMs && overtaken.epochId === epochId && overtaken.seq === seq;
-      if (overtaken !== undefined && !isSame) outcome.history(device.uid, overtaken.reading.tsMs);
-      if (arrival.isLate === true) outcome.history(device.uid, reading.tsMs);
+      if (overtaken !== undefined && !isSame) result.history(device.uid, overtaken.reading.tsMs);
+      if (arrival.isLate === true) result.history(device.uid, reading.tsMs);
       arrived.set(device, arrival);
       const seenMs = Math.min(reading.tsMs, receivedMs);
       // Never goes back, unless this server's clock was set back.

@@ -83,11 +83,11 @@ export function createQuarantineWrites(
     device: KnownDevice,
     item: Reading | GapRecord,
     arrivedMs: number,
-    outcome: CommitResultBuilder,
+    result: CommitResultBuilder,
   ): void => {
     const { topic, homeUid, deviceUid } = row;
     const message = { topic, homeId: homeUid, deviceUid, receivedMs: arrivedMs };
-    keepOne({ message, device, item, isLive: false, isLate: true }, outcome);
+    keepOne({ message, device, item, isLive: false, isLate: true }, result);
     remove.run(row.id);
   };
 
@@ -97,7 +97,7 @@ export function createQuarantineWrites(
   ): QuarantineJudged => {
     let [released, kept] = [0, 0];
     let nextId: number | undefined;
-    const result = transaction((outcome) => {
+    const { changes } = transaction((result) => {
       const rows = select.all({ afterId, limit: limit + 1, deviceUid: deviceUid ?? null, id: id ?? null });
       if (rows.length > limit) nextId = rows[limit - 1]?.id;
       for (const row of rows.slice(0, limit)) {
@@ -109,7 +109,7 @@ export function createQuarantineWrites(
           continue;
         }
         try {
-          release(row, device, item, arrivedMs, outcome);
+          release(row, device, item, arrivedMs, result);
           released += 1;
         } catch (error) {
           // What the tables refuse stays where it is; anything else is the store's trouble.
@@ -119,7 +119,7 @@ export function createQuarantineWrites(
       }
     });
     if (released > 0) forget();
-    return { released, kept, changes: result.changes, ...(nextId !== undefined && { nextId }) };
+    return { released, kept, changes, ...(nextId !== undefined && { nextId }) };
   };
 
   return {

@@ -36,7 +36,7 @@ interface GapRow {
 export type KeepItems = (
   message: ItemsMessage,
   batch: Omit<IngestBatch, 'messages'>,
-  outcome: CommitResultBuilder,
+  result: CommitResultBuilder,
   step: (item: number | undefined) => void,
 ) => void;
 
@@ -48,7 +48,7 @@ export interface ItemArrival {
   readonly isLive: boolean;
   readonly isLate?: boolean;
 }
-export type KeepOne = (arrival: ItemArrival, outcome: CommitResultBuilder) => void;
+export type KeepOne = (arrival: ItemArrival, result: CommitResultBuilder) => void;
 
 export interface ReadingWriter {
   readonly keepItems: KeepItems;
@@ -96,15 +96,15 @@ export function createReadingWriter(
   const conflict = (
     { message, device }: ItemArrival,
     { epochId, seq }: { readonly epochId: number; readonly seq: number },
-    outcome: CommitResultBuilder,
+    result: CommitResultBuilder,
     { detail, content }: { readonly detail: string; readonly content: string },
   ): void => {
     rejects.keep(message, message.deviceUid, rejectionOf('conflict', detail, content));
     ranges.add(device.id, epochId, seq, 'conflict', message.receivedMs);
-    outcome.rejected('conflict');
+    result.rejected('conflict');
   };
 
-  const keepReading = (arrival: ItemArrival, reading: Reading, outcome: CommitResultBuilder): void => {
+  const keepReading = (arrival: ItemArrival, reading: Reading, result: CommitResultBuilder): void => {
     const { message, device, isLive, isLate } = arrival;
     const { temperatureCelsius, humidityPercent, tsMs, epoch } = reading;
     const epochId = epoch === undefined ? NO_EPOCH_ID : known.epochId(device, epoch, message.receivedMs);
@@ -113,34 +113,34 @@ export function createReadingWriter(
       (reading.clock === 'unsynced' ? FLAG_UNSYNCED : 0) | (reading.trigger === 'command' ? FLAG_ON_DEMAND : 0);
     const isNew =
       insertReading.run(device.id, tsMs, epochId, seq, temperatureCelsius, humidityPercent, flags).changes > 0;
-    if (epoch !== undefined) outcome.receipt(message.homeId, device.uid, epoch, seq);
+    if (epoch !== undefined) result.receipt(message.homeId, device.uid, epoch, seq);
     if (isNew) {
-      outcome.counts.stored += 1;
+      result.counts.stored += 1;
       rollups.add(device.id, tsMs, temperatureCelsius, humidityPercent);
     } else {
       const stored = selectReading.get(device.id, tsMs, epochId, seq);
       if (stored?.temperature === temperatureCelsius && stored.humidity === humidityPercent) {
-        outcome.counts.duplicates += 1;
+        result.counts.duplicates += 1;
         return;
       }
       if (epochId !== NO_EPOCH_ID) {
         const detail = `epoch ${String(epoch)} seq ${seq} is stored with ${String(stored?.temperature)} °C, ${String(stored?.humidity)} %`;
-        conflict(arrival, { epochId, seq }, outcome, { detail, content: encodeReading(reading) });
+        conflict(arrival, { epochId, seq }, result, { detail, content: encodeReading(reading) });
         return;
       }
       correctReading.run(temperatureCelsius, humidityPercent, flags, device.id, tsMs, epochId, seq);
-      outcome.counts.corrected += 1;
+      result.counts.corrected += 1;
       rollups.recompute(device.id, tsMs);
     }
     const { receivedMs } = message;
     newest.note(
       device,
       { reading, epochId, seq, flags, receivedMs, isLive, ...(isLate === true && { isLate }) },
-      outcome,
+      result,
     );
   };
 
-  const keepGap = (arrival: ItemArrival, record: GapRecord, outcome: CommitResultBuilder): void => {
+  const keepGap = (arrival: ItemArrival, record: GapRecord, result: CommitResultBuilder): void => {
     const { message, device } = arrival;
     const { gap, tsMs, epoch, seq } = record;
     const epochId = known.epochId(device, epoch, message.receivedMs);
@@ -165,69 +165,69 @@ export function createReadingWriter(
         gap.fromTsMs ?? null,
         gap.toTsMs ?? null,
       ).changes > 0;
-    outcome.receipt(message.homeId, device.uid, epoch, seq);
+    result.receipt(message.homeId, device.uid, epoch, seq);
     if (isNew) {
-      outcome.counts.gaps += 1;
-      outcome.gapCame(device.uid);
+      result.counts.gaps += 1;
+      result.gapCame(device.uid);
       return;
     }
     const stored = selectGap.get(epochId, seq);
-    if (stored !== undefined && isSameGap(stored, row)) outcome.counts.duplicates += 1;
+    if (stored !== undefined && isSameGap(stored, row)) result.counts.duplicates += 1;
     else {
       const detail = `epoch ${epoch} seq ${seq} is another gap record`;
-      conflict(arrival, { epochId, seq }, outcome, { detail, content: encodeGapRecord(record) });
+      conflict(arrival, { epochId, seq }, result, { detail, content: encodeGapRecord(record) });
     }
   };
 
-  const keepOne: KeepOne = (arrival, outcome) => {
+  const keepOne: KeepOne = (arrival, result) => {
     const { item } = arrival;
-    if ('gap' in item) keepGap(arrival, item, outcome);
-    else keepReading(arrival, item, outcome);
+    if ('gap' in item) keepGap(arrival, item, result);
+    else keepReading(arrival, item, result);
   };
 
-  const reject = (message: ItemsMessage, bad: BadItem, outcome: CommitResultBuilder): void => {
+  const reject = (message: ItemsMessage, bad: BadItem, result: CommitResultBuilder): void => {
     rejects.keep(message, message.deviceUid, bad);
-    outcome.rejected(bad.reason);
+    result.rejected(bad.reason);
   };
 
   const keepBad = (
     message: ItemsMessage,
     device: KnownDevice,
     bad: BadItem,
-    { batch, outcome }: { readonly batch: Omit<IngestBatch, 'messages'>; readonly outcome: CommitResultBuilder },
+    { batch, result }: { readonly batch: Omit<IngestBatch, 'messages'>; readonly result: CommitResultBuilder },
   ): void => {
     const { epoch, seq, reason } = bad;
     const receipt = (): void => {
-      if (epoch !== undefined && seq !== undefined) outcome.receipt(message.homeId, device.uid, epoch, seq);
+      if (epoch !== undefined && seq !== undefined) result.receipt(message.homeId, device.uid, epoch, seq);
     };
     if (isForQuarantine(bad)) {
       const fate = quarantine.keep(message, device, bad, batch);
-      if (fate === 'kept') outcome.quarantined();
-      else if (fate === 'known') outcome.counts.duplicates += 1;
+      if (fate === 'kept') result.quarantined();
+      else if (fate === 'known') result.counts.duplicates += 1;
       // No room: the device keeps it, and sends it again.
-      else reject(message, bad, outcome);
+      else reject(message, bad, result);
       if (fate !== 'full') receipt();
       return;
     }
-    reject(message, bad, outcome);
+    reject(message, bad, result);
     if (epoch === undefined || seq === undefined) return;
     if (ranges.add(device.id, known.epochId(device, epoch, message.receivedMs), seq, reason, message.receivedMs))
       receipt();
   };
 
-  const keepItems: KeepItems = (message, batch, outcome, step) => {
+  const keepItems: KeepItems = (message, batch, result, step) => {
     const { items, bad, deviceUid, homeId, receivedMs } = message;
     const saysSomething =
       items.length > 0 || bad.some((one) => isForQuarantine(one) || (one.epoch !== undefined && one.seq !== undefined));
     if (!saysSomething) {
-      for (const one of bad) reject(message, one, outcome);
+      for (const one of bad) reject(message, one, result);
       return;
     }
-    const admitted = registry.admit({ uid: deviceUid, homeId, receivedMs }, batch.registration, outcome);
+    const admitted = registry.admit({ uid: deviceUid, homeId, receivedMs }, batch.registration, result);
     if (typeof admitted === 'string') {
       const detail = `${items.length + bad.length} items of device ${deviceUid}`;
       rejects.keep(message, deviceUid, rejectionOf(admitted, detail, encodeBacklog(items)));
-      outcome.rejected(admitted);
+      result.rejected(admitted);
       return;
     }
     const { device, isNew } = admitted;
@@ -235,10 +235,10 @@ export function createReadingWriter(
     const isLive = !message.topic.endsWith(BACKLOG) && message.isRetained !== true;
     for (const [index, item] of items.entries()) {
       step(index);
-      keepOne({ message, device, item, isLive }, outcome);
+      keepOne({ message, device, item, isLive }, result);
     }
     step(undefined);
-    for (const one of bad) keepBad(message, device, one, { batch, outcome });
+    for (const one of bad) keepBad(message, device, one, { batch, result });
     if (message.isRetained !== true) newest.heard(device, receivedMs);
   };
   return { keepItems, keepOne };

@@ -21,7 +21,7 @@ interface StatusRow {
 }
 
 /** A device's word about itself: registration, presence, room, label, interval. */
-export type StatusWriter = (message: StatusMessage, registration: Registration, outcome: CommitResultBuilder) => void;
+export type StatusWriter = (message: StatusMessage, registration: Registration, result: CommitResultBuilder) => void;
 
 export function createStatusWriter(
   db: Database,
@@ -74,7 +74,7 @@ export function createStatusWriter(
     setInterval_.run(device.id, Math.max(saidMs, last?.fromMs ?? saidMs), intervalMs);
   };
 
-  return (message, registration, outcome) => {
+  return (message, registration, result) => {
     const { status, isRetained, receivedMs, deviceUid, homeId } = message;
     // A will says only this; it is the broker's word, not the device's.
     const isWill = status.state === 'offline' && Object.keys(status).length === 1;
@@ -83,22 +83,22 @@ export function createStatusWriter(
     // Somebody who is away does not register, and what the broker held back does not undo a removal.
     const speaks = status.state === 'online' && !(isRetained && found !== undefined);
     if (isGone && !speaks && found === undefined) {
-      outcome.counts.statuses += 1;
+      result.counts.statuses += 1;
       return;
     }
     const admitted =
       isGone && !speaks && found !== undefined
         ? { device: found, isNew: false }
-        : registry.admit({ uid: deviceUid, homeId, receivedMs }, registration, outcome);
+        : registry.admit({ uid: deviceUid, homeId, receivedMs }, registration, result);
     if (typeof admitted === 'string') {
       rejects.keep(message, deviceUid, rejectionOf(admitted, `a status of device ${deviceUid}`, encodeStatus(status)));
-      outcome.rejected(admitted);
+      result.rejected(admitted);
       return;
     }
     const { device, isNew } = admitted;
     const before = select.get(device.id);
     if (before === undefined) throw new Error(`The device ${deviceUid} has no row`);
-    outcome.counts.statuses += 1;
+    result.counts.statuses += 1;
     const saidMs = saidAt(message);
     const json = isWill ? before.json : encodeStatus(status);
     const isOther = status.state !== before.presence;
@@ -111,7 +111,7 @@ export function createStatusWriter(
       textOf(status.room) ?? before.reportedRoom,
       device.id,
     );
-    if (isOther || json !== before.json) outcome.deviceChanged(deviceUid);
+    if (isOther || json !== before.json) result.deviceChanged(deviceUid);
     if (isWill || device.state === 'removed') return;
     const room = textOf(status.room);
     if (isNew) registry.standWhereItSays(device, saidMs);

@@ -11,7 +11,7 @@ export interface Remembers {
 }
 
 /** Runs work that stores readings as one transaction: roll-ups and newest values follow. All or nothing. */
-export type WriteTransaction = (work: (outcome: CommitResultBuilder) => void) => CommitResult;
+export type WriteTransaction = (work: (result: CommitResultBuilder) => void) => CommitResult;
 
 export function createWriteTransaction(
   db: Database,
@@ -34,15 +34,15 @@ export function createWriteTransaction(
     rollups.forgetStored();
   };
   return (work) => {
-    const outcome = createCommitResultBuilder();
+    const result = createCommitResultBuilder();
     try {
       begin.run();
       if (known.refresh() === 'forgotten') forget();
-      work(outcome);
+      work(result);
       rollups.write();
       const becameNewest = newest.write();
       commit.run();
-      return outcome.result(becameNewest);
+      return result.build(becameNewest);
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK');
       known.forget();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createSystemClock } from '../../src/platform/clock.ts';
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/server/store/sqlite/open-store.ts';
+import type { Store } from '../../src/server/store/store.ts';
 import { bundleForChild } from './bundle.ts';
 import type { StoreAtHand } from './store-at-hand.ts';
 
@@ -18,6 +19,21 @@ export async function storeWorkerUrl(): Promise<URL> {
 export async function storeFolder(): Promise<{ readonly path: string; readonly remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'techtemp-store-'));
   return { path: join(folder, 'techtemp.db'), remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Stores that a test opens, and that are closed together at its end. */
+export class OpenedStores {
+  readonly #opened: Store[] = [];
+
+  readonly open = async (options: Omit<SqliteStoreOptions, 'clock'>): Promise<Store> => {
+    const store = await openSqliteStore({ clock: createSystemClock(), ...options });
+    this.#opened.push(store);
+    return store;
+  };
+
+  async close(): Promise<void> {
+    for (const store of this.#opened.splice(0)) await store.close();
+  }
 }
 
 /** An empty SQLite store in a folder of its own. */

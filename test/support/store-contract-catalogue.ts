@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { WithStore } from './store-at-hand.ts';
+import { failing } from './store-error.ts';
 import {
   allReadings,
   badItem,
@@ -14,7 +15,6 @@ import {
 } from './store-messages.ts';
 
 const NOW_MS = START_MS + 1000 * HOUR_MS;
-const failing = (code: string): unknown => expect.objectContaining({ name: 'StoreError', code });
 
 /** What the catalogue promises: homes, rooms, devices, and where they stood. */
 export function describeCatalogue(withStore: WithStore): void {

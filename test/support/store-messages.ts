@@ -111,6 +111,16 @@ export function commit(
   return store.commit(batchOf(messages, { registration }));
 }
 
+/** Readings of the device `d` with these numbers. */
+export async function commitNumbers(store: Store, ...seqs: readonly number[]): Promise<void> {
+  await commit(store, [
+    itemsOf(
+      'd',
+      seqs.map((seq) => numbered(seq)),
+    ),
+  ]);
+}
+
 /** Every reading of a device in the record, oldest first, page by page. */
 export async function allReadings(store: Store, deviceUid: string): ReturnType<Store['readings']> {
   const readings = [];

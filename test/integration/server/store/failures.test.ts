@@ -12,7 +12,8 @@ import type { Store } from '../../../../src/server/store/store.ts';
 import { bundleForChild } from '../../../support/bundle.ts';
 import { mountTmpfs } from '../../../support/own-file-system.ts';
 import { Sqlite } from '../../../support/sqlite.ts';
-import { storeFolder, storeWorkerUrl } from '../../../support/sqlite-store.ts';
+import { OpenedStores, storeFolder, storeWorkerUrl } from '../../../support/sqlite-store.ts';
+import { failing } from '../../../support/store-error.ts';
 import {
   allReadings,
   batchOf,
@@ -27,23 +28,18 @@ import { until } from '../../../support/until.ts';
 
 const ENGINES: readonly StoreEngine[] = ['in-process', 'threads'];
 const MIB = 1024 * 1024;
-const failing = (code: string): unknown => expect.objectContaining({ name: 'StoreError', code });
 
 describe.each(ENGINES)('a store with the engine %s', (engine) => {
-  const opened: Store[] = [];
-  const open = async (path: string, options: Partial<SqliteStoreOptions> = {}): Promise<Store> => {
-    const workerUrl = await storeWorkerUrl();
-    const store = await openSqliteStore({ path, engine, clock: createSystemClock(), workerUrl, ...options });
-    opened.push(store);
-    return store;
-  };
+  const opened = new OpenedStores();
+  const open = async (path: string, options: Partial<SqliteStoreOptions> = {}): Promise<Store> =>
+    await opened.open({ path, engine, workerUrl: await storeWorkerUrl(), ...options });
   const newPath = async (): Promise<string> => {
     const { path, remove } = await storeFolder();
     onTestFinished(remove);
     return path;
   };
   afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
+    await opened.close();
   });
 
   it('says STORE_BUSY while another process holds the database, changes nothing, and works again afterwards', async () => {
@@ -136,17 +132,16 @@ describe.each(ENGINES)('a store with the engine %s', (engine) => {
 });
 
 describe('a store on threads', () => {
-  const opened: Store[] = [];
+  const opened = new OpenedStores();
   afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
+    await opened.close();
   });
 
   it('never holds up the event loop while the database is stalled', async () => {
     const { path, remove } = await storeFolder();
     onTestFinished(remove);
     const workerUrl = await storeWorkerUrl();
-    const store = await openSqliteStore({ path, engine: 'threads', clock: createSystemClock(), workerUrl });
-    opened.push(store);
+    const store = await opened.open({ path, engine: 'threads', workerUrl });
     const other = new Sqlite(path);
     other.exec('BEGIN IMMEDIATE');
     let isOver = false;
@@ -180,8 +175,7 @@ describe('a store on threads', () => {
     const said: string[] = [];
     const note = (_: object, message: string): void => void said.push(message);
     const log = { debug: note, info: note, warn: note, error: note };
-    const store = await openSqliteStore({ path, engine: 'threads', clock: createSystemClock(), workerUrl, log });
-    opened.push(store);
+    const store = await opened.open({ path, engine: 'threads', workerUrl, log });
     await commit(store, [itemsOf('d', [numbered(1)])]);
     const dying = [store.addRoom({ name: 'die' }), commit(store, [itemsOf('d', [numbered(2)])])];
     for (const one of await Promise.allSettled(dying)) {
@@ -204,8 +198,7 @@ describe('a store on threads', () => {
     const said: string[] = [];
     const note = (fields: object): void => void said.push(JSON.stringify(fields));
     const log = { debug: note, info: note, warn: note, error: note };
-    const store = await openSqliteStore({ path, engine: 'threads', clock: createSystemClock(), workerUrl, log });
-    opened.push(store);
+    const store = await opened.open({ path, engine: 'threads', workerUrl, log });
     for (const name of readdirSync(dirname(path))) rmSync(join(dirname(path), name));
     await expect(store.addRoom({ name: 'die' })).rejects.toEqual(failing('STORE_UNAVAILABLE'));
     await until('it is not started', () => said.some((line) => line.includes('There is no record at')));
@@ -217,8 +210,7 @@ describe('a store on threads', () => {
     const { path, remove } = await storeFolder();
     onTestFinished(remove);
     const workerUrl = await storeWorkerUrl();
-    const store = await openSqliteStore({ path, engine: 'threads', clock: createSystemClock(), workerUrl });
-    opened.push(store);
+    const store = await opened.open({ path, engine: 'threads', workerUrl });
     const other = new Sqlite(path);
     other.exec('BEGIN IMMEDIATE');
     const calls = Array.from({ length: 1_100 }, () => store.commit(batchOf([rejectedOf('x')])));

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { SqliteReader } from '../../../../src/server/store/sqlite/reader.ts';
-import { createSqliteReader } from '../../../../src/server/store/sqlite/reader.ts';
+import { createSqliteReader, type SqliteReader } from '../../../../src/server/store/sqlite/reader.ts';
 import type { ReadingQuery, ReadingScope } from '../../../../src/server/store/store.ts';
 import type { StoredReading } from '../../../../src/server/store/stored.ts';
 import { cases } from '../../../support/cases.ts';

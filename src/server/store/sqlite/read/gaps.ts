@@ -3,7 +3,7 @@ import type { SeqRange } from '../../../../contract/seq-ranges.ts';
 import type { AuditStore, TimeRange } from '../../audit-store.ts';
 import type { Rejected, StoredGap } from '../../stored.ts';
 import type { Sync } from '../calls.ts';
-import { decodeCursor, encodeCursor, type GapCursor, isGapCursor, isRejectedCursor } from './pages.ts';
+import { cutToPage, decodeCursor, type GapCursor, isGapCursor, isIdCursor } from './pages.ts';
 
 /** A set of numbers that come nearly in order: as ranges, sorted and without neighbours, from the first number on. */
 export interface GrowingRanges {
@@ -122,10 +122,8 @@ export function createGapPages(db: Database): Sync<AuditStore>['gaps'] {
       beforeSeq,
       count: limit + 1,
     });
-    const gaps = found.slice(0, limit).map(toGap);
-    const last = gaps.at(-1);
-    if (found.length <= limit || last === undefined) return { gaps };
-    return { gaps, next: encodeCursor([last.tsMs, last.deviceUid, last.epoch, last.seq]) };
+    const { rows, more } = cutToPage(found, limit, (last) => [last.tsMs, last.deviceUid, last.epoch, last.seq]);
+    return { gaps: rows.map(toGap), ...more };
   };
 }
 
@@ -149,15 +147,14 @@ export function createRejectedPages(db: Database): Sync<AuditStore>['rejected'] 
   // Said twice, because an index does not serve a condition that may be absent.
   const ofDevice = select('AND device_uid = :deviceUid');
   return ({ deviceUid, reason, limit, after }) => {
-    const [before] = after === undefined ? [Number.MAX_SAFE_INTEGER] : decodeCursor(after, isRejectedCursor);
+    const [before] = after === undefined ? [Number.MAX_SAFE_INTEGER] : decodeCursor(after, isIdCursor);
     const found = (deviceUid === undefined ? all : ofDevice).all({
       before,
       deviceUid: deviceUid ?? null,
       reason: reason ?? null,
       count: limit + 1,
     });
-    const rejected = found.slice(0, limit);
-    const last = rejected.at(-1);
-    return found.length > limit && last !== undefined ? { rejected, next: encodeCursor([last.id]) } : { rejected };
+    const { rows, more } = cutToPage(found, limit, ({ id }) => [id]);
+    return { rejected: rows, ...more };
   };
 }

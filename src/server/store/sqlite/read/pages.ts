@@ -19,6 +19,21 @@ export function decodeCursor<T extends readonly CursorPart[]>(text: string, isOu
   throw new StoreError('INVALID', `"after" must be the "next" of the page before, found "${shortened(text)}"`);
 }
 
+/**
+ * Cuts what was found down to one page. It was asked for one row more than `limit`: that one shows whether there is a next page, which
+ * begins behind the last row of this one.
+ */
+export function cutToPage<Row>(
+  found: readonly Row[],
+  limit: number,
+  cursorOf: (last: Row) => readonly CursorPart[],
+): { readonly rows: readonly Row[]; readonly more: { readonly next?: string } } {
+  const rows = found.slice(0, limit);
+  const last = rows.at(-1);
+  const hasMore = found.length > limit && last !== undefined;
+  return { rows, more: hasMore ? { next: encodeCursor(cursorOf(last)) } : {} };
+}
+
 /** Time, device, epoch and number; the last two are null for readings without numbers. */
 export type ReadingCursor = readonly [tsMs: number, deviceUid: string, epoch: string | null, seq: number | null];
 
@@ -29,10 +44,10 @@ export function isReadingCursor(parts: unknown): parts is ReadingCursor {
   return epoch === null ? seq === null : isName(epoch) && isCount(seq);
 }
 
-/** Public number of a rejected message. */
-export type RejectedCursor = readonly [id: number];
+/** Public number of a rejected message, or of one in quarantine. */
+export type IdCursor = readonly [id: number];
 
-export function isRejectedCursor(parts: unknown): parts is RejectedCursor {
+export function isIdCursor(parts: unknown): parts is IdCursor {
   return Array.isArray(parts) && parts.length === 1 && isCount(parts[0]);
 }
 

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { QuarantineDrop, Quarantined, QuarantinedDevice, QuarantineStore } from '../../audit-store.ts';
 import type { Sync } from '../calls.ts';
-import { decodeCursor, encodeCursor, isRejectedCursor } from './pages.ts';
+import { cutToPage, decodeCursor, isIdCursor } from './pages.ts';
 
 interface Conditions {
   readonly after: number;
@@ -41,11 +41,10 @@ export function createQuarantineReads(db: Database): QuarantineReads {
 
   return {
     quarantine({ deviceUid, limit, after }) {
-      const [last] = after === undefined ? [0] : decodeCursor(after, isRejectedCursor);
+      const [last] = after === undefined ? [0] : decodeCursor(after, isIdCursor);
       const found = page.all({ after: last, deviceUid: deviceUid ?? null, count: limit + 1 });
-      const items = found.slice(0, limit);
-      const next = items.at(-1);
-      return found.length > limit && next !== undefined ? { items, next: encodeCursor([next.id]) } : { items };
+      const { rows, more } = cutToPage(found, limit, ({ id }) => [id]);
+      return { items: rows, ...more };
     },
     quarantineSummary() {
       const nothing = { waiting: 0, waitingForTime: 0, newestForTimeMs: null };

@@ -2,35 +2,31 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSystemClock } from '../../../../../src/platform/clock.ts';
 import { SCHEMA_VERSION } from '../../../../../src/server/store/sqlite/migrate.ts';
-import { openSqliteStore, type SqliteStoreOptions } from '../../../../../src/server/store/sqlite/open-store.ts';
+import type { SqliteStoreOptions } from '../../../../../src/server/store/sqlite/open-store.ts';
 import type { Store } from '../../../../../src/server/store/store.ts';
 import { makeV1 } from '../../../../fixtures/store/make-v1.ts';
 import { type Database, Sqlite } from '../../../../support/sqlite.ts';
-import { storeWorkerUrl } from '../../../../support/sqlite-store.ts';
+import { OpenedStores, storeWorkerUrl } from '../../../../support/sqlite-store.ts';
+import { failing } from '../../../../support/store-error.ts';
 import { allReadings, commit, itemsOf, numbered } from '../../../../support/store-messages.ts';
 
 const fixtures = join(import.meta.dirname, '../../../../fixtures/store');
 const DAY_MS = 24 * 3_600_000;
 const START_MS = Date.UTC(2026, 0, 10);
-const failing = (code: string): unknown => expect.objectContaining({ name: 'StoreError', code });
 
 describe('opening a database file', () => {
   let folder = '';
   let path = '';
-  const opened: Store[] = [];
-  const open = async (options: Partial<SqliteStoreOptions> = {}): Promise<Store> => {
-    const store = await openSqliteStore({ path, clock: createSystemClock(), ...options });
-    opened.push(store);
-    return store;
-  };
+  const opened = new OpenedStores();
+  const open = async (options: Partial<SqliteStoreOptions> = {}): Promise<Store> =>
+    await opened.open({ path, ...options });
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'techtemp-migrations-'));
     path = join(folder, 'techtemp.db');
   });
   afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
+    await opened.close();
     await rm(folder, { recursive: true, force: true });
   });
 

@@ -16,15 +16,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSystemClock } from '../../../../../src/platform/clock.ts';
 import { runInit } from '../../../../../src/server/commands/init.ts';
 import { openSqliteStore } from '../../../../../src/server/store/sqlite/open-store.ts';
+import type { OpenedBy } from '../../../../../src/server/store/sqlite/place/marked-record.ts';
 import { lockRecord } from '../../../../../src/server/store/sqlite/place/record-lock.ts';
 import type { Store } from '../../../../../src/server/store/store.ts';
 import { recordedIo } from '../../../../support/command-io.ts';
 import { Sqlite } from '../../../../support/sqlite.ts';
-import { storeFolder } from '../../../../support/sqlite-store.ts';
-import { commit, itemsOf, numbered } from '../../../../support/store-messages.ts';
+import { OpenedStores, storeFolder } from '../../../../support/sqlite-store.ts';
+import { failing } from '../../../../support/store-error.ts';
+import { commitNumbers } from '../../../../support/store-messages.ts';
 
-const failing = (code: string, words: RegExp): unknown =>
-  expect.objectContaining({ name: 'StoreError', code, message: expect.stringMatching(words) as unknown });
 const V2 = join(import.meta.dirname, '../../../../fixtures/store/v2.db');
 /** Of a record, in the order in which a copy of a running one is taken. */
 const FILES = ['', '-wal', '-shm', '.identity'];
@@ -32,20 +32,9 @@ const FILES = ['', '-wal', '-shm', '.identity'];
 let folder = '';
 let path = '';
 let remove: () => Promise<void>;
-const opened: Store[] = [];
-const open = async (at = path, openedBy: 'server' | 'command' = 'server'): Promise<Store> => {
-  const store = await openSqliteStore({ path: at, clock: createSystemClock(), openedBy });
-  opened.push(store);
-  return store;
-};
-const store = async (target: Store, ...seqs: readonly number[]): Promise<void> => {
-  await commit(target, [
-    itemsOf(
-      'd',
-      seqs.map((seq) => numbered(seq)),
-    ),
-  ]);
-};
+const opened = new OpenedStores();
+const open = async (at = path, openedBy: OpenedBy = 'server'): Promise<Store> =>
+  await opened.open({ path: at, openedBy });
 const seqsOf = async (target: Store): Promise<unknown> =>
   (await target.numbers('d')).epochs.map((epoch) => epoch.readings);
 /** Every file with its bytes; the index of the log is nobody's content. */
@@ -84,13 +73,13 @@ beforeEach(async () => {
   folder = dirname(path);
 });
 afterEach(async () => {
-  for (const each of opened.splice(0)) await each.close();
+  await opened.close();
   await remove();
 });
 
 describe('a server that finds no record, or another one, where it had one (A4)', () => {
   it('keeps its identity when it is opened again, after a stop and after a kill', async () => {
-    await killed((target) => store(target, 1, 2));
+    await killed((target) => commitNumbers(target, 1, 2));
     const first = await open();
     const { id } = first.record;
     expect(await seqsOf(first)).toEqual([[[1, 2]]]);
@@ -185,18 +174,18 @@ describe('a server that finds no record, or another one, where it had one (A4)',
 
   it.each(spoiled)('refuses %s, keeps every byte, and can be told to begin anew', async (_, code, words, spoil) => {
     await killed(async (target) => {
-      await store(target, 1);
+      await commitNumbers(target, 1);
       for (const part of ['', '-wal']) copyFileSync(join(folder, `running.db${part}`), join(folder, `older.db${part}`));
     });
     await (await open()).close();
     const again = await open();
-    await store(again, 2, 3);
+    await commitNumbers(again, 2, 3);
     // Files of a record that is open; another one of the same age.
     for (const part of FILES) copyFileSync(`${path}${part}`, join(folder, `copy${part}`));
     await again.close();
     for (const part of FILES) renameSync(join(folder, `copy${part}`), `${path}${part}`);
     const other = await open(join(folder, 'other.db'));
-    await store(other, 7);
+    await commitNumbers(other, 7);
     for (const part of ['', '-wal'])
       copyFileSync(join(folder, `other.db${part}`), join(folder, `other-copy.db${part}`));
     await other.close();
@@ -232,7 +221,7 @@ describe('a server that finds no record, or another one, where it had one (A4)',
 
   it('takes a record that was moved here without its identity file, and says so', async () => {
     const first = await open(join(folder, 'first.db'));
-    await store(first, 1);
+    await commitNumbers(first, 1);
     await first.close();
     renameSync(join(folder, 'first.db'), path);
     const moved = await open();
@@ -257,7 +246,7 @@ describe('a server that finds no record, or another one, where it had one (A4)',
 
   it('takes what SQLite itself did while no server ran: a compaction, a write-back', async () => {
     const first = await open();
-    await store(first, 1, 2, 3);
+    await commitNumbers(first, 1, 2, 3);
     await first.close();
     const db = new Sqlite(path);
     db.exec('CREATE TABLE mine (a); INSERT INTO mine VALUES (1); DROP TABLE mine; VACUUM');
@@ -266,7 +255,7 @@ describe('a server that finds no record, or another one, where it had one (A4)',
   });
 
   it('lets a command work on what a kill has left, and write', async () => {
-    await killed((target) => store(target, 1));
+    await killed((target) => commitNumbers(target, 1));
     const command = await open(path, 'command');
     await command.addRoom({ name: 'Attic' });
     await command.close();
@@ -302,11 +291,11 @@ describe('techtemp-server init', () => {
 
   it('accepts an older copy as another record: devices give again what they still have', async () => {
     const first = await open();
-    await store(first, 1);
+    await commitNumbers(first, 1);
     await first.close();
     copyFileSync(path, join(folder, 'backup.db'));
     const second = await open();
-    await store(second, 2);
+    await commitNumbers(second, 2);
     await second.close();
     copyFileSync(join(folder, 'backup.db'), path);
     await expect(open()).rejects.toEqual(failing('STORE_REPLACED', /older copy/));
@@ -320,13 +309,13 @@ describe('techtemp-server init', () => {
 
   it('knows of a log that was cut while the server ran, and takes as another record what is left of it', async () => {
     const first = await open();
-    await store(first, 1);
+    await commitNumbers(first, 1);
     const whole = statSync(`${path}-wal`).size;
-    await store(first, 2);
-    await store(first, 3);
+    await commitNumbers(first, 2);
+    await commitNumbers(first, 3);
     // Ends where a power cut could have ended it, too.
     truncateSync(`${path}-wal`, whole);
-    await expect(store(first, 4)).rejects.toEqual(failing('STORE_REPLACED', /-wal was cut off/));
+    await expect(commitNumbers(first, 4)).rejects.toEqual(failing('STORE_REPLACED', /-wal was cut off/));
     // As after a kill: what lies on the disk.
     for (const part of FILES) copyFileSync(`${path}${part}`, join(folder, `left.db${part}`));
     await first.close();
@@ -344,11 +333,11 @@ describe('techtemp-server init', () => {
 
   it('puts a backup back, whatever lies there, and leaves the backup', async () => {
     const first = await open();
-    await store(first, 1, 2);
+    await commitNumbers(first, 1, 2);
     const db = new Sqlite(path);
     await db.backup(join(folder, 'backup.db'));
     db.close();
-    await store(first, 3);
+    await commitNumbers(first, 3);
     await first.close();
     writeFileSync(path, 'damaged');
     const { exitCode, out } = await init({ from: join(folder, 'backup.db') });
@@ -362,10 +351,10 @@ describe('techtemp-server init', () => {
 
   it('puts back what was saved from a record whose files were removed, as the same record', async () => {
     const lost = await open();
-    await store(lost, 1, 2, 3);
+    await commitNumbers(lost, 1, 2, 3);
     const { id } = lost.record;
     for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
-    await expect(store(lost, 4)).rejects.toMatchObject({ code: 'STORE_MISSING' });
+    await expect(commitNumbers(lost, 4)).rejects.toMatchObject({ code: 'STORE_MISSING' });
     const said = (await lost.health(30_000)).problem ?? '';
     const [, file = ''] = /techtemp-server init --from ([^"]+)"/.exec(said) ?? [];
     await lost.close();

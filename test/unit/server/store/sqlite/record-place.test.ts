@@ -11,33 +11,19 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSystemClock } from '../../../../../src/platform/clock.ts';
-import { openSqliteStore, type SqliteStoreOptions } from '../../../../../src/server/store/sqlite/open-store.ts';
+import type { SqliteStoreOptions } from '../../../../../src/server/store/sqlite/open-store.ts';
 import type { Store } from '../../../../../src/server/store/store.ts';
 import { Sqlite } from '../../../../support/sqlite.ts';
-import { storeFolder } from '../../../../support/sqlite-store.ts';
-import { commit, itemsOf, numbered } from '../../../../support/store-messages.ts';
+import { OpenedStores, storeFolder } from '../../../../support/sqlite-store.ts';
+import { failing } from '../../../../support/store-error.ts';
+import { commitNumbers } from '../../../../support/store-messages.ts';
 import { until } from '../../../../support/until.ts';
-
-const failing = (code: string, words: RegExp): unknown =>
-  expect.objectContaining({ name: 'StoreError', code, message: expect.stringMatching(words) as unknown });
 
 let path = '';
 let remove: () => Promise<void>;
-const opened: Store[] = [];
-const open = async (options: Partial<SqliteStoreOptions> = {}): Promise<Store> => {
-  const store = await openSqliteStore({ path, clock: createSystemClock(), ...options });
-  opened.push(store);
-  return store;
-};
-const store = async (target: Store, ...seqs: readonly number[]): Promise<void> => {
-  await commit(target, [
-    itemsOf(
-      'd',
-      seqs.map((seq) => numbered(seq)),
-    ),
-  ]);
-};
+const opened = new OpenedStores();
+const open = async (options: Partial<SqliteStoreOptions> = {}): Promise<Store> =>
+  await opened.open({ path, ...options });
 const seqsIn = (file: string): readonly unknown[] => {
   const db = new Sqlite(file, { readonly: true });
   try {
@@ -53,7 +39,7 @@ beforeEach(async () => {
   path = join(dirname(path), 'record', 'techtemp.db');
 });
 afterEach(async () => {
-  for (const each of opened.splice(0)) await each.close();
+  await opened.close();
   await remove();
 });
 
@@ -97,9 +83,9 @@ const LOSSES: readonly (readonly [string, string, RegExp, () => void])[] = [
 describe('a record whose files others take away while it is written (A1)', () => {
   it.each(LOSSES)('acknowledges nothing more once %s, and saves what was stored', async (_, code, words, lose) => {
     const record = await open();
-    await store(record, 1, 2, 3);
+    await commitNumbers(record, 1, 2, 3);
     lose();
-    await expect(store(record, 4)).rejects.toEqual(failing(code, words));
+    await expect(commitNumbers(record, 4)).rejects.toEqual(failing(code, words));
     await expect(record.addRoom({ name: 'Attic' })).rejects.toEqual(failing(code, words));
     await expect(record.revokeToken('x', 5)).rejects.toEqual(failing(code, words));
     await until('it is saved', () => rescued().length > 0);
@@ -111,19 +97,19 @@ describe('a record whose files others take away while it is written (A1)', () =>
     });
     // What came when it was found out may be in it; all that was acknowledged is.
     expect(seqsIn(join(dirname(path), file)).slice(0, 3)).toEqual([1, 2, 3]);
-    await expect(store(record, 4)).rejects.toEqual(failing(code, /saved to .*rescued/));
+    await expect(commitNumbers(record, 4)).rejects.toEqual(failing(code, /saved to .*rescued/));
     expect(rescued()).toHaveLength(1);
   });
 
   it('goes on when the files are back', async () => {
     const record = await open();
-    await store(record, 1);
+    await commitNumbers(record, 1);
     const away = `${dirname(path)}.away`;
     renameSync(dirname(path), away);
     expect(await record.health(30_000)).toMatchObject({ isOk: false });
     rmSync(dirname(path), { recursive: true });
     renameSync(away, dirname(path));
-    await store(record, 2);
+    await commitNumbers(record, 2);
     expect((await record.health(30_000)).isOk).toBe(true);
     await record.close();
     expect(seqsIn(path)).toEqual([1, 2]);
@@ -131,9 +117,11 @@ describe('a record whose files others take away while it is written (A1)', () =>
 
   it('has all in the database file when its log alone was removed: a restart cures it', async () => {
     const record = await open();
-    await store(record, 1, 2);
+    await commitNumbers(record, 1, 2);
     rmSync(`${path}-wal`);
-    await expect(store(record, 3)).rejects.toEqual(failing('STORE_MISSING', /log of the record .*-wal was removed/));
+    await expect(commitNumbers(record, 3)).rejects.toEqual(
+      failing('STORE_MISSING', /log of the record .*-wal was removed/),
+    );
     await until('it is written back', async () => (await record.health(30_000)).problem?.includes('Restart') === true);
     const health = await record.health(30_000);
     expect(health).toMatchObject({ isOk: false });
@@ -157,47 +145,47 @@ describe('a record whose files others take away while it is written (A1)', () =>
     ['the index of its log is removed', () => rmSync(`${path}-shm`), /index of the log .*-shm was removed/],
   ])('acknowledges nothing more once %s', async (_, spoil, words) => {
     const record = await open();
-    await store(record, 1, 2, 3);
-    await store(record, 4);
+    await commitNumbers(record, 1, 2, 3);
+    await commitNumbers(record, 4);
     spoil();
-    await expect(store(record, 5)).rejects.toMatchObject({ message: expect.stringMatching(words) as unknown });
+    await expect(commitNumbers(record, 5)).rejects.toMatchObject({ message: expect.stringMatching(words) as unknown });
     expect(await record.health(30_000)).toMatchObject({ isOk: false });
-    await expect(store(record, 5)).rejects.toMatchObject({ message: expect.stringMatching(words) as unknown });
+    await expect(commitNumbers(record, 5)).rejects.toMatchObject({ message: expect.stringMatching(words) as unknown });
   });
 
   it('notices a hole in its log that was cut and written on', async () => {
     const record = await open();
-    await store(record, 1);
-    await store(record, 2);
+    await commitNumbers(record, 1);
+    await commitNumbers(record, 2);
     truncateSync(`${path}-wal`, readFileSync(`${path}-wal`).length - 4_096);
-    await expect(store(record, 3)).rejects.toEqual(failing('STORE_REPLACED', /-wal was cut off/));
+    await expect(commitNumbers(record, 3)).rejects.toEqual(failing('STORE_REPLACED', /-wal was cut off/));
   });
 
   it('is not disturbed by what SQLite does itself: write-backs, other readers, a compaction by hand', async () => {
     const record = await open();
-    for (let seq = 1; seq <= 5; seq += 1) await store(record, seq);
+    for (let seq = 1; seq <= 5; seq += 1) await commitNumbers(record, seq);
     const other = new Sqlite(path);
     expect(other.prepare('SELECT count(*) FROM readings').pluck().get()).toBe(5);
     other.pragma('wal_checkpoint(TRUNCATE)');
-    await store(record, 6);
+    await commitNumbers(record, 6);
     other.exec('VACUUM');
     other.pragma('wal_checkpoint(TRUNCATE)');
-    await store(record, 7);
+    await commitNumbers(record, 7);
     other.close();
     const command = await open({ openedBy: 'command' });
     await command.addRoom({ name: 'Attic' });
     await command.close();
-    await store(record, 8);
+    await commitNumbers(record, 8);
     expect((await record.health(30_000)).isOk).toBe(true);
   });
 
   it('cuts its log back once a reader that kept it has gone, and never under it (D5)', async () => {
     const record = await open();
-    await store(record, 1);
+    await commitNumbers(record, 1);
     const reader = new Sqlite(path);
     reader.exec('BEGIN');
     expect(reader.prepare('SELECT count(*) FROM readings').pluck().get()).toBe(1);
-    for (let seq = 2; seq <= 6; seq += 1) await store(record, seq);
+    for (let seq = 2; seq <= 6; seq += 1) await commitNumbers(record, seq);
     const { logBytes = 0 } = await record.health(30_000);
     expect(logBytes).toBeGreaterThan(20_000);
     await record.trimLog();
@@ -207,7 +195,7 @@ describe('a record whose files others take away while it is written (A1)', () =>
     reader.close();
     await record.trimLog();
     expect((await record.health(30_000)).logBytes).toBeLessThan(20_000);
-    await store(record, 7);
+    await commitNumbers(record, 7);
     expect((await record.health(30_000)).isOk).toBe(true);
   });
 });

@@ -18,6 +18,9 @@ export type LinkErrorCode =
   | 'LINK_SUBSCRIBE_REFUSED'
   | 'LINK_FILE';
 
+/** Another client logged in with our client id (MQTT 5, 3.14.2.1). */
+export const SESSION_TAKEN_OVER = 0x8e;
+
 /** Something between us and the broker. `reasonCode` is the broker's own where it gave one. */
 export class LinkError extends Error {
   override readonly name = 'LinkError';

@@ -38,6 +38,14 @@ export class LinkError extends Error {
   }
 }
 
+/** An error that concerns one message or filter; the session itself goes on. */
+export function isRefusal(error: unknown): error is LinkError {
+  if (!(error instanceof LinkError)) return false;
+  return (
+    error.code === 'LINK_PUBLISH_REFUSED' || error.code === 'LINK_TOO_LARGE' || error.code === 'LINK_SUBSCRIBE_REFUSED'
+  );
+}
+
 /** The one door through which errors of sockets, TLS, an MQTT library and the broker become LinkErrors. No credentials pass it. */
 
 /** What the messages say of the place. */

@@ -1,10 +1,10 @@
+import { isRefusal } from '../../mqtt/errors.ts';
 import type { Random } from '../../platform/clock.ts';
 import { backOffMs, TokenBucket } from '../../platform/pacing.ts';
 import type { Journal, JournalEntry } from '../journal/journal.ts';
 import type { LinkError, LinkMessage, Taken } from '../mqtt/session.ts';
 import type { Desk } from './desk.ts';
 import { entryMessage, fittingBacklog } from './entry-message.ts';
-import { isRefusal } from './faults.ts';
 import type { OutgoingMessage } from './in-flight.ts';
 import type { LiveSender } from './live-sender.ts';
 import type { Sender, SendSlot } from './sender.ts';

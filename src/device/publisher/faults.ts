@@ -1,7 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import { createFaultLog, type FaultLog } from '../../platform/fault-log.ts';
 import type { Log } from '../../platform/log.ts';
-import { LinkError } from '../mqtt/session.ts';
 
 /** What a session does beside sending readings. */
 export type OptionalStep =
@@ -98,12 +97,4 @@ export class Faults {
     }
     return faultLog;
   }
-}
-
-/** An error that concerns one message or filter; the session itself goes on. */
-export function isRefusal(error: unknown): error is LinkError {
-  if (!(error instanceof LinkError)) return false;
-  return (
-    error.code === 'LINK_PUBLISH_REFUSED' || error.code === 'LINK_TOO_LARGE' || error.code === 'LINK_SUBSCRIBE_REFUSED'
-  );
 }

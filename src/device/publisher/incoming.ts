@@ -9,6 +9,7 @@ import {
   sensorTopic,
   serverTopic,
 } from '../../contract/topics.ts';
+import { isRefusal } from '../../mqtt/errors.ts';
 import { createFaultLog, type FaultLog } from '../../platform/fault-log.ts';
 import { TokenBucket } from '../../platform/pacing.ts';
 import { WakeUp } from '../../platform/tasks.ts';
@@ -16,8 +17,8 @@ import type { LinkSession } from '../mqtt/session.ts';
 import { SOME_SERVER } from './delivery.ts';
 import type { Desk } from './desk.ts';
 import { homeAssistantStatusTopic } from './discovery.ts';
-import { isRefusal, type OptionalStep } from './faults.ts';
-import type { OptionalSteps } from './optional-steps.ts';
+import type { OptionalStep } from './faults.ts';
+import type { SessionSteps } from './optional-steps.ts';
 
 /** A measurement warms the sensor; more of them on demand are not needed. */
 const COMMANDS_PER_SECOND = 1;
@@ -173,11 +174,11 @@ type Wanted = ReadonlyMap<OptionalStep, readonly string[]>;
  */
 export class Subscriptions {
   readonly #desk: Desk;
-  readonly #steps: OptionalSteps;
+  readonly #steps: SessionSteps;
   readonly #wakeUp = new WakeUp();
   readonly #held = new Set<string>();
 
-  constructor(desk: Desk, steps: OptionalSteps) {
+  constructor(desk: Desk, steps: SessionSteps) {
     this.#desk = desk;
     this.#steps = steps;
   }

@@ -1,12 +1,12 @@
 import { encodeReading } from '../../contract/reading.ts';
 import { sensorTopic } from '../../contract/topics.ts';
+import { isRefusal } from '../../mqtt/errors.ts';
 import { WakeUp } from '../../platform/tasks.ts';
 import type { Placed, ReadingEntry } from '../journal/journal.ts';
 import type { Taken } from '../mqtt/session.ts';
 import type { Desk } from './desk.ts';
 import { entryMessage, wireItem } from './entry-message.ts';
-import { isRefusal } from './faults.ts';
-import type { OptionalSteps } from './optional-steps.ts';
+import type { SessionSteps } from './optional-steps.ts';
 import type { Sender, SendSlot } from './sender.ts';
 import type { TaskGroup } from './task-group.ts';
 
@@ -21,13 +21,13 @@ const MOST_UNRECEIPTED = 500;
 /** Sends each new reading the moment it comes, and keeps `latest` up to date. */
 export class LiveSender {
   readonly #desk: Desk;
-  readonly #steps: OptionalSteps;
+  readonly #steps: SessionSteps;
   readonly #intervalMs: () => number;
   readonly #wakeUp = new WakeUp();
   #waiting: Placed<ReadingEntry>[] = [];
   #online = false;
 
-  constructor(desk: Desk, steps: OptionalSteps, intervalMs: () => number) {
+  constructor(desk: Desk, steps: SessionSteps, intervalMs: () => number) {
     this.#desk = desk;
     this.#steps = steps;
     this.#intervalMs = intervalMs;

@@ -14,7 +14,7 @@ import { Desk } from './desk.ts';
 import { type Fault, Faults } from './faults.ts';
 import { Incoming, Subscriptions } from './incoming.ts';
 import { LiveSender } from './live-sender.ts';
-import { OptionalSteps } from './optional-steps.ts';
+import { createSessionSteps, type SessionSteps } from './optional-steps.ts';
 import { RetainedPublisher } from './retained.ts';
 import { followForgetting } from './servers.ts';
 import { type PublisherMemory, StoredState } from './state-file.ts';
@@ -93,7 +93,7 @@ interface Works {
   readonly live: LiveSender;
   readonly retained: RetainedPublisher;
   readonly subscriptions: Subscriptions;
-  readonly steps: OptionalSteps;
+  readonly steps: SessionSteps;
   readonly incoming: Incoming;
   readonly connection: ConnectionLoop;
 }
@@ -152,7 +152,7 @@ class JournalPublisher implements Publisher {
       problems: this.#faults.all(),
       nobodySubscribed: this.#works?.desk.subscribers.areNone() ?? false,
       waitingForServer: this.#works?.desk.mode() === 'broker' && this.#works.desk.subscribers.isWaiting(),
-      leftOut: this.#works?.steps.leftOut() ?? [],
+      leftOut: this.#works?.steps.leftOut().map(({ name }) => name) ?? [],
       setAside: this.#works?.desk.aside.count(this.#parts.clock.monotonicMs()) ?? 0,
       servers: this.#servers(),
     };
@@ -208,7 +208,7 @@ class JournalPublisher implements Publisher {
     };
     const remember = (changes: Partial<PublisherMemory>): void => memory.note(changes);
     const desk = new Desk({ ...this.#parts, ...own, remember }, memory.current);
-    const steps = new OptionalSteps(this.#parts.clock, this.#faults);
+    const steps = createSessionSteps(this.#parts.clock, this.#faults);
     const live = new LiveSender(desk, steps, () => (status().interval_s ?? 0) * 1000);
     const backlog = new BacklogSender(desk, live, random);
     const retained = new RetainedPublisher({ desk, memory, steps, random, version, status });

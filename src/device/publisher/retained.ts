@@ -1,5 +1,6 @@
 import { type DeviceStatus, encodeStatus } from '../../contract/status.ts';
 import { sensorTopic } from '../../contract/topics.ts';
+import { isRefusal } from '../../mqtt/errors.ts';
 import type { Random } from '../../platform/clock.ts';
 import { backOffMs } from '../../platform/pacing.ts';
 import { WakeUp } from '../../platform/tasks.ts';
@@ -7,9 +8,8 @@ import type { DeviceSection } from '../config.ts';
 import type { LinkMessage } from '../mqtt/session.ts';
 import type { Desk } from './desk.ts';
 import { discoveryMessages } from './discovery.ts';
-import { isRefusal } from './faults.ts';
 import { latestWanted } from './live-sender.ts';
-import type { OptionalSteps } from './optional-steps.ts';
+import type { SessionSteps } from './optional-steps.ts';
 import type { Sender } from './sender.ts';
 import type { StoredState } from './state-file.ts';
 
@@ -57,7 +57,7 @@ const RETRY = { minMs: 30_000, maxMs: 600_000 };
 export interface AnnouncerParts {
   readonly desk: Desk;
   readonly memory: StoredState;
-  readonly steps: OptionalSteps;
+  readonly steps: SessionSteps;
   readonly random: Random;
   readonly version: string;
   readonly status: () => DeviceStatus;

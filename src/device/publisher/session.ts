@@ -4,7 +4,7 @@ import type { BacklogSender } from './backlog-sender.ts';
 import type { Desk } from './desk.ts';
 import type { Subscriptions } from './incoming.ts';
 import type { LiveSender } from './live-sender.ts';
-import type { OptionalSteps } from './optional-steps.ts';
+import type { SessionSteps } from './optional-steps.ts';
 import type { RetainedPublisher } from './retained.ts';
 import { Sender, SendWindow } from './sender.ts';
 import { TaskGroup } from './task-group.ts';
@@ -22,7 +22,7 @@ export interface SessionParts {
   readonly backlog: BacklogSender;
   readonly retained: RetainedPublisher;
   readonly subscriptions: Subscriptions;
-  readonly steps: OptionalSteps;
+  readonly steps: SessionSteps;
 }
 
 /**

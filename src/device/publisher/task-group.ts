@@ -1,5 +1,5 @@
+import { isRefusal } from '../../mqtt/errors.ts';
 import { LinkError } from '../mqtt/session.ts';
-import { isRefusal } from './faults.ts';
 
 /** The tasks of one session. They end with it; what fails for another reason is not swallowed. */
 export class TaskGroup {

@@ -1,4 +1,3 @@
-import { OptionalSteps } from '../../mqtt/optional-steps.ts';
 import type { Clock, Random } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
@@ -16,6 +15,7 @@ import { Inbox, type Taken, type Waiting } from './inbox.ts';
 import type { ChangeSink, Ingest, IngestObserver } from './ingest.ts';
 import { Intake } from './intake.ts';
 import { BrokerDrops, SenderLimits } from './limits.ts';
+import { createIngestSteps, leftOutInWords } from './optional-steps.ts';
 import { ReceiptSender, settle } from './receipts.ts';
 import { IngestSession, willOf } from './session.ts';
 
@@ -53,7 +53,7 @@ export function createIngest(parts: IngestParts): Ingest {
   const { clock, random, log, mqtt, ingest, observer, env, store, record, serverClock } = parts;
   const heartbeat = new LoopHeartbeat(clock, parts.progress, parts.maxIdleMs);
   const receipts = new ReceiptSender({ clock, log, observer });
-  const optional = new OptionalSteps({ clock, log });
+  const optional = createIngestSteps(clock, log);
   const session = new IngestSession({ clock, log, mqtt, receipts, optional, record });
   const inbox = new Inbox();
   const drops = new BrokerDrops(clock, log);
@@ -112,7 +112,7 @@ export function createIngest(parts: IngestParts): Ingest {
         lastCommitMs: committer.lastCommitMs(),
         ...(problem !== undefined && { storeProblem: problem }),
         brokerDropped: drops.count(),
-        leftOut: optional.leftOut(),
+        leftOut: leftOutInWords(optional),
       };
     },
   };

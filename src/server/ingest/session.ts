@@ -1,7 +1,6 @@
 import { type Announcement, encodeAnnouncement } from '../../contract/announcement.ts';
 import { sensorTopic, serverTopic } from '../../contract/topics.ts';
 import { LinkError, linkError } from '../../mqtt/errors.ts';
-import type { OptionalSteps } from '../../mqtt/optional-steps.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
@@ -10,6 +9,7 @@ import type { MqttSection } from '../config.ts';
 import type { MqttConnection, OutgoingMessage } from '../mqtt/connection.ts';
 import { INGEST_LEAVES } from './decode-message.ts';
 import { DROPS_TOPIC } from './limits.ts';
+import type { IngestSteps } from './optional-steps.ts';
 import type { ReceiptSender } from './receipts.ts';
 
 export interface ConversationParts {
@@ -17,16 +17,13 @@ export interface ConversationParts {
   readonly log: Log;
   readonly mqtt: Live<MqttSection>;
   readonly receipts: ReceiptSender;
-  readonly optional: OptionalSteps;
+  readonly optional: IngestSteps;
   readonly record: string | undefined;
 }
 
 /** At a stop: for the last receipts and our own last word. */
 const LAST_WORDS_MS = 3_000;
 const GOODBYE_MS = 2_000;
-const AGENTS_DO_NOT_KNOW =
-  'agents that do not know this server yet send their readings one by one, and wait for no receipt';
-const DROPS_ARE_NOT_KNOWN = 'it is not known when the broker drops messages';
 /** A broker that forgets us sooner does not keep what comes while the server is being repaired. */
 const SHORT_SESSION_SECONDS = 86_400;
 
@@ -51,7 +48,7 @@ export class IngestSession {
     signal: AbortSignal,
   ): Promise<LinkError | undefined> {
     this.#strangers = new Set();
-    this.#parts.optional.opened();
+    this.#parts.optional.begin(signal);
     this.#lookAtSession(connection, opened);
     this.#parts.receipts.use(connection);
     const over = this.#begin(connection, opened).then(
@@ -62,7 +59,7 @@ export class IngestSession {
       },
     );
     const broken = await untilAborted(over, signal);
-    if (broken !== undefined) this.#parts.optional.ended();
+    if (broken !== undefined) this.#parts.optional.ended(broken);
     if (broken === undefined) await this.#goodbye(connection, opened, drained);
     return broken;
   }
@@ -87,10 +84,10 @@ export class IngestSession {
     }
     const { optional } = this.#parts;
     const announcement = announcementOf(opened, 'online', this.#parts.record);
-    const announcing = { what: `the announcement on ${announcement.topic}`, without: AGENTS_DO_NOT_KNOW };
-    await optional.take(announcing, async () => await this.#announce(connection, opened, announcement));
-    const counting = { what: `the subscription to ${DROPS_TOPIC}`, without: DROPS_ARE_NOT_KNOWN };
-    await optional.take(counting, async () => await connection.subscribe([{ filter: DROPS_TOPIC, qos: 0 }]));
+    const announcing = `the announcement on ${announcement.topic}`;
+    await optional.take('announcement', announcing, async () => await this.#announce(connection, opened, announcement));
+    const counting = `the subscription to ${DROPS_TOPIC}`;
+    await optional.take('drops', counting, async () => await connection.subscribe([{ filter: DROPS_TOPIC, qos: 0 }]));
   }
 
   async #announce(connection: MqttConnection, opened: MqttSection, message: OutgoingMessage): Promise<void> {

@@ -3,7 +3,7 @@ import { LinkError } from '../../../src/device/mqtt/session.ts';
 import { ArraySizes } from '../../../src/device/publisher/array-sizes.ts';
 import { ClientIdWatch } from '../../../src/device/publisher/connection-loop.ts';
 import { Faults } from '../../../src/device/publisher/faults.ts';
-import { OptionalSteps } from '../../../src/device/publisher/optional-steps.ts';
+import { createSessionSteps, type SessionSteps } from '../../../src/device/publisher/optional-steps.ts';
 import { SetAside } from '../../../src/device/publisher/set-aside.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordingLog } from '../../support/recording.ts';
@@ -95,18 +95,18 @@ describe('entries that are set aside', () => {
 describe('C3: steps that a broker answers by hanging up', () => {
   const hungUp = new LinkError('LINK_OFFLINE', 'the broker closed the connection');
 
-  async function breaks(steps: OptionalSteps, error: Error = hungUp): Promise<void> {
+  async function breaks(steps: SessionSteps, error: Error = hungUp): Promise<void> {
     steps.begin(never);
     await expect(steps.take('servers', 'we subscribe to x', async () => Promise.reject(error))).rejects.toBe(error);
   }
 
   it('are left out after the second time, told, and tried again after an hour, then two', async () => {
     const { clock, log, faults } = faulty();
-    const steps = new OptionalSteps(clock, faults);
+    const steps = createSessionSteps(clock, faults);
     await breaks(steps);
     expect(steps.isLeftOut('servers')).toBe(false);
     await breaks(steps);
-    expect(steps.leftOut()).toEqual(['servers']);
+    expect(steps.leftOut().map(({ name }) => name)).toEqual(['servers']);
     expect(faults.last()).toContain('we subscribe to x');
     expect(log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
     expect(await steps.take('servers', '', async () => Promise.reject(hungUp))).toBe(false);
@@ -124,7 +124,7 @@ describe('C3: steps that a broker answers by hanging up', () => {
 
   it('are not to blame for other ends, for refusals, or for what we ended ourselves', async () => {
     const { clock, faults } = faulty();
-    const steps = new OptionalSteps(clock, faults);
+    const steps = createSessionSteps(clock, faults);
     const others = [
       new LinkError('LINK_SUBSCRIBE_REFUSED', ''),
       new LinkError('LINK_OFFLINE', '', { reasonCode: 0x8b }),
@@ -141,14 +141,14 @@ describe('C3: steps that a broker answers by hanging up', () => {
 
   it('that only waited for their turn are not to blame', async () => {
     const { clock, faults } = faulty();
-    const steps = new OptionalSteps(clock, faults);
+    const steps = createSessionSteps(clock, faults);
     for (let n = 0; n < 2; n += 1) {
       steps.begin(never);
       const first = steps.take('status', '', async () => Promise.reject(hungUp));
       const second = steps.take('latest', '', async () => Promise.reject(hungUp));
       await Promise.allSettled([first, second]);
     }
-    expect(steps.leftOut()).toEqual(['status']);
+    expect(steps.leftOut().map(({ name }) => name)).toEqual(['status']);
   });
 });
 

@@ -1,13 +1,16 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { configOptions, type GivenOptions } from '../cli/command-io.ts';
 import {
-  withConfigOptions as addConfigOptions,
-  configOptions,
-  EXIT_USAGE,
-  type GivenOptions,
-} from '../cli/command-io.ts';
-import { createSystemClock, systemRandom } from '../platform/clock.ts';
+  type CommandContext,
+  checkCommand,
+  configCommand,
+  processIo,
+  type RegisterCommand,
+  runProgram,
+  wholeNumber,
+} from '../cli/program.ts';
 import type { ProcessSignals } from '../platform/signals.ts';
-import type { CommandIo, ExitCode } from './commands/command-io.ts';
+import type { CommandIo } from './commands/command-io.ts';
 import { DEFAULT_CONFIG_PATH } from './commands/config.ts';
 
 /** What the command line came to. */
@@ -17,50 +20,47 @@ export interface CommandLineEnd {
   readonly hangs: boolean;
 }
 
+/** Every command besides `run`, in the order in which the help shows them. */
+export const COMMANDS: readonly RegisterCommand<CommandIo>[] = [
+  registerRead,
+  checkCommand(
+    'examine sensor, broker, disk, clock and service; say cause and remedy of what is wrong',
+    async () => import('./commands/check.ts'),
+  ),
+  registerJournal,
+  registerServers,
+  configCommand(async () => import('./commands/config.ts')),
+];
+
 /** Runs `techtemp-device ARGUMENTS`. Each command loads what it needs when it is called. */
 export async function runCommandLine(arguments_: readonly string[], signals: ProcessSignals): Promise<CommandLineEnd> {
-  const end = { exitCode: 0, hangs: false };
-  const finish = (exitCode: number): void => void (end.exitCode = exitCode);
-  const io: CommandIo = {
-    stdout: process.stdout,
-    stderr: process.stderr,
-    env: process.env,
-    clock: createSystemClock(),
-    random: systemRandom,
-    signal: signals.stop,
-    onHungTransfer: () => void (end.hangs = true),
-  };
-  const program = new Command('techtemp-device')
-    .description('records temperature and humidity from an AHT20 and never loses a reading')
-    .version(process.env['TECHTEMP_VERSION'] ?? 'development')
-    .showHelpAfterError()
-    .exitOverride();
-  withConfigOptions(program.command('run'))
-    .description('measure, keep, deliver: what the service runs')
-    .action(async (given: GivenOptions) => {
-      const { runDevice } = await import('./commands/run.ts');
-      const { exitCode, hungTransfers } = await runDevice({ ...configOptions(given), env: process.env }, signals);
-      finish(exitCode);
-      if (hungTransfers > 0) io.onHungTransfer();
-    });
-  for (const register of [registerRead, registerCheck, registerJournal, registerServers, registerConfig])
-    register(program, { io, finish });
-
-  try {
-    await program.parseAsync(arguments_, { from: 'user' });
-  } catch (error) {
-    if (error instanceof CommanderError) return { exitCode: error.exitCode === 0 ? 0 : EXIT_USAGE, hangs: false };
-    if (!signals.stop.aborted) throw error;
-    finish(1);
-  }
-  return end;
+  const end = { hangs: false };
+  const io: CommandIo = { ...processIo(signals), onHungTransfer: () => void (end.hangs = true) };
+  const exitCode = await runProgram(
+    {
+      name: 'techtemp-device',
+      description: 'records temperature and humidity from an AHT20 and never loses a reading',
+      configPath: DEFAULT_CONFIG_PATH,
+      commands: [runCommand(signals), ...COMMANDS],
+      io,
+    },
+    arguments_,
+  );
+  return { exitCode, hangs: end.hangs };
 }
 
-/** What a registered command works with. */
-export interface CommandContext {
-  readonly io: CommandIo;
-  /** Told how the command ended. */
-  readonly finish: (exitCode: ExitCode) => void;
+/** `run`: what the service runs. */
+function runCommand(signals: ProcessSignals): RegisterCommand<CommandIo> {
+  return (program, { io, finish, withConfigOptions }) => {
+    withConfigOptions(program.command('run'))
+      .description('measure, keep, deliver: what the service runs')
+      .action(async (given: GivenOptions) => {
+        const { runDevice } = await import('./commands/run.ts');
+        const { exitCode, hungTransfers } = await runDevice({ ...configOptions(given), env: process.env }, signals);
+        finish(exitCode);
+        if (hungTransfers > 0) io.onHungTransfer();
+      });
+  };
 }
 
 const MIN_INTERVAL_SECONDS = 0.1;
@@ -69,24 +69,12 @@ const DEFAULT_INTERVAL_SECONDS = 2;
 const MS_PER_SECOND = 1000;
 const DEFAULT_LAST = 20;
 
-/** `check`: the doctor. What a command needs is loaded when it is called, and not before. */
-export function registerCheck(program: Command, { io, finish }: CommandContext): void {
-  withConfigOptions(program.command('check'))
-    .description('examine sensor, broker, disk, clock and service; say cause and remedy of what is wrong')
-    .option('--json', 'print the findings as JSON', false)
-    .addHelpText('after', '\nExit code: 0 nothing failed, 1 something did, 78 the config cannot be used.')
-    .action(async (given: GivenOptions & { readonly json: boolean }) => {
-      const { runCheck } = await import('./commands/check.ts');
-      finish(await runCheck({ ...configOptions(given), json: given.json }, io));
-    });
-}
-
 /** `read`: measures once, or a few times. */
-export function registerRead(program: Command, { io, finish }: CommandContext): void {
+function registerRead(program: Command, { io, finish, withConfigOptions }: CommandContext<CommandIo>): void {
   withConfigOptions(program.command('read'))
     .description('measure once with the sensor of the config, also beside a running agent')
     .option('--json', 'print one JSON object a measurement', false)
-    .option('-n, --count <number>', 'how many measurements', parseCount, 1)
+    .option('-n, --count <number>', 'how many measurements', wholeNumber, 1)
     .option('-i, --interval <seconds>', 'time between two measurements', parseInterval, DEFAULT_INTERVAL_SECONDS)
     .option('--simulate', 'invented values instead of the sensor', false)
     .addHelpText('after', '\nExit code: 0 all measurements succeeded, 1 one failed, 78 the config cannot be used.')
@@ -99,7 +87,7 @@ export function registerRead(program: Command, { io, finish }: CommandContext): 
 }
 
 /** `journal`: what lies in the buffer. */
-export function registerJournal(program: Command, { io, finish }: CommandContext): void {
+function registerJournal(program: Command, { io, finish, withConfigOptions }: CommandContext<CommandIo>): void {
   const journal = program
     .command('journal')
     .description('look into the journal without changing it, also beside a running agent');
@@ -112,7 +100,7 @@ export function registerJournal(program: Command, { io, finish }: CommandContext
     });
   withConfigOptions(journal.command('show'))
     .description('the newest entries')
-    .option('-n, --last <number>', 'how many', parseCount, DEFAULT_LAST)
+    .option('-n, --last <number>', 'how many', wholeNumber, DEFAULT_LAST)
     .action(async (given: GivenOptions & { readonly last: number }) => {
       const { runJournalShow } = await import('./commands/journal.ts');
       finish(await runJournalShow({ ...configOptions(given), last: given.last }, io));
@@ -133,7 +121,7 @@ export function registerJournal(program: Command, { io, finish }: CommandContext
 }
 
 /** `servers`: whose receipts the agent waits for. */
-export function registerServers(program: Command, { io, finish }: CommandContext): void {
+function registerServers(program: Command, { io, finish, withConfigOptions }: CommandContext<CommandIo>): void {
   const servers = program.command('servers').description('the servers whose receipts the agent waits for');
   withConfigOptions(servers.command('list', { isDefault: true }))
     .description('each server: when it was last online, whether it gave receipts, its record')
@@ -150,17 +138,6 @@ export function registerServers(program: Command, { io, finish }: CommandContext
     });
 }
 
-/** `config`: what is in force and where it comes from. */
-export function registerConfig(program: Command, { io, finish }: CommandContext): void {
-  withConfigOptions(program.command('config'))
-    .description('print the effective config and where each value comes from; secrets are masked')
-    .option('--defaults', 'print the annotated default file instead', false)
-    .action(async (given: GivenOptions & { readonly defaults: boolean }) => {
-      const { runConfig } = await import('./commands/config.ts');
-      finish(await runConfig({ ...configOptions(given), defaults: given.defaults }, io));
-    });
-}
-
 interface GivenExportOptions {
   readonly format: 'csv' | 'jsonl';
   readonly output?: string;
@@ -172,17 +149,6 @@ interface GivenReadOptions {
   readonly count: number;
   readonly interval: number;
   readonly simulate: boolean;
-}
-
-/** The two options that every command has; also for `run`. */
-export function withConfigOptions(command: Command): Command {
-  return addConfigOptions(command, DEFAULT_CONFIG_PATH);
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (!/^\d+$/.test(text) || count < 1) throw new InvalidArgumentError('expected a whole number from 1.');
-  return count;
 }
 
 function parseInterval(text: string): number {

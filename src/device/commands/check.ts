@@ -1,18 +1,17 @@
-import { access, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createI2cBusOpener, type I2cBus, type OpenI2cBus } from '../../../drivers/i2c/bus.ts';
 import { createSensorLock } from '../../../drivers/i2c/lock.ts';
-import { ConfigError } from '../../config/problem.ts';
-import { environmentVariable } from '../../config/schema.ts';
+import type { JsonOption } from '../../cli/program.ts';
 import {
-  type Diagnosis,
-  type Examination,
-  examine,
-  printDiagnosis,
-  printSummary,
-  type Summary,
-  summarise,
-} from '../../doctor/doctor.ts';
+  type CheckPlan,
+  type CheckSetting,
+  checkProgram,
+  configFileEvidence,
+  evidence,
+  once,
+  withoutConfig,
+} from '../../doctor/check-command.ts';
+import type { Examination } from '../../doctor/doctor.ts';
 import {
   clockExamination,
   type Evidence,
@@ -20,13 +19,12 @@ import {
   notifyPackageExamination,
 } from '../../doctor/examinations/runtime.ts';
 import { unitExamination } from '../../doctor/examinations/unit.ts';
-import { createMachine, type Machine } from '../../doctor/machine.ts';
+import type { Machine } from '../../doctor/machine.ts';
 import { stateDirectory } from '../../platform/files.ts';
-import { createNotifier } from '../../platform/systemd.ts';
 import { createMachineTimeSync } from '../../platform/time-sync.ts';
 import type { LoadedDeviceConfig } from '../config.ts';
 import { brokerExamination } from '../doctor/examinations/broker.ts';
-import { type ConfigOutcome, configExamination } from '../doctor/examinations/config.ts';
+import { deviceConfigExamination } from '../doctor/examinations/config.ts';
 import { i2cExamination } from '../doctor/examinations/i2c.ts';
 import {
   type JournalLook,
@@ -44,9 +42,8 @@ import {
 import { report } from '../doctor/findings/catalogue.ts';
 import { createOpenLink } from '../mqtt/client.ts';
 import { loadMemory, NEW_MEMORY } from '../publisher/state-file.ts';
-import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from './command-io.ts';
+import type { CommandIo, ExitCode } from './command-io.ts';
 import {
-  type ConfigOptions,
   journalFolder,
   journalRegister,
   loadConfigOrDefaults,
@@ -55,24 +52,20 @@ import {
 } from './config.ts';
 
 const UNIT = 'techtemp-device.service';
+/** What needs a config that can be used. */
+const TITLES = { i2c: 'Sensor', state: 'Journal folder', journal: 'Journal', broker: 'MQTT broker' };
 
-export interface CheckSetting {
-  readonly options: ConfigOptions;
-  readonly io: CommandIo;
-  readonly machine: Machine;
-  readonly outcome: ConfigOutcome;
+/** `check` of the agent: everything between the sensor and the broker. */
+export async function runCheck(options: JsonOption, io: CommandIo, machine?: Machine): Promise<ExitCode> {
+  return await checkProgram({ name: 'techtemp-device', load: loadConfigOrDefaults, plan }, options, io, machine);
 }
 
-export interface CheckPlan {
-  readonly examinations: readonly Examination[];
-  /** Transfers that did not return; asked when all is done. */
-  readonly hungTransfers: () => number;
-}
+type Setting = CheckSetting<LoadedDeviceConfig, CommandIo>;
 
-/** The doctor's composition root: every examination with what it needs, in the order of the report. */
-export async function planExaminations(setting: CheckSetting): Promise<CheckPlan> {
-  const { options, io, machine, outcome } = setting;
-  const { clock, env } = io;
+/** Every examination with what it needs, in the order of the report. */
+function plan(setting: Setting): CheckPlan {
+  const { options, io, machine, outcome, folder, systemdRuns, canNotify, passwordInFile } = setting;
+  const { clock } = io;
   const opened: I2cBus[] = [];
   const openNative = createI2cBusOpener({ delay: clock.sleep, monotonicMs: clock.monotonicMs });
   const openBus: OpenI2cBus = async (busNumber) => {
@@ -80,16 +73,6 @@ export async function planExaminations(setting: CheckSetting): Promise<CheckPlan
     opened.push(bus);
     return bus;
   };
-  const folder = await installationFolder();
-  const systemdRuns = (): Promise<boolean> => exists(join(machine.root, 'run/systemd/system'));
-  const canNotify = async (): Promise<boolean> => {
-    // A name for its socket makes the notifier load the package; nothing is ever said through it.
-    const notifier = await createNotifier({ env: { NOTIFY_SOCKET: '/techtemp-check' }, pid: process.pid, clock });
-    return notifier.state === 'connected';
-  };
-  const isSet = (name: string): boolean => (env[name] ?? '') !== '';
-  const passwordInFile =
-    !isSet(environmentVariable('mqtt', 'password')) && options.flags['mqtt.password'] === undefined;
   const look = once<JournalLook>(() =>
     outcome.state === 'unusable'
       ? Promise.resolve({ state: 'forbidden' })
@@ -98,10 +81,10 @@ export async function planExaminations(setting: CheckSetting): Promise<CheckPlan
   const settings = outcome.state === 'unusable' ? undefined : outcome.loaded.config.clock;
   const examinations = [
     nodeExamination(machine),
-    configExamination({ file: options.configPath, outcome, passwordInFile }),
+    deviceConfigExamination({ file: options.configPath, outcome, passwordInFile }),
     ...(outcome.state === 'unusable'
-      ? withoutConfig()
-      : withConfig(setting, { loaded: outcome.loaded, folder, openBus, look })),
+      ? withoutConfig(TITLES, report('check.needs-config'))
+      : withConfig(setting, { loaded: outcome.loaded, openBus, look })),
     powerExamination(machine),
     clockExamination({
       clock,
@@ -119,20 +102,22 @@ export async function planExaminations(setting: CheckSetting): Promise<CheckPlan
     notifyPackageExamination({ canNotify, systemdRuns, folder }),
     olderAgentExamination(machine),
   ];
-  return { examinations, hungTransfers: () => Math.max(0, ...opened.map((bus) => bus.hungTransfers())) };
+  const close = async (): Promise<void> => {
+    if (opened.some((bus) => bus.hungTransfers() > 0)) io.onHungTransfer();
+    await Promise.resolve();
+  };
+  return { examinations, close };
 }
 
 interface WithConfig {
   readonly loaded: LoadedDeviceConfig;
-  /** Where TechTemp is installed. */
-  readonly folder: string;
   readonly openBus: OpenI2cBus;
   readonly look: () => Promise<JournalLook>;
 }
 
 function withConfig(
-  { options, io, machine }: CheckSetting,
-  { loaded, folder, openBus, look }: WithConfig,
+  { options, io, machine, folder }: Setting,
+  { loaded, openBus, look }: WithConfig,
 ): readonly Examination[] {
   const { clock } = io;
   const { config } = loaded;
@@ -190,104 +175,12 @@ function withConfig(
   ];
 }
 
-/** What cannot be examined while the config says nothing that holds; said, so that silence is not mistaken for health. */
-function withoutConfig(): readonly Examination[] {
-  const titles = { i2c: 'Sensor', state: 'Journal folder', journal: 'Journal', broker: 'MQTT broker' };
-  return Object.entries(titles).map(([id, title]) => ({
-    id,
-    title,
-    run: () => Promise.resolve([report('check.needs-config')]),
-  }));
-}
-
 /** Files that were written at a time that is still to come. */
 async function evidenceOf(configFile: string, look: () => Promise<JournalLook>): Promise<readonly Evidence[]> {
-  const evidence: Evidence[] = [];
-  const add = (what: string, tsMs: number | undefined): void => {
-    if (tsMs !== undefined) evidence.push({ tsMs, what: `${what} on ${new Date(tsMs).toISOString()}` });
-  };
-  const file = await stat(configFile).catch(() => undefined);
-  add(`${configFile} was changed`, file?.mtimeMs);
   const seen = await look();
-  if (seen.state === 'seen') add('the journal was written to', await lastWriteMs(seen.reports));
-  return evidence;
-}
-
-/** A journal of half a million readings is looked through once, and only when somebody asks. */
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | undefined;
-  return () => {
-    result ??= work();
-    return result;
-  };
-}
-
-/** The folder with the package.json that belongs to this code, bundled or not. */
-async function installationFolder(): Promise<string> {
-  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
-    if ((await exists(join(folder, 'package.json'))) || folder === dirname(folder)) return folder;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-export interface CheckOptions extends ConfigOptions {
-  readonly json: boolean;
-}
-
-/**
- * Looks at everything between the sensor and the broker and says what is wrong, why, and what to do. Changes nothing and
- * disturbs no running agent. Findings are printed as they come; with `json` all at once.
- *
- * Exit code: 0 when nothing failed (warnings do not count), 1 when something did, 78 when the config cannot be used, since
- * then the agent does not start whatever else is well.
- * @throws the signal's reason
- */
-export async function runCheck(
-  options: CheckOptions,
-  io: CommandIo,
-  machine: Machine = createMachine(io.env),
-): Promise<ExitCode> {
-  const outcome = await readConfig(options, io);
-  const { examinations, hungTransfers } = await planExaminations({ options, io, machine, outcome });
-  if (!options.json) io.stdout.write(`techtemp-device check, config ${options.configPath}\n\n`);
-  const diagnoses: Diagnosis[] = [];
-  for await (const diagnosis of examine(examinations, io.signal)) {
-    diagnoses.push(diagnosis);
-    if (!options.json) io.stdout.write(printDiagnosis(diagnosis));
-  }
-  const summary = summarise(diagnoses);
-  const exitCode = exitCodeOf(outcome, summary);
-  if (options.json) io.stdout.write(`${asJson(options.configPath, diagnoses, summary, exitCode)}\n`);
-  else io.stdout.write(`\n${printSummary(summary)}\n`);
-  if (hungTransfers() > 0) io.onHungTransfer();
-  return exitCode;
-}
-
-async function readConfig(options: CheckOptions, io: CommandIo): Promise<ConfigOutcome> {
-  try {
-    const { loaded, isMissing } = await loadConfigOrDefaults(options, io);
-    return { state: isMissing ? 'missing' : 'loaded', loaded };
-  } catch (error) {
-    if (error instanceof ConfigError) return { state: 'unusable', error };
-    throw error;
-  }
-}
-
-function exitCodeOf({ state }: ConfigOutcome, summary: Summary): ExitCode {
-  if (state !== 'loaded') return EXIT_CONFIG;
-  return summary.fail > 0 ? EXIT_FAILED : EXIT_OK;
-}
-
-/** `{"config":…,"findings":[{"examination":"i2c","id":"bus.off","verdict":"fail","found":…,"cause":…,"remedy":[…]}],"summary":…}` */
-function asJson(config: string, diagnoses: readonly Diagnosis[], summary: Summary, exitCode: ExitCode): string {
-  const findings = diagnoses.flatMap(({ examination, findings: found }) =>
-    found.map((finding) => ({ examination: examination.id, ...finding })),
-  );
-  return JSON.stringify({ config, findings, summary, exit_code: exitCode }, undefined, 2);
+  const writtenMs = seen.state === 'seen' ? await lastWriteMs(seen.reports) : undefined;
+  return [
+    ...(await configFileEvidence(configFile)),
+    ...(writtenMs === undefined ? [] : [evidence('the journal was written to', writtenMs)]),
+  ];
 }

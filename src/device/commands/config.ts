@@ -1,13 +1,14 @@
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConfigOptions } from '../../cli/command-io.ts';
-import { ConfigError, describeProblem } from '../../config/problem.ts';
+import { type LoadedOrDefaults, orDefaults, printConfig } from '../../cli/config-command.ts';
+import type { ConfigCommandOptions } from '../../cli/program.ts';
 import { isId } from '../../contract/ids.ts';
 import { stateDirectory } from '../../platform/files.ts';
 import { type LoadedDeviceConfig, loadDeviceConfig, renderDeviceConf } from '../config.ts';
 import { deriveDeviceUid, readNetworkInterfaces } from '../device-uid.ts';
 import { JOURNAL_REGISTER_FILE } from '../journal/epoch-register.ts';
-import { type CommandIo, EXIT_CONFIG, EXIT_OK, type ExitCode } from './command-io.ts';
+import type { CommandIo, ExitCode } from './command-io.ts';
 
 export type { ConfigOptions } from '../../cli/command-io.ts';
 
@@ -33,12 +34,8 @@ export async function loadConfigFor(options: ConfigOptions, io: CommandIo): Prom
 export async function loadConfigOrDefaults(
   options: ConfigOptions,
   io: CommandIo,
-): Promise<{ readonly loaded: LoadedDeviceConfig; readonly isMissing: boolean }> {
-  const isMissing = await access(options.configPath).then(
-    () => false,
-    (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT',
-  );
-  return { loaded: await load(options, io, isMissing ? undefined : options.configPath), isMissing };
+): Promise<LoadedOrDefaults<LoadedDeviceConfig>> {
+  return await orDefaults(options.configPath, async (path) => load(options, io, path));
 }
 
 /** The folder of the journals of the agent that uses this config. */
@@ -65,28 +62,8 @@ async function peekDeviceUid(folder: string): Promise<string> {
   return deriveDeviceUid(await readNetworkInterfaces()) ?? 'aht20-000000';
 }
 
-export interface ConfigCommandOptions extends ConfigOptions {
-  /** Prints the annotated default file instead. */
-  readonly defaults: boolean;
-}
-
-/**
- * Prints the effective config as a device.conf: each value with where it came from, secrets masked, warnings on stderr.
- * A config that cannot be used is explained on stderr, all of its problems.
- */
+/** `config`: prints the effective config as a device.conf. */
 export async function runConfig(options: ConfigCommandOptions, io: CommandIo): Promise<ExitCode> {
-  if (options.defaults) {
-    io.stdout.write(renderDeviceConf());
-    return EXIT_OK;
-  }
-  try {
-    const { description, warnings } = await loadConfigFor(options, io);
-    io.stdout.write(description);
-    for (const warning of warnings) io.stderr.write(`warning: ${describeProblem(warning)}\n`);
-    return EXIT_OK;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    io.stderr.write(`${error.message}\n`);
-    return EXIT_CONFIG;
-  }
+  const effective = (): Promise<LoadedDeviceConfig> => load(options, io, options.configPath);
+  return await printConfig({ defaults: renderDeviceConf, effective }, options, io);
 }

@@ -1,6 +1,6 @@
-import { access } from 'node:fs/promises';
-import { type CommandIo, type ConfigOptions, EXIT_CONFIG, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
-import { ConfigError, describeProblem } from '../../config/problem.ts';
+import type { CommandIo, ConfigOptions, ExitCode } from '../../cli/command-io.ts';
+import { type LoadedOrDefaults, orDefaults, printConfig } from '../../cli/config-command.ts';
+import type { ConfigCommandOptions } from '../../cli/program.ts';
 import { type LoadedServerConfig, loadServerConfig, renderServerConf, storePath } from '../config.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/techtemp/server.conf';
@@ -35,12 +35,8 @@ export async function loadConfigFor(options: ConfigOptions, io: CommandIo): Prom
 export async function loadConfigOrDefaults(
   options: ConfigOptions,
   io: CommandIo,
-): Promise<{ readonly loaded: LoadedServerConfig; readonly isMissing: boolean }> {
-  const isMissing = await access(options.configPath).then(
-    () => false,
-    (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT',
-  );
-  return { loaded: await load(options, io, isMissing ? undefined : options.configPath), isMissing };
+): Promise<LoadedOrDefaults<LoadedServerConfig>> {
+  return await orDefaults(options.configPath, async (path) => load(options, io, path));
 }
 
 /** The database file of the server that uses this config. */
@@ -52,28 +48,8 @@ async function load(options: ConfigOptions, io: CommandIo, path: string | undefi
   return await loadServerConfig({ path, env: serviceEnvironment(options, io), flags: options.flags });
 }
 
-export interface ConfigCommandOptions extends ConfigOptions {
-  /** Prints the annotated default file instead. */
-  readonly defaults: boolean;
-}
-
-/**
- * Prints the effective config as a server.conf: each value with where it came from, secrets masked, warnings on stderr.
- * A config that cannot be used is explained on stderr, all of its problems.
- */
+/** `config`: prints the effective config as a server.conf. */
 export async function runConfig(options: ConfigCommandOptions, io: CommandIo): Promise<ExitCode> {
-  if (options.defaults) {
-    io.stdout.write(renderServerConf());
-    return EXIT_OK;
-  }
-  try {
-    const { description, warnings } = await loadConfigFor(options, io);
-    io.stdout.write(description);
-    for (const warning of warnings) io.stderr.write(`warning: ${describeProblem(warning)}\n`);
-    return EXIT_OK;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    io.stderr.write(`${error.message}\n`);
-    return EXIT_CONFIG;
-  }
+  const effective = (): Promise<LoadedServerConfig> => load(options, io, options.configPath);
+  return await printConfig({ defaults: renderServerConf, effective }, options, io);
 }

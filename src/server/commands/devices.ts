@@ -1,5 +1,6 @@
 import { type CommandIo, type ConfigOptions, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
-import { textTable, visibleText } from '../../cli/text-table.ts';
+import { printListing, tableOf } from '../../cli/listing.ts';
+import { visibleText } from '../../cli/text-table.ts';
 import { contactOf } from '../contact.ts';
 import type { DeviceChange, RoomChoice, Store } from '../store/store.ts';
 import type { Device } from '../store/stored.ts';
@@ -18,15 +19,16 @@ export async function runDevices(options: DevicesOptions, io: CommandIo): Promis
   return await withStore(options, io, async ({ store }) => {
     const devices = await store.devices({ withRemoved: options.all });
     const nowMs = io.clock.nowMs();
-    const records = devices.map((device) => deviceRecord(device, nowMs));
-    if (options.json) io.stdout.write(`${JSON.stringify({ devices: records }, undefined, 2)}\n`);
-    else if (devices.length === 0) io.stdout.write('no device has spoken yet, and none was added\n');
-    else io.stdout.write(deviceTable(devices, nowMs));
+    printListing(io, options, {
+      record: { devices: devices.map((device) => deviceRecord(device, nowMs)) },
+      lines: deviceTable(devices, nowMs),
+      empty: 'no device has spoken yet, and none was added',
+    });
     return EXIT_OK;
   });
 }
 
-function deviceTable(devices: readonly Device[], nowMs: number): string {
+function deviceTable(devices: readonly Device[], nowMs: number): readonly string[] {
   const rows = devices.map((device) =>
     [
       device.uid,
@@ -55,7 +57,7 @@ function deviceTable(devices: readonly Device[], nowMs: number): string {
   ];
   const pending = devices.filter(({ state }) => state === 'pending').length;
   const remark = pending === 0 ? [] : [`${pending} wait(s) for your yes: techtemp-server devices approve UID`];
-  return `${[...textTable([heading, ...rows]), ...remark].join('\n')}\n`;
+  return [...tableOf(heading, rows), ...remark];
 }
 
 /** A device as the commands print it as JSON. */

@@ -1,5 +1,6 @@
 import { type CommandIo, type ConfigOptions, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
-import { textTable, visibleText } from '../../cli/text-table.ts';
+import { printListing, tableOf } from '../../cli/listing.ts';
+import { visibleText } from '../../cli/text-table.ts';
 import type { StoredGap } from '../store/stored.ts';
 import { CommandError, isoOrNull, parseTimeOption, shownTime, withStore } from './command-store.ts';
 
@@ -15,7 +16,7 @@ export interface GapsOptions extends ConfigOptions {
 /** Lists what devices say is missing from the record, and why. */
 export async function runGaps(options: GapsOptions, io: CommandIo): Promise<ExitCode> {
   return await withStore(options, io, async ({ store, config }) => {
-    const { device, from, to, limit, json } = options;
+    const { device, from, to, limit } = options;
     const { timeZone } = config.house;
     const { gaps, next } = await store.gaps({
       limit,
@@ -23,10 +24,6 @@ export async function runGaps(options: GapsOptions, io: CommandIo): Promise<Exit
       ...(from !== undefined && { fromMs: parseTimeOption('--from', from, timeZone) }),
       ...(to !== undefined && { toMs: parseTimeOption('--to', to, timeZone) }),
     });
-    if (json) {
-      io.stdout.write(`${JSON.stringify({ gaps: gaps.map(record), more: next !== undefined }, undefined, 2)}\n`);
-      return EXIT_OK;
-    }
     const rows = gaps.map((gap) => [
       gap.deviceUid,
       gap.ofEpoch,
@@ -41,12 +38,12 @@ export async function runGaps(options: GapsOptions, io: CommandIo): Promise<Exit
         : `DISMISSED: ${visibleText(gap.dismissal.reason, 60)}`,
     ]);
     const heading = ['device', 'epoch', 'numbers', 'gone', 'reason', 'from', 'to', 'record', 'dismissed'];
-    io.stdout.write(
-      gaps.length === 0
-        ? 'No device has told of a gap. Whether a reading is missing without a word says: techtemp-server verify\n'
-        : `${textTable([heading, ...rows]).join('\n')}\n`,
-    );
-    if (next !== undefined) io.stdout.write(`there are more; --limit ${limit * 10} shows them\n`);
+    printListing(io, options, {
+      record: { gaps: gaps.map(record), more: next !== undefined },
+      lines: tableOf(heading, rows),
+      empty: 'No device has told of a gap. Whether a reading is missing without a word says: techtemp-server verify',
+      isCut: next !== undefined,
+    });
     return EXIT_OK;
   });
 }

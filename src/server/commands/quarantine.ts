@@ -1,4 +1,5 @@
 import { type CommandIo, type ConfigOptions, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
+import { printListing, tableOf } from '../../cli/listing.ts';
 import { textTable, visibleText } from '../../cli/text-table.ts';
 import type { QuarantineChoice, QuarantineDrop, Quarantined } from '../store/audit-store.ts';
 import type { Store } from '../store/store.ts';
@@ -32,18 +33,10 @@ export async function runQuarantineList(options: QuarantineListOptions, io: Comm
   });
 }
 
-async function listWaiting(store: Store, { device, limit, json }: QuarantineListOptions, io: CommandIo): Promise<void> {
+async function listWaiting(store: Store, options: QuarantineListOptions, io: CommandIo): Promise<void> {
+  const { device, limit } = options;
   const { items, next } = await store.quarantine({ limit, ...(device !== undefined && { deviceUid: device }) });
   const { waiting, devices } = await store.quarantineSummary();
-  if (json) {
-    const answer = { waiting, items: items.map(itemRecord), more: next !== undefined };
-    io.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
-    return;
-  }
-  if (items.length === 0) {
-    io.stdout.write('nothing waits in quarantine\n');
-    return;
-  }
   const sums = devices.map((one) => [
     one.deviceUid,
     one.reason,
@@ -51,7 +44,7 @@ async function listWaiting(store: Store, { device, limit, json }: QuarantineList
     shownTime(one.fromTsMs),
     shownTime(one.toTsMs),
   ]);
-  const lines = [
+  const explained = [
     ...textTable([['device', 'reason', 'count', 'from', 'to'], ...sums]),
     '',
     ...textTable([
@@ -71,16 +64,16 @@ async function listWaiting(store: Store, { device, limit, json }: QuarantineList
     'If their times are right as they stand: techtemp-server quarantine release --device UID',
     'If nothing of them can be right:        techtemp-server quarantine drop --device UID --reason "why"',
   ];
-  io.stdout.write(`${lines.join('\n')}\n`);
-  if (next !== undefined) io.stdout.write(`there are more; --limit ${limit * 10} shows them\n`);
+  printListing(io, options, {
+    record: { waiting, items: items.map(itemRecord), more: next !== undefined },
+    lines: items.length === 0 ? [] : explained,
+    empty: 'nothing waits in quarantine',
+    isCut: next !== undefined,
+  });
 }
 
-async function listDrops(store: Store, { limit, json }: QuarantineListOptions, io: CommandIo): Promise<void> {
-  const drops = await store.quarantineDrops(limit);
-  if (json) {
-    io.stdout.write(`${JSON.stringify({ dropped: drops.map(dropRecord) }, undefined, 2)}\n`);
-    return;
-  }
+async function listDrops(store: Store, options: QuarantineListOptions, io: CommandIo): Promise<void> {
+  const drops = await store.quarantineDrops(options.limit);
   const rows = drops.map((drop) => [
     shownTime(drop.droppedMs),
     drop.deviceUid,
@@ -91,7 +84,11 @@ async function listDrops(store: Store, { limit, json }: QuarantineListOptions, i
     visibleText(drop.note, MAX_TEXT_CHARACTERS),
   ]);
   const heading = ['dropped', 'device', 'epoch', 'numbers', 'count', 'reason', 'why'];
-  io.stdout.write(drops.length === 0 ? 'nothing was dropped\n' : `${textTable([heading, ...rows]).join('\n')}\n`);
+  printListing(io, options, {
+    record: { dropped: drops.map(dropRecord) },
+    lines: tableOf(heading, rows),
+    empty: 'nothing was dropped',
+  });
 }
 
 /** Stores what a person says is right. */

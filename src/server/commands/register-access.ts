@@ -1,28 +1,7 @@
 import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
-import {
-  withConfigOptions as addConfigOptions,
-  type CommandIo,
-  configOptions,
-  type ExitCode,
-  type GivenOptions,
-} from '../../cli/command-io.ts';
-import { DEFAULT_CONFIG_PATH } from './config.ts';
-
-/** What a registered command works with. */
-export interface CommandContext {
-  readonly io: CommandIo;
-  /** Told how the command ended. */
-  readonly finish: (exitCode: ExitCode) => void;
-}
-
-/** Adds a command to the program. What it needs is loaded when it is called, and not before. */
-export type RegisterCommand = (program: Command, context: CommandContext) => void;
-
-/** The two options that every command has; also for `run`. */
-export function withConfigOptions(command: Command): Command {
-  return addConfigOptions(command, DEFAULT_CONFIG_PATH);
-}
+import { configOptions, type GivenOptions } from '../../cli/command-io.ts';
+import type { CommandContext } from '../../cli/program.ts';
 
 /** The commands that say who may do what: `token` and `devices`. */
 
@@ -33,7 +12,7 @@ interface GivenToken extends GivenOptions {
 }
 
 /** `token`: who may use the HTTP API. */
-export function registerToken(program: Command, { io, finish }: CommandContext): void {
+export function registerToken(program: Command, { io, finish, withConfigOptions }: CommandContext): void {
   const token = program.command('token').description('make, list and revoke tokens for the HTTP API');
   withConfigOptions(token.command('create'))
     .description('make a token; its secret is printed once and kept nowhere')
@@ -69,7 +48,7 @@ export function registerToken(program: Command, { io, finish }: CommandContext):
 
 /** `devices`: the list, and what people decide about them. */
 export function registerDevices(program: Command, context: CommandContext): void {
-  const { io, finish } = context;
+  const { io, finish, withConfigOptions } = context;
   const devices = program
     .command('devices')
     .description('list the devices; add, approve, refuse, move, rename, remove');
@@ -120,7 +99,7 @@ interface GivenDevice extends GivenOptions {
   readonly model?: string;
 }
 
-function registerAdmission(devices: Command, { io, finish }: CommandContext): void {
+function registerAdmission(devices: Command, { io, finish, withConfigOptions }: CommandContext): void {
   withConfigOptions(devices.command('add'))
     .description('make a device known before it speaks')
     .argument('<uid>')

@@ -1,25 +1,13 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { configOptions, type GivenOptions } from '../../cli/command-io.ts';
-import { type CommandContext, withConfigOptions } from './register-access.ts';
+import { type CommandContext, wholeNumber } from '../../cli/program.ts';
 
-/** The commands that look: `check`, `verify`, `export`, `gaps`, `rejected`; and `init`, which decides what they look at. */
+/** The commands that look: `verify`, `export`, `gaps`, `rejected`; and `init`, which decides what they look at. */
 
 const DEFAULT_LIMIT = 20;
 
-/** `check`: the doctor. */
-export function registerCheck(program: Command, { io, finish }: CommandContext): void {
-  withConfigOptions(program.command('check'))
-    .description('examine config, store, broker, HTTP, devices and service; say cause and remedy of what is wrong')
-    .option('--json', 'print the findings as JSON', false)
-    .addHelpText('after', '\nExit code: 0 nothing failed, 1 something did, 78 the config cannot be used.')
-    .action(async (given: GivenOptions & { readonly json: boolean }) => {
-      const { runCheck } = await import('./check.ts');
-      finish(await runCheck({ ...configOptions(given), json: given.json }, io));
-    });
-}
-
 /** `init`: what is the record, where the server must not decide. */
-export function registerInit(program: Command, { io, finish }: CommandContext): void {
+export function registerInit(program: Command, { io, finish, withConfigOptions }: CommandContext): void {
   withConfigOptions(program.command('init'))
     .description(
       'make the record, or say which one it is after a loss; deletes nothing; only while the server is stopped',
@@ -49,7 +37,7 @@ export function registerInit(program: Command, { io, finish }: CommandContext): 
 }
 
 /** `verify`: whether there is a hole, and where. */
-export function registerVerify(program: Command, { io, finish }: CommandContext): void {
+export function registerVerify(program: Command, { io, finish, withConfigOptions }: CommandContext): void {
   withConfigOptions(program.command('verify'))
     .description('prove the record: numbers received, missing, explained, doubled, of each device and epoch')
     .option('-d, --device <uid>', 'only this device')
@@ -79,7 +67,7 @@ interface GivenExport extends GivenOptions {
 }
 
 /** `export`: readings as a file. */
-export function registerExport(program: Command, { io, finish }: CommandContext): void {
+export function registerExport(program: Command, { io, finish, withConfigOptions }: CommandContext): void {
   withConfigOptions(program.command('export'))
     .description('write readings as CSV or JSON Lines, oldest first')
     .addOption(new Option('-f, --format <format>', 'csv or jsonl').choices(['csv', 'jsonl']).default('csv'))
@@ -108,20 +96,20 @@ interface GivenDismissal extends GivenOptions {
 }
 
 /** `gaps`: what devices say is missing; `gaps dismiss`: that one of them is wrong. */
-export function registerGaps(program: Command, { io, finish }: CommandContext): void {
+export function registerGaps(program: Command, { io, finish, withConfigOptions }: CommandContext): void {
   const gaps = program.command('gaps');
   withConfigOptions(gaps.command('dismiss'))
     .description('say that a gap record is wrong, and why: it is kept with that reason, and explains nothing any more')
     .requiredOption('-d, --device <uid>', 'the device that sent it')
     .requiredOption('-e, --epoch <name>', 'the epoch in which the record stands (techtemp-server gaps shows it)')
-    .requiredOption('-s, --seq <number>', "the record's own number there", parseLimit)
+    .requiredOption('-s, --seq <number>', "the record's own number there", wholeNumber)
     .requiredOption('--reason <text>', 'why it is wrong, for those who read it later')
     .action(async (_given: unknown, command: Command) => {
       const { runDismissGap } = await import('./gaps.ts');
       const given = command.optsWithGlobals<GivenDismissal>();
       finish(await runDismissGap({ ...given, ...configOptions(given) }, io));
     });
-  withListOptions(gaps)
+  withListOptions(withConfigOptions(gaps))
     .description('list what devices say is missing from the record, and why')
     .option('--from <time>', 'gaps after this day or time')
     .option('--to <time>', 'gaps before this day or time')
@@ -132,8 +120,8 @@ export function registerGaps(program: Command, { io, finish }: CommandContext): 
 }
 
 /** `rejected`: what came and could not be stored. */
-export function registerRejected(program: Command, { io, finish }: CommandContext): void {
-  withListOptions(program.command('rejected'))
+export function registerRejected(program: Command, { io, finish, withConfigOptions }: CommandContext): void {
+  withListOptions(withConfigOptions(program.command('rejected')))
     .description('list messages that could not be stored as readings: topic, reason, how often, how they began')
     .option('--reason <code>', 'only those rejected for this reason')
     .action(async (given: GivenList & { readonly reason?: string }) => {
@@ -143,16 +131,10 @@ export function registerRejected(program: Command, { io, finish }: CommandContex
 }
 
 function withListOptions(command: Command): Command {
-  return withConfigOptions(command)
+  return command
     .option('-d, --device <uid>', 'only of this device')
-    .option('-n, --limit <number>', 'how many, newest first', parseLimit, DEFAULT_LIMIT)
+    .option('-n, --limit <number>', 'how many, newest first', wholeNumber, DEFAULT_LIMIT)
     .option('--json', 'print it as JSON', false);
-}
-
-function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (!/^\d+$/.test(text) || limit < 1) throw new InvalidArgumentError('expected a whole number from 1.');
-  return limit;
 }
 
 interface GivenChoice extends GivenOptions {
@@ -165,7 +147,7 @@ interface GivenChoice extends GivenOptions {
 const SHOWN_AT_MOST = 20;
 
 /** `quarantine`: what waits because the judgement on it may be wrong tomorrow. */
-export function registerQuarantine(program: Command, { io, finish }: CommandContext): void {
+export function registerQuarantine(program: Command, { io, finish, withConfigOptions }: CommandContext): void {
   const quarantine = program
     .command('quarantine')
     .description('list, release and drop readings that wait because of their time, or because they are not understood');
@@ -209,10 +191,4 @@ function withChoice(command: Command): Command {
     .option('--id <number>', 'one item, by the number that "quarantine list" shows', wholeNumber)
     .option('--all', 'everything', false)
     .option('--json', 'print it as JSON', false);
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text);
-  if (!/^\d{1,15}$/.test(text) || number < 1) throw new InvalidArgumentError('expected a whole number from 1.');
-  return number;
 }

@@ -1,4 +1,5 @@
 import { type CommandIo, type ConfigOptions, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
+import { printListing } from '../../cli/listing.ts';
 import { textTable, visibleText } from '../../cli/text-table.ts';
 import { REJECT_REASONS, type Rejected, type RejectReason } from '../store/stored.ts';
 import { CommandError, isoOrNull, shownTime, withStore } from './command-store.ts';
@@ -17,21 +18,19 @@ const MAX_TEXT_CHARACTERS = 100;
 /** Lists messages that could not be stored as readings, with why and how they began. */
 export async function runRejected(options: RejectedOptions, io: CommandIo): Promise<ExitCode> {
   return await withStore(options, io, async ({ store }) => {
-    const { device, limit, json } = options;
+    const { device, limit } = options;
     const reason = options.reason === undefined ? undefined : reasonNamed(options.reason);
     const { rejected, next } = await store.rejected({
       limit,
       ...(device !== undefined && { deviceUid: device }),
       ...(reason !== undefined && { reason }),
     });
-    if (json) {
-      io.stdout.write(
-        `${JSON.stringify({ rejected: rejected.map(record), more: next !== undefined }, undefined, 2)}\n`,
-      );
-      return EXIT_OK;
-    }
-    io.stdout.write(rejected.length === 0 ? 'nothing was rejected\n' : table(rejected));
-    if (next !== undefined) io.stdout.write(`there are more; --limit ${limit * 10} shows them\n`);
+    printListing(io, options, {
+      record: { rejected: rejected.map(record), more: next !== undefined },
+      lines: rejected.length === 0 ? [] : table(rejected),
+      empty: 'nothing was rejected',
+      isCut: next !== undefined,
+    });
     return EXIT_OK;
   });
 }
@@ -43,7 +42,7 @@ function reasonNamed(text: string): RejectReason {
 }
 
 /** Two lines each: what is known of it, and what it said, with control characters made visible. */
-function table(rejected: readonly Rejected[]): string {
+function table(rejected: readonly Rejected[]): readonly string[] {
   const lines = textTable([
     ['last time', 'times', 'reason', 'topic'],
     ...rejected.map(({ lastMs, count, reason, topic }) => [
@@ -58,7 +57,7 @@ function table(rejected: readonly Rejected[]): string {
     `    ${visibleText(detail, MAX_TEXT_CHARACTERS)}`,
     `    ${payloadBytes} bytes: ${visibleText(payload, MAX_TEXT_CHARACTERS)}`,
   ]);
-  return `${[lines[0], ...details].join('\n')}\n`;
+  return [lines[0] ?? '', ...details];
 }
 
 function record({

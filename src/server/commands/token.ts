@@ -1,5 +1,5 @@
 import { type CommandIo, type ConfigOptions, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
-import { textTable } from '../../cli/text-table.ts';
+import { printListing, tableOf } from '../../cli/listing.ts';
 import type { Token, TokenScope } from '../store/store.ts';
 import { createTokenId, createTokenSecret, hashToken } from '../tokens.ts';
 import { isoOrNull, parseDurationOption, shownTime, withStore } from './command-store.ts';
@@ -49,24 +49,20 @@ export async function runTokenList(options: TokenListOptions, io: CommandIo): Pr
   return await withStore(options, io, async ({ store }) => {
     const nowMs = io.clock.nowMs();
     const tokens = await store.tokens();
-    if (options.json) {
-      const records = tokens.map((token) => tokenRecord(token, nowMs));
-      io.stdout.write(`${JSON.stringify({ tokens: records }, undefined, 2)}\n`);
-    } else if (tokens.length === 0) {
-      io.stdout.write('no token yet; techtemp-server token create NAME makes one\n');
-    } else {
-      const rows = tokens.map((token) => [
-        token.id,
-        token.name,
-        token.scope,
-        stateOf(token, nowMs),
-        shownTime(token.createdMs),
-        shownTime(token.expiresMs),
-        shownTime(token.lastUsedMs),
-      ]);
-      const heading = ['id', 'name', 'scope', 'state', 'created', 'expires', 'last used'];
-      io.stdout.write(`${textTable([heading, ...rows]).join('\n')}\n`);
-    }
+    const rows = tokens.map((token) => [
+      token.id,
+      token.name,
+      token.scope,
+      stateOf(token, nowMs),
+      shownTime(token.createdMs),
+      shownTime(token.expiresMs),
+      shownTime(token.lastUsedMs),
+    ]);
+    printListing(io, options, {
+      record: { tokens: tokens.map((token) => tokenRecord(token, nowMs)) },
+      lines: tableOf(['id', 'name', 'scope', 'state', 'created', 'expires', 'last used'], rows),
+      empty: 'no token yet; techtemp-server token create NAME makes one',
+    });
     return EXIT_OK;
   });
 }

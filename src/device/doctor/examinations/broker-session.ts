@@ -1,20 +1,19 @@
-import { type Announcement, decodeAnnouncement } from '../../../contract/announcement.ts';
 import { asRecord, parseJson, WireError } from '../../../contract/json.ts';
 import { encodeReading } from '../../../contract/reading.ts';
 import { type DeviceStatus, decodeStatus } from '../../../contract/status.ts';
 import { parseServerTopic, SERVER_TOPIC_FILTER, sensorTopic } from '../../../contract/topics.ts';
 import { userOf } from '../../../doctor/connection-faults.ts';
+import {
+  type Heard,
+  RETAINED_WAIT_MS,
+  readAnnouncement,
+  SubscriptionBroke,
+} from '../../../doctor/examinations/broker.ts';
 import type { Finding } from '../../../doctor/finding.ts';
 import { LinkError, type LinkSession, publishPacketSize, type Taken } from '../../mqtt/session.ts';
 import { SOME_SERVER } from '../../publisher/delivery.ts';
 import { report } from '../findings/catalogue.ts';
 import type { BrokerParts } from './broker-parts.ts';
-
-/** A message that came while we looked. */
-export interface Heard {
-  readonly topic: string;
-  readonly payload: string;
-}
 
 /**
  * How the right to publish is tested: an empty batch on `backlog`, QoS 1, not retained. Its topic lies where the access list
@@ -24,8 +23,6 @@ export interface Heard {
  */
 export const PROBE_PAYLOAD = '[]';
 
-/** Retained messages come right behind the answer to a subscription. */
-const RETAINED_WAIT_MS = 500;
 /** A status message and a batch of a few readings fit into this. */
 const USEFUL_PACKET_BYTES = 1024;
 /** Below, a backlog drains at a few messages a round trip. */
@@ -40,18 +37,6 @@ const LONGEST_READING = {
   clock: 'unsynced',
   trigger: 'command',
 } as const;
-
-/** The broker ended the connection at a subscription; the others are examined on another connection. */
-export class SubscriptionBroke extends Error {
-  readonly topic: string;
-  readonly finding: Finding;
-
-  constructor(topic: string, finding: Finding) {
-    super(`the broker hung up at ${topic}`);
-    this.topic = topic;
-    this.finding = finding;
-  }
-}
 
 /**
  * What an accepted connection allows, and who else is there. `without`: topics that are left alone.
@@ -261,15 +246,6 @@ function onlineEpoch(status: string): string | undefined {
     const { state, journal } = asRecord(parseJson(status), 'status');
     const { epoch } = asRecord(journal, 'journal');
     return state === 'online' && typeof epoch === 'string' ? epoch : undefined;
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
-  }
-}
-
-function readAnnouncement(payload: string): Announcement | undefined {
-  try {
-    return decodeAnnouncement(payload);
   } catch (error) {
     if (error instanceof WireError) return undefined;
     throw error;

@@ -1,8 +1,8 @@
-import { type Announcement, decodeAnnouncement } from '../../../contract/announcement.ts';
-import { WireError } from '../../../contract/json.ts';
+import type { Announcement } from '../../../contract/announcement.ts';
 import { encodeReceipt } from '../../../contract/receipt.ts';
 import { parseServerTopic, SERVER_TOPIC_FILTER, sensorTopic, serverTopic } from '../../../contract/topics.ts';
 import { userOf } from '../../../doctor/connection-faults.ts';
+import { type Heard, RETAINED_WAIT_MS, readAnnouncement } from '../../../doctor/examinations/broker.ts';
 import type { Finding } from '../../../doctor/finding.ts';
 import { LinkError } from '../../../mqtt/errors.ts';
 import type { Clock } from '../../../platform/clock.ts';
@@ -34,20 +34,11 @@ export function accountOf({ username, instance }: MqttSection): string {
   return instance === 'main' ? 'techtemp-server' : `techtemp-server-${instance}`;
 }
 
-/** A message that came while we looked. */
-export interface Heard {
-  readonly topic: string;
-  readonly payload: string;
-  readonly isRetained: boolean;
-}
-
 /** No announcement: agents read it, find no state that they know, and change nothing. Not retained, so nothing stays behind. */
 export const PROBE_PAYLOAD = '{"state":"check"}';
 /** A device that does not exist, so that no device hears our receipt. */
 const PROBE_DEVICE = 'techtemp-server-check';
 const PROBE_HOME = 'techtemp-server-check';
-/** Retained messages come right behind the answer to a subscription. */
-const RETAINED_WAIT_MS = 500;
 const LEAVES = ['reading', 'backlog', 'gap', 'status'] as const;
 
 /** What an accepted connection allows, what the broker has dropped, and who else is there. @throws LinkError when it is ended */
@@ -180,13 +171,4 @@ function announced(heard: readonly Heard[]): readonly (Announcement & { readonly
     const announcement = name === undefined || !isRetained ? undefined : readAnnouncement(payload);
     return name === undefined || announcement === undefined ? [] : [{ name, ...announcement }];
   });
-}
-
-function readAnnouncement(payload: string): Announcement | undefined {
-  try {
-    return decodeAnnouncement(payload);
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
-  }
 }

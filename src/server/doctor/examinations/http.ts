@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { asRecord, parseJson, WireError } from '../../../contract/json.ts';
 import type { Examination } from '../../../doctor/doctor.ts';
 import type { Finding } from '../../../doctor/finding.ts';
+import { isLoopbackHost } from '../../../platform/net.ts';
 import type { HttpSection } from '../../config.ts';
 import type { Token } from '../../store/store.ts';
 import { report } from '../findings/catalogue.ts';
@@ -90,7 +91,7 @@ export function exposureExamination({ http, configFile, nowMs, tokens }: Exposur
     id: 'exposure',
     title: 'Exposure',
     run: async () => {
-      const isLocal = isLoopback(host);
+      const isLocal = isLoopbackHost(host);
       const findings: Finding[] = [];
       const files = [tlsCertFile, tlsKeyFile].filter((file) => file !== '');
       for (const file of files) {
@@ -178,10 +179,6 @@ function urlOf({ host, port, basePath, tlsCertFile }: HttpSection, path: string)
   const asked = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   const name = asked.includes(':') ? `[${asked}]` : asked;
   return `${tlsCertFile === '' ? 'http' : 'https'}://${name}:${port}${basePath}${path}`;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 function errorCode(error: unknown): string {

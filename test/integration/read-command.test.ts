@@ -129,7 +129,7 @@ describe.skipIf(!emulatorAvailable)('techtemp-device read', () => {
       ['--set', 'nonsense'],
     ]) {
       const { code, stderr } = await read(...args);
-      expect(code).toBe(1);
+      expect(code).toBe(64);
       expect(stderr).toContain('error:');
     }
   });

@@ -14,18 +14,12 @@ import {
 import { openBrokerSocket } from '../../mqtt/socket.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { DeadlineError, withDeadline } from '../../platform/tasks.ts';
+import { type BrokerLimits, brokerLimits, connectPacket, refusalCode } from './connect.ts';
 import type { ConnectionOptions, MqttConnection, OpenConnection, OutgoingMessage, Subscription } from './connection.ts';
 import { FrameReader, MalformedPacketError } from './frames.ts';
 import { createPacketDecoder, encodePacket, encodePing, encodePubacks, encodePublish, readAnswer } from './packets.ts';
 import { Liveness, Requests } from './requests.ts';
 
-/** Never (section 3.1.2.11.2 of MQTT 5); the broker may set a limit of its own. */
-const SESSION_NEVER_EXPIRES = 0xffff_ffff;
-/** Where the broker says nothing (section 3.2.2.3.3). */
-const DEFAULT_RECEIVE_MAXIMUM = 65_535;
-/** MQTT 3.1.1 has no such word; Mosquitto's own limit, and few brokers' is smaller. */
-const RECEIVE_MAXIMUM_OF_311 = 20;
-const QOS_NOT_SUPPORTED = 0x9b;
 const FIRST_FAILURE_CODE = 0x80;
 
 /**
@@ -67,7 +61,7 @@ class Connection implements MqttConnection {
   #phase: LinkPhase = 'connecting';
   #reason: LinkError | undefined;
   #resolveClosed!: (error: LinkError) => void;
-  #connack: IConnackPacket | undefined;
+  #limits: BrokerLimits;
   #onConnack: ((connack: IConnackPacket) => void) | undefined;
   #outgoing: Buffer[] = [];
   #ending: Promise<void> | undefined;
@@ -77,6 +71,7 @@ class Connection implements MqttConnection {
     this.#clock = clock;
     this.#socket = socket;
     this.protocolVersion = options.protocolVersion;
+    this.#limits = brokerLimits(undefined, options.protocolVersion);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -88,7 +83,7 @@ class Connection implements MqttConnection {
     );
     this.#liveness = new Liveness({
       clock,
-      keepaliveMs: () => this.#keepaliveMs(),
+      keepaliveMs: () => this.#limits.keepaliveMs ?? options.keepaliveMs,
       answerTimeoutMs: options.answerTimeoutMs,
       oldestRequestMs: () => this.#requests.oldestMs(),
       sendPing: () => this.#send(encodePing()),
@@ -96,21 +91,19 @@ class Connection implements MqttConnection {
   }
 
   get sessionPresent(): boolean {
-    return this.#connack?.sessionPresent ?? false;
+    return this.#limits.sessionPresent;
   }
 
   get sessionExpirySeconds(): number | null {
-    if (this.protocolVersion === 4) return null;
-    return this.#connack?.properties?.sessionExpiryInterval ?? SESSION_NEVER_EXPIRES;
+    return this.#limits.sessionExpirySeconds;
   }
 
   get receiveMaximum(): number {
-    if (this.protocolVersion === 4) return RECEIVE_MAXIMUM_OF_311;
-    return this.#connack?.properties?.receiveMaximum ?? DEFAULT_RECEIVE_MAXIMUM;
+    return this.#limits.receiveMaximum;
   }
 
   get maximumPacketSize(): number {
-    return this.#connack?.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    return this.#limits.maximumPacketSize;
   }
 
   /** Resolves with CONNACK. @throws LinkError */
@@ -119,18 +112,18 @@ class Connection implements MqttConnection {
     const secure = this.#options.tls !== undefined;
     socket.once('connect', () => {
       this.#phase = secure ? 'tls' : 'mqtt';
-      if (!secure) this.#sendConnect();
+      if (!secure) this.#sendPacket(connectPacket(this.#options));
     });
     socket.once('secureConnect', () => {
       this.#phase = 'mqtt';
-      this.#sendConnect();
+      this.#sendPacket(connectPacket(this.#options));
     });
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', (error) => this.over(this.#translate(error)));
     socket.once('close', () => this.over(fromClose(this.#options, this.#phase)));
     await new Promise<void>((resolve, reject) => {
       this.#onConnack = (connack) => {
-        this.#connack = connack;
+        this.#limits = brokerLimits(connack, this.protocolVersion);
         this.#phase = 'established';
         this.#watch();
         resolve();
@@ -219,25 +212,6 @@ class Connection implements MqttConnection {
     return fromConnectTimeout(this.#options, this.#phase, this.#options.connectTimeoutMs);
   }
 
-  #sendConnect(): void {
-    const { clientId, username, password, keepaliveMs, will, receiveMaximum, session } = this.#options;
-    const sessionExpiryInterval = session === 'short' ? 0 : SESSION_NEVER_EXPIRES;
-    const isFive = this.protocolVersion === 5;
-    this.#sendPacket({
-      cmd: 'connect',
-      protocolId: 'MQTT',
-      protocolVersion: this.protocolVersion,
-      clientId,
-      clean: session === 'short',
-      keepalive: Math.max(1, Math.round(keepaliveMs / 1000)),
-      ...(username !== undefined && { username }),
-      ...(password !== undefined && { password: Buffer.from(password) }),
-      will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: will.retain },
-      // No Maximum Packet Size: the broker would drop what is larger, and it would never be known that it came.
-      ...(isFive && { properties: { sessionExpiryInterval, receiveMaximum } }),
-    });
-  }
-
   #read(chunk: Buffer): void {
     this.#liveness.heard();
     try {
@@ -262,9 +236,8 @@ class Connection implements MqttConnection {
   }
 
   #answered(connack: IConnackPacket): void {
-    const code = connack.reasonCode ?? connack.returnCode ?? 0;
-    if (code !== 0) this.over(fromConnackCode(code, this.#options));
-    else if (connack.properties?.maximumQoS === 0) this.over(fromConnackCode(QOS_NOT_SUPPORTED, this.#options));
+    const code = refusalCode(connack);
+    if (code !== undefined) this.over(fromConnackCode(code, this.#options));
     else this.#onConnack?.(connack);
   }
 
@@ -300,11 +273,6 @@ class Connection implements MqttConnection {
     const outgoing = this.#outgoing;
     this.#outgoing = [];
     if (outgoing.length > 0 && this.#reason === undefined) this.#socket.write(Buffer.concat(outgoing));
-  }
-
-  #keepaliveMs(): number {
-    const ofServer = this.#connack?.properties?.serverKeepAlive;
-    return ofServer === undefined || ofServer === 0 ? this.#options.keepaliveMs : ofServer * 1000;
   }
 
   #throwIfOver(): void {

@@ -10,6 +10,7 @@ import { encodeStatus } from '../../src/contract/status.ts';
 import type { MqttSection } from '../../src/device/config.ts';
 import { brokerExamination } from '../../src/device/doctor/examinations/broker.ts';
 import type { BrokerParts } from '../../src/device/doctor/examinations/broker-parts.ts';
+import type { JournalUse } from '../../src/device/doctor/examinations/journal.ts';
 import { createOpenLink } from '../../src/device/mqtt/client.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { createSystemClock } from '../../src/platform/clock.ts';
@@ -321,8 +322,11 @@ describe.skipIf(!mosquittoInstalled)('who else is on the broker', () => {
 
   it('recognises another device under our name by its journal', async () => {
     const { port } = await mosquitto();
-    const journalHere = (epochs: readonly string[] | undefined, isInUse = true): Partial<BrokerParts> => ({
-      ownJournal: () => Promise.resolve(epochs === undefined ? undefined : { epochs, isInUse }),
+    const journalHere = (
+      epochs: readonly string[] | undefined,
+      agent: JournalUse = 'writing',
+    ): Partial<BrokerParts> => ({
+      ownJournal: () => Promise.resolve(epochs === undefined ? undefined : { epochs, agent }),
     });
     const journal = { epoch: 'theirs', state: 'ok', buffered: 0, dropped: 0 } as const;
     await retain(port, `${folderTopic}/status`, encodeStatus({ state: 'online', journal }));
@@ -330,8 +334,9 @@ describe.skipIf(!mosquittoInstalled)('who else is on the broker', () => {
     expect(twin?.found).toContain('theirs');
     expect(await ids(port, {}, journalHere(['older', 'theirs']))).not.toContain('broker.duplicate-uid');
     expect(await ids(port, {}, journalHere(undefined))).not.toContain('broker.duplicate-uid');
-    expect(await ids(port, {}, journalHere(['theirs'], true))).not.toContain('broker.ghost');
-    expect(await ids(port, {}, journalHere(['theirs'], false))).toContain('broker.ghost');
+    expect(await ids(port, {}, journalHere(['theirs'], 'writing'))).not.toContain('broker.ghost');
+    expect(await ids(port, {}, journalHere(['theirs'], 'unknown'))).not.toContain('broker.ghost');
+    expect(await ids(port, {}, journalHere(['theirs'], 'none'))).toContain('broker.ghost');
     await retain(port, `${folderTopic}/status`, 'null');
     expect(await ids(port, {}, journalHere(['ours']))).not.toContain('broker.duplicate-uid');
   });
@@ -339,7 +344,7 @@ describe.skipIf(!mosquittoInstalled)('who else is on the broker', () => {
   it('passes on what the running agent says of itself, and that the broker has not heard of it', async () => {
     const { port } = await mosquitto();
     const ownJournal = (): ReturnType<BrokerParts['ownJournal']> =>
-      Promise.resolve({ epochs: ['ours'], isInUse: true });
+      Promise.resolve({ epochs: ['ours'], agent: 'writing' });
     expect(await ids(port, {}, { ownJournal })).toContain('broker.agent-unheard');
     const problems = ['CLIENT_ID_TAKEN', 'RECORD_CHANGED', 'STEP_LEFT_OUT'].map((code) => ({
       code,

@@ -17,6 +17,7 @@ import { crc32 } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCheck } from '../../src/device/commands/check.ts';
+import { journalExamination, lookAtJournals } from '../../src/device/doctor/examinations/journal.ts';
 import type { Journal, JournalSet } from '../../src/device/journal/journal.ts';
 import { openJournalSet } from '../../src/device/journal/journal-set.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
@@ -144,6 +145,26 @@ describe('techtemp-device check on the journal', () => {
     expect(finding).toMatchObject({ id: 'journal.ok', verdict: 'ok' });
     expect(finding?.found).toContain('1 entries wait for delivery, in 1 epoch(s)');
     expect(finding?.found).toContain('; no agent is writing to it');
+  });
+
+  it('claims nothing about an agent whose lock it cannot look at', async () => {
+    const set = await journal(async (writer) => {
+      await writer.append(pendingReading(1));
+    });
+    await set.close();
+    const path = join(folder, 'journal');
+    const tooManyFiles = Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    const look = await lookAtJournals(path, join(folder, 'journal-epochs.json'), () => Promise.reject(tooManyFiles));
+    const examination = journalExamination({
+      folder: path,
+      maxReadings: 1_000,
+      configFile: file,
+      look: () => Promise.resolve(look),
+      isKeptForNobody: () => Promise.resolve(false),
+    });
+    const findings = await examination.run(new AbortController().signal);
+    expect(findings.map(({ id }) => id)).toEqual(['journal.ok']);
+    expect(findings[0]?.found).toContain('; it cannot be seen whether an agent is writing to it');
   });
 
   it('warns of a large backlog, of gap records, and of readings that nobody gives their time', async () => {

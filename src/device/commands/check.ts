@@ -167,7 +167,7 @@ function withConfig(
       ownJournal: async () => {
         const seen = await look();
         if (seen.state !== 'seen' || seen.reports.length === 0) return undefined;
-        return { epochs: seen.reports.map(({ epoch }) => epoch), isInUse: seen.isInUse };
+        return { epochs: seen.reports.map(({ epoch }) => epoch), agent: seen.agent };
       },
       rememberedServers: async () => (await remembered()).servers,
       root: machine.root,

@@ -2,6 +2,7 @@ import type { Clock } from '../../../platform/clock.ts';
 import type { MqttSection } from '../../config.ts';
 import type { OpenLink } from '../../mqtt/session.ts';
 import type { KnownServer } from '../../publisher/delivery.ts';
+import type { JournalUse } from './journal.ts';
 
 /** What the examinations of the broker work with. */
 export interface BrokerParts {
@@ -24,6 +25,5 @@ export interface BrokerParts {
 /** As far as it tells our device from another one with its name. */
 interface OwnJournal {
   readonly epochs: readonly string[];
-  /** Whether an agent is writing to it. */
-  readonly isInUse: boolean;
+  readonly agent: JournalUse;
 }

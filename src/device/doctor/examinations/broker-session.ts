@@ -198,7 +198,7 @@ async function remembered(heard: readonly Heard[], parts: BrokerParts): Promise<
 /** What the agent that runs here says of itself, as the broker has kept it. */
 async function agentsWord(heard: readonly Heard[], topic: string, parts: BrokerParts): Promise<readonly Finding[]> {
   const ours = await parts.ownJournal();
-  if (ours?.isInUse !== true) return [];
+  if (ours?.agent !== 'writing') return [];
   const status = readStatus(heard.findLast((message) => message.topic === topic)?.payload ?? '');
   const { deviceUid, configFile: file } = parts;
   if (status?.state !== 'online') {
@@ -238,7 +238,7 @@ async function duplicate(heard: readonly Heard[], topic: string, parts: BrokerPa
   if (!ours.epochs.includes(theirs)) {
     return [report('broker.duplicate-uid', { deviceUid, theirs, ours: ours.epochs.join(', '), file })];
   }
-  return ours.isInUse ? [] : [report('broker.ghost', { deviceUid })];
+  return ours.agent === 'none' ? [report('broker.ghost', { deviceUid })] : [];
 }
 
 function onlineEpoch(status: string): string | undefined {

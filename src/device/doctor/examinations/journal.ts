@@ -11,6 +11,9 @@ import { JournalError } from '../../journal/journal.ts';
 import { createNodeJournalFs } from '../../journal/journal-fs.ts';
 import { report } from '../findings/catalogue.ts';
 
+/** Whether an agent is writing to the journal; `unknown`: its lock cannot be looked at. */
+export type JournalUse = 'writing' | 'none' | 'unknown';
+
 /** What a look into the journal's folder showed. */
 export type JournalLook =
   | {
@@ -18,13 +21,17 @@ export type JournalLook =
       readonly reports: readonly JournalReport[];
       /** What should be there according to the register, and is not. */
       readonly missing: readonly RegisteredEpoch[];
-      readonly isInUse: boolean;
+      readonly agent: JournalUse;
     }
   | { readonly state: 'forbidden' }
   | { readonly state: 'failed'; readonly error: JournalError };
 
-/** Looks into the folder while another program may write there; changes nothing. */
-export async function lookAtJournals(folder: string, registerPath: string): Promise<JournalLook> {
+/** Looks into the folder beside an agent that writes there; changes nothing. */
+export async function lookAtJournals(
+  folder: string,
+  registerPath: string,
+  isLocked: (folder: string) => Promise<boolean> = isDirectoryLocked,
+): Promise<JournalLook> {
   try {
     const fs = createNodeJournalFs();
     const before = await readRegister(fs, registerPath);
@@ -42,11 +49,20 @@ export async function lookAtJournals(folder: string, registerPath: string): Prom
       state: 'seen',
       reports,
       missing: stillMissing,
-      isInUse: await isDirectoryLocked(folder).catch(() => false),
+      agent: await useOf(folder, isLocked),
     };
   } catch (error) {
     if (!(error instanceof JournalError)) throw error;
     return isForbidden(error) ? { state: 'forbidden' } : { state: 'failed', error };
+  }
+}
+
+async function useOf(folder: string, isLocked: (folder: string) => Promise<boolean>): Promise<JournalUse> {
+  try {
+    return (await isLocked(folder)) ? 'writing' : 'none';
+  } catch (error) {
+    // Nobody writes to a folder that is not there.
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'none' : 'unknown';
   }
 }
 
@@ -96,7 +112,7 @@ export function journalExamination(parts: JournalParts): Examination {
       const seen = await look();
       if (seen.state === 'forbidden') return [report('state.not-allowed', { folder })];
       if (seen.state === 'failed') return [report('journal.unreadable', { problem: seen.error.message })];
-      const { reports, isInUse } = seen;
+      const { reports, agent } = seen;
       const missing = seen.missing.map(({ epoch, place }) =>
         place === 'memory'
           ? report('journal.in-memory', { epoch, folder })
@@ -104,11 +120,11 @@ export function journalExamination(parts: JournalParts): Examination {
       );
       if (reports.length === 0) return missing.length > 0 ? missing : [report('journal.empty')];
       const kept = await parts.isKeptForNobody();
-      return [summary(reports, isInUse), ...missing, ...damages(reports), ...waiting(reports, isInUse, kept)];
+      return [summary(reports, agent), ...missing, ...damages(reports), ...waiting(reports, agent, kept)];
     },
   };
 
-  function waiting(reports: readonly JournalReport[], isInUse: boolean, kept: boolean): readonly Finding[] {
+  function waiting(reports: readonly JournalReport[], agent: JournalUse, kept: boolean): readonly Finding[] {
     const readings = sum(reports, ({ unreleasedReadings }) => unreleasedReadings);
     const gaps = sum(reports, ({ unreleased }) => unreleased) - readings;
     const pending = sum(reports, (each) => each.pending);
@@ -119,7 +135,7 @@ export function journalExamination(parts: JournalParts): Examination {
       findings.push(kept ? report('journal.kept', facts) : report('journal.backlog', facts));
     }
     if (gaps > 0 && !kept) findings.push(report('journal.dropped', { count: gaps, file: configFile }));
-    if (pending > 0 && !isInUse) findings.push(report('journal.pending', { pending }));
+    if (pending > 0 && agent === 'none') findings.push(report('journal.pending', { pending }));
     return findings;
   }
 }
@@ -131,12 +147,18 @@ export function lossInWords({ from, to, count }: Gap): string {
   return `${numbers} gone${count === undefined || count === to - from + 1 ? '' : `, ${count} of them`}`;
 }
 
-function summary(reports: readonly JournalReport[], isInUse: boolean): Finding {
+const USE_IN_WORDS: Readonly<Record<JournalUse, string>> = {
+  writing: 'an agent is writing to it',
+  none: 'no agent is writing to it',
+  unknown: 'it cannot be seen whether an agent is writing to it',
+};
+
+function summary(reports: readonly JournalReport[], agent: JournalUse): Finding {
   return report('journal.ok', {
     unreleased: sum(reports, ({ unreleased }) => unreleased),
     epochs: reports.length,
     kilobytes: Math.round(sum(reports, ({ bytesOnDisk }) => bytesOnDisk) / BYTES_PER_KB),
-    running: isInUse ? 'an agent is writing to it' : 'no agent is writing to it',
+    running: USE_IN_WORDS[agent],
   });
 }
 

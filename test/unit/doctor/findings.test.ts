@@ -3,17 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FINDINGS, report } from '../../../src/device/doctor/findings/catalogue.ts';
 import type { FindingCatalogue } from '../../../src/doctor/finding.ts';
+import { commandLines, examiningCode, findingsPage } from '../../support/findings-page.ts';
 
 const catalogue: FindingCatalogue = FINDINGS;
 const ids = Object.keys(catalogue);
 const faults = ids.filter((id) => ['warn', 'fail'].includes(catalogue[id]?.verdict ?? ''));
-
-function textOf(folder: string): string {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'))
-    .join('\n');
-}
 
 describe('the findings of the doctor', () => {
   it('each have words of their own, and every fault has a cause and a remedy', () => {
@@ -28,13 +22,7 @@ describe('the findings of the doctor', () => {
   });
 
   it('are all reported by an examination', () => {
-    const code =
-      textOf('src/device/doctor/examinations') +
-      textOf('src/device/commands') +
-      textOf('src/doctor/examinations') +
-      readFileSync('src/doctor/connection-faults.ts', 'utf8') +
-      readFileSync('src/doctor/machine.ts', 'utf8') +
-      readFileSync('src/doctor/doctor.ts', 'utf8');
+    const code = examiningCode('device');
     expect(ids.filter((id) => !code.includes(`'${id}'`))).toEqual([]);
   });
 
@@ -49,7 +37,7 @@ describe('the findings of the doctor', () => {
   });
 
   it('take no shell special for granted: a command line is one that a person can paste', () => {
-    const commands = ids.flatMap((id) => catalogue[id]?.remedy ?? []).filter((step) => step.startsWith('$ '));
+    const commands = commandLines(catalogue);
     expect(commands.length).toBeGreaterThan(50);
     for (const command of commands) expect(command).not.toMatch(/[“”‘’…]/);
   });
@@ -74,31 +62,18 @@ describe('the findings of the doctor', () => {
 
   // `npx vitest run test/unit/doctor/findings.test.ts -u` writes the page anew.
   it('stand in FINDINGS.md, as they are', async () => {
-    await expect(page()).toMatchFileSnapshot('../../../src/device/doctor/FINDINGS.md');
+    await expect(findingsPage('techtemp-device', INTRODUCTION, catalogue)).toMatchFileSnapshot(
+      '../../../src/device/doctor/FINDINGS.md',
+    );
   });
 });
 
-/** The catalogue as a page. */
-function page(): string {
-  const rows = ids.map((id) => {
-    const { verdict, found, cause = '', remedy = [] } = catalogue[id]!;
-    const steps = remedy.map((step) => (step.startsWith('$ ') ? `\`${step.slice(2)}\`` : step));
-    return `| ${[`\`${id}\``, verdict, found, cause, steps.join('<br>')].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  });
-  return [
-    '# What `techtemp-device check` can find',
-    '',
-    'Made from the catalogue in `findings/`; `test/unit/doctor/findings.test.ts` keeps both equal and makes sure that each fault',
-    'is caused by a test. `{name}` is filled in with what was found. Exit code: 0 when nothing failed (warnings do not count), 1 when',
-    'something did, 78 when the config cannot be used.',
-    '',
-    'The right to publish is tested with an empty batch (`[]`, QoS 1, not retained) on `backlog`: a server stores nothing for it,',
-    'older servers and Home Assistant do not listen there, and nothing stays behind. The doctor connects with the client id of the',
-    'agent and `-check` behind it, so a running agent keeps its connection; on the sensor both take turns.',
-    '',
-    '| id | verdict | found | cause | remedy |',
-    '|---|---|---|---|---|',
-    ...rows,
-    '',
-  ].join('\n');
-}
+const INTRODUCTION = [
+  'Made from the catalogue in `findings/`; `test/unit/doctor/findings.test.ts` keeps both equal and makes sure that each fault',
+  'is caused by a test. `{name}` is filled in with what was found. Exit code: 0 when nothing failed (warnings do not count), 1 when',
+  'something did, 78 when the config cannot be used.',
+  '',
+  'The right to publish is tested with an empty batch (`[]`, QoS 1, not retained) on `backlog`: a server stores nothing for it,',
+  'older servers and Home Assistant do not listen there, and nothing stays behind. The doctor connects with the client id of the',
+  'agent and `-check` behind it, so a running agent keeps its connection; on the sensor both take turns.',
+];

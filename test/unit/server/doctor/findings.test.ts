@@ -4,18 +4,12 @@ import { describe, expect, it } from 'vitest';
 import type { FindingCatalogue } from '../../../../src/doctor/finding.ts';
 import { COMMON_FINDINGS } from '../../../../src/doctor/findings/catalogue.ts';
 import { FINDINGS } from '../../../../src/server/doctor/findings/catalogue.ts';
+import { commandLines, examiningCode, findingsPage } from '../../../support/findings-page.ts';
 
 const catalogue: FindingCatalogue = FINDINGS;
 const ids = Object.keys(catalogue);
 const faults = ids.filter((id) => ['warn', 'fail'].includes(catalogue[id]?.verdict ?? ''));
 const own = faults.filter((id) => !(id in COMMON_FINDINGS));
-
-function textOf(folder: string, ends = '.ts'): string {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(ends))
-    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'))
-    .join('\n');
-}
 
 describe("the findings of the server's doctor", () => {
   it('have a cause and a remedy where something is wrong', () => {
@@ -26,13 +20,7 @@ describe("the findings of the server's doctor", () => {
   });
 
   it('are all reported by an examination', () => {
-    const code =
-      textOf('src/server/doctor/examinations') +
-      textOf('src/server/commands') +
-      textOf('src/doctor/examinations') +
-      readFileSync('src/doctor/connection-faults.ts', 'utf8') +
-      readFileSync('src/doctor/machine.ts', 'utf8') +
-      readFileSync('src/doctor/doctor.ts', 'utf8');
+    const code = examiningCode('server');
     expect(ids.filter((id) => !code.includes(`'${id}'`))).toEqual([]);
   });
 
@@ -46,38 +34,25 @@ describe("the findings of the server's doctor", () => {
   });
 
   it('take no shell special for granted: a command line is one that a person can paste', () => {
-    const commands = ids.flatMap((id) => catalogue[id]?.remedy ?? []).filter((step) => step.startsWith('$ '));
+    const commands = commandLines(catalogue);
     for (const command of commands) expect(command).not.toMatch(/[“”‘’…]/);
   });
 
   // `npx vitest run test/unit/server/doctor/findings.test.ts -u` writes the page anew.
   it('stand in FINDINGS.md, as they are', async () => {
-    await expect(page()).toMatchFileSnapshot('../../../../src/server/doctor/FINDINGS.md');
+    await expect(findingsPage('techtemp-server', INTRODUCTION, catalogue)).toMatchFileSnapshot(
+      '../../../../src/server/doctor/FINDINGS.md',
+    );
   });
 });
 
-/** The catalogue as a page. */
-function page(): string {
-  const rows = ids.map((id) => {
-    const { verdict, found, cause = '', remedy = [] } = catalogue[id]!;
-    const steps = remedy.map((step) => (step.startsWith('$ ') ? `\`${step.slice(2)}\`` : step));
-    return `| ${[`\`${id}\``, verdict, found, cause, steps.join('<br>')].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  });
-  return [
-    '# What `techtemp-server check` can find',
-    '',
-    'Made from the catalogue in `findings/` and the one that both programs share (`src/doctor/findings/`);',
-    '`test/unit/server/doctor/findings.test.ts` keeps both equal and makes sure that each fault is caused by a test. `{name}` is filled',
-    'in with what was found. Exit code: 0 when nothing failed (warnings do not count), 1 when something did, 78 when the config cannot',
-    'be used.',
-    '',
-    'The doctor connects with the client id of the server and `-check` behind it, and a session that ends with the look, so a running',
-    'server keeps its connection. The rights to publish are tested with `{"state":"check"}` on the server\'s own topic, not retained',
-    '(agents find no state in it that they know, and change nothing), and with an empty receipt for a device that there is not.',
-    '',
-    '| id | verdict | found | cause | remedy |',
-    '|---|---|---|---|---|',
-    ...rows,
-    '',
-  ].join('\n');
-}
+const INTRODUCTION = [
+  'Made from the catalogue in `findings/` and the one that both programs share (`src/doctor/findings/`);',
+  '`test/unit/server/doctor/findings.test.ts` keeps both equal and makes sure that each fault is caused by a test. `{name}` is filled',
+  'in with what was found. Exit code: 0 when nothing failed (warnings do not count), 1 when something did, 78 when the config cannot',
+  'be used.',
+  '',
+  'The doctor connects with the client id of the server and `-check` behind it, and a session that ends with the look, so a running',
+  'server keeps its connection. The rights to publish are tested with `{"state":"check"}` on the server\'s own topic, not retained',
+  '(agents find no state in it that they know, and change nothing), and with an empty receipt for a device that there is not.',
+];

@@ -102,9 +102,9 @@ function plan(setting: Setting): CheckPlan {
     notifyPackageExamination({ canNotify, systemdRuns, folder }),
     olderAgentExamination(machine),
   ];
-  const close = async (): Promise<void> => {
+  const close = (): Promise<void> => {
     if (opened.some((bus) => bus.hungTransfers() > 0)) io.onHungTransfer();
-    await Promise.resolve();
+    return Promise.resolve();
   };
   return { examinations, close };
 }

@@ -152,7 +152,7 @@ export class ConnectionLoop {
   #ended(opened: Opened, end: SessionEnd | undefined): void {
     if (end === undefined) this.#short = 0;
     else if (end.lastedMs !== undefined) this.#short = this.#hasLasted ? 0 : this.#short + 1;
-    this.#enter('connecting', end && this.#failed(end, opened));
+    this.#enter('connecting', end === undefined ? undefined : this.#failed(end, opened));
   }
 
   /** Logs it as a state; what only a person can repair is an error the first time. @returns why, for people */

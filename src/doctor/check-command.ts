@@ -123,7 +123,7 @@ function asRecords(diagnoses: readonly Diagnosis[]): readonly object[] {
   );
 }
 
-/** What cannot be examined while no config can be used; said, so that nobody takes silence for health. */
+/** What cannot be examined while no config can be used; said, so that silence is not mistaken for health. */
 export function withoutConfig(titles: Readonly<Record<string, string>>, finding: Finding): readonly Examination[] {
   return Object.entries(titles).map(([id, title]) => ({ id, title, run: () => Promise.resolve([finding]) }));
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-/** Whether a name or address is reached from this machine only. A name other than localhost may mean anything. */
+/** Whether a name or address to listen on is reached from this machine only. A name other than localhost may mean anything. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
   if (name === 'localhost') return true;

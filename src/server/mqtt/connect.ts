@@ -23,7 +23,7 @@ export function connectPacket(options: ConnectionOptions): Packet {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password: Buffer.from(password) }),
     will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: will.retain },
-    // No Maximum Packet Size: the broker would drop what is larger, and nobody would ever know that it came.
+    // No Maximum Packet Size: the broker would drop what is larger, and it would never be known that it came.
     ...(protocolVersion === 5 && { properties: { sessionExpiryInterval, receiveMaximum } }),
   };
 }

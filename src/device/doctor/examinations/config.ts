@@ -3,7 +3,7 @@ import { type ConfigFindings, type ConfigParts, configExamination } from '../../
 import type { LoadedDeviceConfig } from '../../config.ts';
 import { report } from '../findings/catalogue.ts';
 
-/** What the older agent calls itself when nobody has named it: the same everywhere. */
+/** What the older agent calls itself when it has no name: the same everywhere. */
 const PLACEHOLDER_UID = 'aht20-unknown';
 
 const FINDINGS: ConfigFindings = {

@@ -61,7 +61,7 @@ async function useOf(folder: string, isLocked: (folder: string) => Promise<boole
   try {
     return (await isLocked(folder)) ? 'writing' : 'none';
   } catch (error) {
-    // Nobody writes to a folder that is not there.
+    // No agent writes to a folder that is not there.
     return error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'none' : 'unknown';
   }
 }

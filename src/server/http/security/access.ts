@@ -16,7 +16,7 @@ const FORWARDING_HEADERS = [
   'via',
 ];
 
-/** Whether a proxy passed this request on. Whoever claims it falsely only gives up rights of his own. */
+/** Whether a proxy passed this request on. A client that claims this falsely only loses rights. */
 export function isForwarded(headers: IncomingHttpHeaders): boolean {
   return FORWARDING_HEADERS.some((name) => headers[name] !== undefined);
 }

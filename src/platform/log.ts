@@ -120,7 +120,7 @@ export function prettyLine(
   const paint = (code: number, part: string): string => (colour ? `${ESCAPE}[${code}m${part}${ESCAPE}[0m` : part);
   const time = new Date(timeMs).toTimeString().slice(0, 8);
   const label = paint(COLOURS[level], level.toUpperCase().padEnd(5));
-  const speaker = program === undefined ? '' : `${program.padEnd(7)}`;
+  const speaker = program === undefined ? '' : program.padEnd(7);
   return `${paint(90, time)} ${speaker}${label} ${text(message)}${paint(90, pairs(fields, message))}\n`;
 }
 

@@ -1,13 +1,22 @@
 import { isRefusal } from '../../mqtt/errors.ts';
-import type { Random } from '../../platform/clock.ts';
+import type { Clock, Random } from '../../platform/clock.ts';
+import type { Live } from '../../platform/live.ts';
 import { backOffMs, TokenBucket } from '../../platform/pacing.ts';
-import type { Journal, JournalEntry } from '../journal/journal.ts';
+import type { LoopHeartbeat } from '../../platform/systemd.ts';
+import type { DeviceSection, MqttSection } from '../config.ts';
+import type { Journal, JournalEntry, JournalSet } from '../journal/journal.ts';
 import type { LinkError, LinkMessage, Taken } from '../mqtt/session.ts';
-import type { Desk } from './desk.ts';
+import type { BacklogSignal } from './backlog-signal.ts';
+import type { Delivery } from './delivery.ts';
+import type { DeliveryLimits } from './delivery-limits.ts';
+import type { DeliveryTracker } from './delivery-tracker.ts';
 import { entryMessage, fittingBacklog } from './entry-message.ts';
-import type { OutgoingMessage } from './in-flight.ts';
+import type { Faults } from './faults.ts';
+import type { InFlight, OutgoingMessage } from './in-flight.ts';
 import type { LiveSender } from './live-sender.ts';
+import type { ReceiptWait } from './receipt-wait.ts';
 import type { Sender, SendSlot } from './sender.ts';
+import type { Subscribers } from './subscribers.ts';
 import type { TaskGroup } from './task-group.ts';
 
 /** A disk that needs longer for a few entries hangs. */
@@ -31,11 +40,27 @@ interface Parcel {
   readonly entries: readonly JournalEntry[];
 }
 
+export interface BacklogSenderParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly journals: Pick<JournalSet, 'journals' | 'stats'>;
+  readonly device: Live<DeviceSection>;
+  readonly mqtt: Live<MqttSection>;
+  readonly faults: Faults;
+  readonly heartbeat: LoopHeartbeat;
+  readonly live: Pick<LiveSender, 'holds' | 'waiting'>;
+  readonly signal: BacklogSignal;
+  readonly inFlight: InFlight;
+  readonly tracker: DeliveryTracker;
+  readonly receipts: Pick<ReceiptWait, 'maySend'>;
+  readonly limits: DeliveryLimits;
+  readonly servers: Pick<Delivery, 'takesBatches'>;
+  readonly subscribers: Pick<Subscribers, 'askInMs'>;
+}
+
 /** Sends what waits in the journals, oldest first, beside the live readings. */
 export class BacklogSender {
-  readonly #desk: Desk;
-  readonly #live: Pick<LiveSender, 'holds' | 'waiting'>;
-  readonly #random: Random;
+  readonly #parts: BacklogSenderParts;
   readonly #bucket: TokenBucket;
   /** Up to where each journal has been read since the last rescan. */
   readonly #readTo = new Map<string, number>();
@@ -48,23 +73,21 @@ export class BacklogSender {
   /** The first message that was under way when the connection broke is the one that may be the reason. */
   #hasBlamed = false;
 
-  constructor(desk: Desk, live: Pick<LiveSender, 'holds' | 'waiting'>, random: Random) {
-    this.#desk = desk;
-    this.#live = live;
-    this.#random = random;
-    this.#bucket = new TokenBucket(desk.parts.clock, 1);
+  constructor(parts: BacklogSenderParts) {
+    this.#parts = parts;
+    this.#bucket = new TokenBucket(parts.clock, 1);
   }
 
   async run(post: Sender, tasks: TaskGroup, signal: AbortSignal): Promise<void> {
-    const { backlogWakeUp, parts } = this.#desk;
+    const { clock, tracker, signal: backlog } = this.#parts;
     this.#pausedUntilMs = 0;
-    this.#takenBefore = this.#desk.taken();
+    this.#takenBefore = tracker.taken();
     this.#hasBlamed = false;
     for (;;) {
-      const receiptDueMs = this.#desk.lookAtClock();
+      const receiptDueMs = tracker.lookAtClock();
       const waitMs = this.#hasWork() ? this.#waitMs() : Number.POSITIVE_INFINITY;
       if (waitMs > 0) {
-        await backlogWakeUp.wait(parts.clock, Math.min(waitMs, receiptDueMs), signal);
+        await backlog.wait(clock, Math.min(waitMs, receiptDueMs), signal);
         continue;
       }
       const place = await post.place('backlog', signal);
@@ -72,25 +95,26 @@ export class BacklogSender {
       if (parcel !== undefined) tasks.add(this.#send(place, parcel));
       else {
         place.release();
-        if (this.#rescans === this.#desk.rescans) await backlogWakeUp.wait(parts.clock, receiptDueMs, signal);
+        if (this.#rescans === backlog.rescans) await backlog.wait(clock, receiptDueMs, signal);
       }
     }
   }
 
   /** From counters alone, so that an idle agent does not touch its disk. */
   #hasWork(): boolean {
-    if (this.#rescans !== this.#desk.rescans) return true;
-    const { unreleased, pending } = this.#desk.parts.journals.stats();
-    return unreleased - pending > this.#desk.transit.entries() + this.#live.waiting() + this.#desk.held();
+    const { signal, journals, inFlight, live, tracker } = this.#parts;
+    if (this.#rescans !== signal.rescans) return true;
+    const { unreleased, pending } = journals.stats();
+    return unreleased - pending > inFlight.entries() + live.waiting() + tracker.held();
   }
 
-  /** 0: go on; else ms to wait, unless the wakeUp rings before. */
+  /** 0: go on; else ms to wait, unless it is woken before. */
   #waitMs(): number {
-    const { clock, mqtt } = this.#desk.parts;
+    const { clock, mqtt, tracker, receipts, subscribers } = this.#parts;
     const pauseMs = this.#pausedUntilMs - clock.monotonicMs();
     if (pauseMs > 0) return pauseMs;
-    if (this.#desk.mode() === 'receipt') return this.#desk.mayShip() ? 0 : Number.POSITIVE_INFINITY;
-    const askMs = this.#desk.subscribers.askInMs('reading');
+    if (tracker.mode() === 'receipt') return receipts.maySend() ? 0 : Number.POSITIVE_INFINITY;
+    const askMs = subscribers.askInMs('reading');
     if (askMs > 0) return askMs;
     const { replayPerSecond } = mqtt.current;
     return this.#bucket.take(replayPerSecond, Math.max(1, replayPerSecond * BURST_SECONDS));
@@ -100,17 +124,18 @@ export class BacklogSender {
     const chunk = await this.#nextChunk();
     if (chunk === undefined) return undefined;
     const { journal, entries } = chunk;
-    const { homeId } = this.#desk.parts.device.current;
-    const { batchSize } = this.#desk.parts.mqtt.current;
-    const inArrays = this.#desk.mode() === 'receipt' && this.#desk.delivery.takesBatches();
+    const { clock, device, mqtt, tracker, servers } = this.#parts;
+    const { homeId } = device.current;
+    const { batchSize } = mqtt.current;
+    const inArrays = tracker.mode() === 'receipt' && servers.takesBatches();
     const [first] = entries;
     if (first === undefined) return undefined;
     if (!inArrays) {
       this.#keep(journal, entries.slice(1));
       return { journal, message: entryMessage(homeId, journal, first), entries: [first] };
     }
-    const { sizes } = this.#desk;
-    const mostBytes = sizes.limitBytes(this.#desk.parts.clock.monotonicMs());
+    const { sizes } = this.#parts.limits;
+    const mostBytes = sizes.limitBytes(clock.monotonicMs());
     const most = sizes.probing() ? 1 : batchSize;
     const fits = (it: LinkMessage): boolean => post.fits(it) && Buffer.byteLength(it.payload) <= mostBytes;
     const { message, count } = fittingBacklog(homeId, journal, entries.slice(0, most), fits);
@@ -120,9 +145,9 @@ export class BacklogSender {
 
   /** What is left of the last read, or the next entries of the oldest journal that has any. */
   async #nextChunk(): Promise<Chunk | undefined> {
-    const { journals, mqtt, heartbeat } = this.#desk.parts;
-    if (this.#rescans !== this.#desk.rescans) {
-      this.#rescans = this.#desk.rescans;
+    const { journals, mqtt, heartbeat, signal } = this.#parts;
+    if (this.#rescans !== signal.rescans) {
+      this.#rescans = signal.rescans;
       this.#chunk = undefined;
       this.#readTo.clear();
     }
@@ -147,39 +172,40 @@ export class BacklogSender {
     try {
       return await journal.read(afterSeq, limit);
     } catch (error) {
-      if (this.#desk.parts.journals.journals().includes(journal)) this.#pause(error);
+      if (this.#parts.journals.journals().includes(journal)) this.#pause(error);
       return [];
     }
   }
 
   async #send(place: SendSlot, { journal, message, entries }: Parcel): Promise<void> {
-    const { transit, parts } = this.#desk;
+    const { inFlight, faults, tracker } = this.#parts;
     const seqs = entries.map(({ seq }) => seq);
     const bytes = Buffer.byteLength(message.payload);
     const outgoing = { epoch: journal.epoch, urgency: 'backlog', seqs, bytes } as const;
-    transit.add(outgoing);
+    inFlight.add(outgoing);
     let taken: Taken;
     try {
       taken = await place.send(message);
     } catch (error) {
-      transit.remove(outgoing);
+      inFlight.remove(outgoing);
       if (isRefusal(error)) this.#refused(outgoing, error);
       else this.#broke(outgoing, error);
       return;
     }
     this.#refusals = 0;
-    parts.faults.works('backlog');
-    await this.#desk.acknowledged(outgoing, journal, message.topic.slice(message.topic.lastIndexOf('/') + 1), taken);
+    faults.works('backlog');
+    await tracker.acknowledged(outgoing, journal, message.topic.slice(message.topic.lastIndexOf('/') + 1), taken);
   }
 
   /** What is too large alone is set aside, kept, and said; arrays become smaller; everything else is tried again from the oldest on. */
   #refused({ epoch, seqs, bytes }: OutgoingMessage, error: LinkError): void {
+    const { limits, signal } = this.#parts;
     const [first] = seqs;
     if (error.code !== 'LINK_TOO_LARGE') this.#pause(error);
-    else if (seqs.length === 1 && first !== undefined) this.#desk.refusedAlone(epoch, first, error);
+    else if (seqs.length === 1 && first !== undefined) limits.refusedAlone(epoch, first, error);
     else {
-      this.#desk.arrayTooLarge(bytes);
-      this.#desk.rescan();
+      limits.arrayTooLarge(bytes);
+      signal.rescan();
     }
   }
 
@@ -187,25 +213,26 @@ export class BacklogSender {
    * It may be this message that broke the connection: a 3.1.1 broker has no other way to say that it is too large. @throws the error
    */
   #broke({ epoch, seqs, bytes }: OutgoingMessage, error: unknown): void {
+    const { limits, tracker } = this.#parts;
     const [first] = seqs;
     const isFirst = !this.#hasBlamed;
     this.#hasBlamed = true;
-    if (seqs.length > 1) this.#desk.sizes.brokeUnder(bytes);
-    else if (first !== undefined && isFirst && this.#desk.taken() > this.#takenBefore) {
-      this.#desk.failedAlone(epoch, first, `the connection broke each time when it was sent (${bytes} bytes)`);
+    if (seqs.length > 1) limits.sizes.brokeUnder(bytes);
+    else if (first !== undefined && isFirst && tracker.taken() > this.#takenBefore) {
+      limits.failedAlone(epoch, first, `the connection broke each time when it was sent (${bytes} bytes)`);
     }
     throw error;
   }
 
   #pause(error: unknown): void {
-    const { clock, faults } = this.#desk.parts;
+    const { clock, faults, random, signal } = this.#parts;
     const nowMs = clock.monotonicMs();
     faults.failedWith('backlog', error);
     // Several in flight are refused together; that is one refusal.
     if (nowMs < this.#pausedUntilMs) return;
-    this.#pausedUntilMs = nowMs + backOffMs(this.#refusals, PAUSE, this.#random);
+    this.#pausedUntilMs = nowMs + backOffMs(this.#refusals, PAUSE, random);
     this.#refusals += 1;
-    this.#desk.rescan();
+    signal.rescan();
   }
 
   #keep(journal: Journal, entries: readonly JournalEntry[]): void {
@@ -213,9 +240,9 @@ export class BacklogSender {
   }
 
   #isToSend(epoch: string, { kind, seq }: JournalEntry): boolean {
-    if (this.#desk.transit.has(epoch, seq) || this.#live.holds(epoch, seq) || this.#desk.isHeld(epoch, seq))
-      return false;
+    const { inFlight, live, tracker, subscribers } = this.#parts;
+    if (inFlight.has(epoch, seq) || live.holds(epoch, seq) || tracker.isHeld(epoch, seq)) return false;
     // Home Assistant and older servers do not read gap records; they wait for somebody who does.
-    return kind === 'reading' || this.#desk.mode() === 'receipt' || this.#desk.subscribers.askInMs('gap') === 0;
+    return kind === 'reading' || tracker.mode() === 'receipt' || subscribers.askInMs('gap') === 0;
   }
 }

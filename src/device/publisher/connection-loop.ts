@@ -69,7 +69,8 @@ export class ClientIdWatch {
 
 export interface ConnectionParts extends SessionParts {
   readonly openLink: OpenLink;
-  readonly incoming: Incoming;
+  readonly incoming: Pick<Incoming, 'receive'>;
+  readonly faults: Faults;
   readonly random: Random;
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -91,7 +92,7 @@ export class ConnectionLoop {
   #breaksBefore = 0;
 
   constructor(parts: ConnectionParts) {
-    const { clock, faults } = parts.desk.parts;
+    const { clock, faults } = parts;
     this.#parts = parts;
     this.#clientId = new ClientIdWatch(clock, faults);
   }
@@ -103,8 +104,7 @@ export class ConnectionLoop {
 
   /** Resolves when the signal is aborted and the last session has ended. */
   async run(signal: AbortSignal): Promise<void> {
-    const { random, desk } = this.#parts;
-    const { clock, device, heartbeat, mqtt } = desk.parts;
+    const { clock, device, heartbeat, mqtt, random } = this.#parts;
     await runSessions<Opened, LinkSession>(
       {
         clock,
@@ -151,11 +151,10 @@ export class ConnectionLoop {
   }
 
   #connected(session: LinkSession, opened: Opened): void {
-    const { log, desk, onStateChange } = this.#parts;
+    const { log, faults, tracker, onStateChange } = this.#parts;
     this.#session = session;
-    const fields = { mqtt: session.protocolVersion === 5 ? '5' : '3.1.1', delivery: desk.mode() };
+    const fields = { mqtt: session.protocolVersion === 5 ? '5' : '3.1.1', delivery: tracker.mode() };
     const message = `connected to the MQTT broker ${placeOf(opened)}`;
-    const { faults } = desk.parts;
     // As loud as it was said that it was gone; where nothing was said, as with a connection that comes and goes, nothing.
     if (faults.has('connection')) faults.works('connection', message, fields);
     else log.info(fields, message);
@@ -163,11 +162,11 @@ export class ConnectionLoop {
   }
 
   #ended(opened: Opened, end: SessionEnd | undefined): void {
-    const { desk, onStateChange, steps } = this.#parts;
+    const { faults, onStateChange, steps } = this.#parts;
     this.#session = undefined;
     if (end !== undefined) {
       const { error, lastedMs } = end;
-      desk.parts.faults.failed('connection', error.code, error.message, isLogin(error) ? 'loud' : 'normal');
+      faults.failed('connection', error.code, error.message, isLogin(error) ? 'loud' : 'normal');
       if (lastedMs === undefined) this.#clientId.attemptFailed();
       else this.#clientId.sessionEnded(error, clientIdOf(opened), steps.breaks() > this.#breaksBefore);
     }
@@ -176,7 +175,7 @@ export class ConnectionLoop {
 
   /** A session that lasts ends the suspicion that another client has our id. Never rejects. */
   async #watchCalm(session: LinkSession): Promise<void> {
-    const { clock } = this.#parts.desk.parts;
+    const { clock } = this.#parts;
     const calmMs = this.#clientId.calmInMs();
     if (calmMs === undefined) return;
     const over = new AbortController();

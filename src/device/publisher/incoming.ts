@@ -10,15 +10,22 @@ import {
   serverTopic,
 } from '../../contract/topics.ts';
 import { isRefusal } from '../../mqtt/errors.ts';
+import type { Clock } from '../../platform/clock.ts';
 import { createFaultLog, type FaultLog } from '../../platform/fault-log.ts';
+import type { Live } from '../../platform/live.ts';
+import type { Log } from '../../platform/log.ts';
 import { TokenBucket } from '../../platform/pacing.ts';
 import { WakeUp } from '../../platform/tasks.ts';
+import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config.ts';
+import type { JournalSet } from '../journal/journal.ts';
 import type { LinkSession } from '../mqtt/session.ts';
-import { SOME_SERVER } from './delivery.ts';
-import type { Desk } from './desk.ts';
+import { type Delivery, SOME_SERVER } from './delivery.ts';
+import type { DeliveryTracker } from './delivery-tracker.ts';
 import { homeAssistantStatusTopic } from './discovery.ts';
-import type { OptionalStep } from './faults.ts';
+import type { Faults, OptionalStep } from './faults.ts';
 import type { SessionSteps } from './optional-steps.ts';
+import type { ReceiptWait } from './receipt-wait.ts';
+import type { ServerWatch } from './servers.ts';
 
 /** A measurement warms the sensor; more of them on demand are not needed. */
 const COMMANDS_PER_SECOND = 1;
@@ -35,7 +42,14 @@ const START_BURST = 3;
 const MOST_ANNOUNCEMENT_BYTES = 4_096;
 
 export interface IncomingParts {
-  readonly desk: Desk;
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
+  readonly log: Log;
+  readonly homeassistant: Live<HomeAssistantSection>;
+  readonly journals: Pick<JournalSet, 'journals'>;
+  readonly servers: Pick<Delivery, 'announced'>;
+  readonly serverWatch: Pick<ServerWatch, 'heard'>;
+  readonly receipts: Pick<ReceiptWait, 'serverSpoke'>;
+  readonly tracker: Pick<DeliveryTracker, 'deliveryChanged' | 'received'>;
   readonly onCommand: (command: Command) => void;
   /** Home Assistant has started. */
   readonly onHomeAssistant: () => void;
@@ -53,7 +67,7 @@ export class Incoming {
   #ignored = 0;
 
   constructor(parts: IncomingParts) {
-    const { clock, log } = parts.desk.parts;
+    const { clock, log } = parts;
     this.#parts = parts;
     this.#commands = new TokenBucket(clock, COMMAND_BURST);
     this.#receipts = new TokenBucket(clock, RECEIPT_BURST);
@@ -78,11 +92,11 @@ export class Incoming {
   #dispatch(topic: string, payload: string, retained: boolean): void {
     const instance = parseServerTopic(topic);
     if (instance !== undefined) {
-      if (!retained) this.#parts.desk.serverSpoke();
+      if (!retained) this.#parts.receipts.serverSpoke();
       this.#announcement(topic, instance, payload);
       return;
     }
-    const { homeassistant } = this.#parts.desk.parts;
+    const { homeassistant } = this.#parts;
     if (topic === homeAssistantStatusTopic(homeassistant.current.discoveryPrefix)) {
       if (payload !== 'online' || retained) return;
       if (this.#starts.take(STARTS_PER_SECOND, START_BURST) > 0) this.#ignore(topic, 'Home Assistant starts too often');
@@ -95,23 +109,23 @@ export class Incoming {
   }
 
   #announcement(topic: string, instance: string, payload: string): void {
-    const { desk } = this.#parts;
+    const { clock, servers, serverWatch, tracker } = this.#parts;
     if (payload.length > MOST_ANNOUNCEMENT_BYTES) {
       this.#ignore(topic, 'no announcement is so long');
       return;
     }
-    desk.servers.heard(desk.delivery.announced(instance, payload, desk.parts.clock.nowMs()));
-    desk.deliveryChanged();
+    serverWatch.heard(servers.announced(instance, payload, clock.nowMs()));
+    tracker.deliveryChanged();
   }
 
   #receipt(topic: string, deviceUid: string, payload: string, retained: boolean): void {
-    const { desk } = this.#parts;
+    const { journals, tracker } = this.#parts;
     if (this.#receipts.take(RECEIPTS_PER_SECOND, RECEIPT_BURST) > 0) {
       this.#ignore(topic, 'receipts come too fast');
       return;
     }
     const { epoch, stored } = decodeReceipt(payload);
-    const journal = desk.parts.journals
+    const journal = journals
       .journals()
       .find((candidate) => candidate.epoch === epoch && candidate.deviceUid === deviceUid);
     // Not a fault: a repeated receipt for a journal that has been emptied since.
@@ -124,7 +138,7 @@ export class Incoming {
       );
       return;
     }
-    const neverSent = desk.received(journal, normaliseRanges(stored.slice(0, MOST_RANGES)));
+    const neverSent = tracker.received(journal, normaliseRanges(stored.slice(0, MOST_RANGES)));
     if (neverSent === 0) return;
     const { lastSeq } = journal.stats();
     if (stored.some(([, to]) => to > lastSeq)) {
@@ -168,19 +182,28 @@ const COMMON_INSTANCE = 'main';
 /** In the order in which they are taken: what matters most first. */
 type Wanted = ReadonlyMap<OptionalStep, readonly string[]>;
 
+export interface SubscriptionsParts {
+  readonly clock: Clock;
+  readonly device: Live<DeviceSection>;
+  readonly mqtt: Live<MqttSection>;
+  readonly homeassistant: Live<HomeAssistantSection>;
+  readonly journals: Pick<JournalSet, 'journals'>;
+  readonly faults: Faults;
+  readonly steps: SessionSteps;
+  readonly servers: Pick<Delivery, 'servers'>;
+}
+
 /**
  * Keeps the session subscribed to what the config and the journals want heard. One packet for each purpose: where a broker hangs up
  * on one, the others hold.
  */
 export class Subscriptions {
-  readonly #desk: Desk;
-  readonly #steps: SessionSteps;
+  readonly #parts: SubscriptionsParts;
   readonly #wakeUp = new WakeUp();
   readonly #held = new Set<string>();
 
-  constructor(desk: Desk, steps: SessionSteps) {
-    this.#desk = desk;
-    this.#steps = steps;
+  constructor(parts: SubscriptionsParts) {
+    this.#parts = parts;
   }
 
   /** A journal came or went, or the config changed. */
@@ -196,7 +219,7 @@ export class Subscriptions {
 
   async run(session: LinkSession, signal: AbortSignal): Promise<void> {
     for (;;) {
-      await this.#wakeUp.wait(this.#desk.parts.clock, this.#steps.nextDueMs(), signal);
+      await this.#wakeUp.wait(this.#parts.clock, this.#parts.steps.nextDueMs(), signal);
       await this.#reconcile(session);
     }
   }
@@ -212,12 +235,12 @@ export class Subscriptions {
   }
 
   async #subscribe(session: LinkSession, step: OptionalStep, filters: readonly string[]): Promise<void> {
-    const { faults } = this.#desk.parts;
+    const { faults, steps } = this.#parts;
     const missing = filters.filter((filter) => !this.#held.has(filter));
-    if (missing.length === 0 || this.#steps.isLeftOut(step)) return;
+    if (missing.length === 0 || steps.isLeftOut(step)) return;
     for (const filter of missing) this.#held.add(filter);
     try {
-      await this.#steps.take(step, `we subscribe to ${missing.join(', ')}`, async () => session.subscribe(missing));
+      await steps.take(step, `we subscribe to ${missing.join(', ')}`, async () => session.subscribe(missing));
       faults.works(`subscription to ${step}`);
     } catch (error) {
       if (!isRefusal(error)) throw error;
@@ -226,7 +249,7 @@ export class Subscriptions {
   }
 
   #wanted(): Wanted {
-    const { device, mqtt, homeassistant, journals } = this.#desk.parts;
+    const { device, mqtt, homeassistant, journals, servers } = this.#parts;
     const { homeId, deviceUid } = device.current;
     const wanted = new Map<OptionalStep, readonly string[]>();
     if (mqtt.current.delivery !== 'broker') {
@@ -237,7 +260,7 @@ export class Subscriptions {
         [...uids].map((uid) => sensorTopic(homeId, uid, 'receipt')),
       );
       // Some brokers (RabbitMQ) give retained messages to exact topics alone.
-      const names = this.#desk.delivery.servers().map(({ name }) => name);
+      const names = servers.servers().map(({ name }) => name);
       const exact = new Set([COMMON_INSTANCE, ...names.filter((name) => name !== SOME_SERVER)]);
       wanted.set('known servers', [...exact].map(serverTopic));
       wanted.set('servers', [SERVER_TOPIC_FILTER]);

@@ -1,11 +1,18 @@
 import { encodeReading } from '../../contract/reading.ts';
 import { sensorTopic } from '../../contract/topics.ts';
 import { isRefusal } from '../../mqtt/errors.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Live } from '../../platform/live.ts';
 import { WakeUp } from '../../platform/tasks.ts';
+import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config.ts';
 import type { Placed, ReadingEntry } from '../journal/journal.ts';
 import type { Taken } from '../mqtt/session.ts';
-import type { Desk } from './desk.ts';
+import type { BacklogSignal } from './backlog-signal.ts';
+import type { DeliveryLimits } from './delivery-limits.ts';
+import type { DeliveryTracker } from './delivery-tracker.ts';
 import { entryMessage, wireItem } from './entry-message.ts';
+import type { Faults } from './faults.ts';
+import type { InFlight } from './in-flight.ts';
 import type { SessionSteps } from './optional-steps.ts';
 import type { Sender, SendSlot } from './sender.ts';
 import type { TaskGroup } from './task-group.ts';
@@ -18,19 +25,30 @@ const FRESH_INTERVALS = 2;
 /** A server that is there but silent must not fill the memory: older ones are found in the journal anyway. */
 const MOST_UNRECEIPTED = 500;
 
+export interface LiveSenderParts {
+  readonly clock: Clock;
+  readonly device: Live<DeviceSection>;
+  readonly mqtt: Live<MqttSection>;
+  readonly homeassistant: Live<HomeAssistantSection>;
+  readonly faults: Faults;
+  readonly steps: SessionSteps;
+  readonly inFlight: InFlight;
+  readonly tracker: Pick<DeliveryTracker, 'acknowledged'>;
+  readonly limits: Pick<DeliveryLimits, 'refusedAlone'>;
+  readonly backlog: Pick<BacklogSignal, 'rescan'>;
+  /** Time between two readings. */
+  readonly intervalMs: () => number;
+}
+
 /** Sends each new reading the moment it comes, and keeps `latest` up to date. */
 export class LiveSender {
-  readonly #desk: Desk;
-  readonly #steps: SessionSteps;
-  readonly #intervalMs: () => number;
+  readonly #parts: LiveSenderParts;
   readonly #wakeUp = new WakeUp();
   #waiting: Placed<ReadingEntry>[] = [];
   #online = false;
 
-  constructor(desk: Desk, steps: SessionSteps, intervalMs: () => number) {
-    this.#desk = desk;
-    this.#steps = steps;
-    this.#intervalMs = intervalMs;
+  constructor(parts: LiveSenderParts) {
+    this.#parts = parts;
   }
 
   /** Takes a new reading; its number is in the journal already. Keeps the newest only while there is no connection. */
@@ -50,7 +68,7 @@ export class LiveSender {
   }
 
   async run(post: Sender, tasks: TaskGroup, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#desk.parts;
+    const { clock } = this.#parts;
     this.#online = true;
     this.#waiting = this.#waiting.filter(({ entry }) => this.#isFresh(entry));
     try {
@@ -72,41 +90,40 @@ export class LiveSender {
   }
 
   async #send(place: SendSlot, placed: Placed<ReadingEntry>): Promise<void> {
-    const { transit, parts } = this.#desk;
+    const { device, faults, inFlight, tracker, limits, backlog } = this.#parts;
     const { journal, entry } = placed;
-    const message = entryMessage(parts.device.current.homeId, journal, entry);
+    const message = entryMessage(device.current.homeId, journal, entry);
     const bytes = Buffer.byteLength(message.payload);
     const outgoing = { epoch: journal.epoch, urgency: 'live', seqs: [entry.seq], bytes } as const;
-    if (transit.messages('live') < MOST_UNRECEIPTED) transit.add(outgoing);
+    if (inFlight.messages('live') < MOST_UNRECEIPTED) inFlight.add(outgoing);
     let taken: Taken;
     try {
       taken = await place.send(message);
     } catch (error) {
-      transit.remove(outgoing);
+      inFlight.remove(outgoing);
       if (!isRefusal(error)) {
         // Still the newest: the next connection begins with it.
         if (this.#waiting.length === 0) this.#waiting = [placed];
         throw error;
       }
-      if (error.code === 'LINK_TOO_LARGE') this.#desk.refusedAlone(journal.epoch, entry.seq, error);
-      else parts.faults.failedWith('reading', error);
-      this.#desk.rescan();
+      if (error.code === 'LINK_TOO_LARGE') limits.refusedAlone(journal.epoch, entry.seq, error);
+      else faults.failedWith('reading', error);
+      backlog.rescan();
       return;
     }
-    parts.faults.works('reading');
-    await this.#desk.acknowledged(outgoing, journal, 'reading', taken);
+    faults.works('reading');
+    await tracker.acknowledged(outgoing, journal, 'reading', taken);
   }
 
   async #sendLatest(post: Sender, { journal, entry }: Placed<ReadingEntry>, signal: AbortSignal): Promise<void> {
-    const { device, faults } = this.#desk.parts;
+    const { device, faults, steps } = this.#parts;
     const item = wireItem(journal.epoch, entry);
     if ('gap' in item) return;
     const topic = sensorTopic(device.current.homeId, device.current.deviceUid, 'latest');
     const message = { topic, payload: encodeReading(item), retain: true };
     try {
       const what = 'we publish the retained latest reading';
-      if (await this.#steps.take('latest', what, async () => post.send('live', message, signal)))
-        faults.works('latest');
+      if (await steps.take('latest', what, async () => post.send('live', message, signal))) faults.works('latest');
     } catch (error) {
       if (!isRefusal(error)) throw error;
       faults.failedWith('latest', error);
@@ -114,19 +131,19 @@ export class LiveSender {
   }
 
   #latestWanted(): boolean {
-    return latestWanted(this.#desk.parts);
+    return latestWanted(this.#parts);
   }
 
   /** By the monotonic clock of this boot: the wall clock may have jumped in between. */
   #isFresh({ bootId, monotonicMs }: ReadingEntry): boolean {
-    const { clock } = this.#desk.parts;
-    const limitMs = Math.max(FRESH_MS, FRESH_INTERVALS * this.#intervalMs());
+    const { clock, intervalMs } = this.#parts;
+    const limitMs = Math.max(FRESH_MS, FRESH_INTERVALS * intervalMs());
     return bootId === clock.bootId && clock.monotonicMs() - monotonicMs <= limitMs;
   }
 }
 
 /** Whether the newest reading is kept on `latest`. */
-export function latestWanted({ mqtt, homeassistant }: Pick<Desk['parts'], 'mqtt' | 'homeassistant'>): boolean {
+export function latestWanted({ mqtt, homeassistant }: Pick<LiveSenderParts, 'mqtt' | 'homeassistant'>): boolean {
   const { publishLatest } = mqtt.current;
   return publishLatest === 'yes' || (publishLatest === 'auto' && homeassistant.current.discovery);
 }

@@ -1,48 +1,10 @@
-import type { Command } from '../../contract/command.ts';
-import type { DeviceStatus } from '../../contract/status.ts';
-import type { Clock, Random } from '../../platform/clock.ts';
-import type { Live } from '../../platform/live.ts';
-import type { Log } from '../../platform/log.ts';
-import { LoopHeartbeat, type Progress } from '../../platform/systemd.ts';
-import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config.ts';
-import type { JournalSet, Placed, ReadingEntry } from '../journal/journal.ts';
-import type { OpenLink } from '../mqtt/session.ts';
-import { BacklogSender } from './backlog-sender.ts';
-import { ConnectionLoop } from './connection-loop.ts';
+import { LoopHeartbeat } from '../../platform/systemd.ts';
+import type { Placed, ReadingEntry } from '../journal/journal.ts';
 import type { DeliveryMode, KnownServer, Presence } from './delivery.ts';
-import { Desk } from './desk.ts';
 import { type Fault, Faults } from './faults.ts';
-import { Incoming, Subscriptions } from './incoming.ts';
-import { LiveSender } from './live-sender.ts';
-import { createSessionSteps, type SessionSteps } from './optional-steps.ts';
-import { RetainedPublisher } from './retained.ts';
+import { assemblePublisher, type PublisherParts, type PublisherWorks } from './publisher-works.ts';
 import { followForgetting } from './servers.ts';
-import { type PublisherMemory, StoredState } from './state-file.ts';
-
-export interface PublisherParts {
-  readonly journals: Pick<JournalSet, 'journals' | 'stats' | 'recall'>;
-  readonly openLink: OpenLink;
-  readonly device: Live<DeviceSection>;
-  readonly mqtt: Live<MqttSection>;
-  readonly homeassistant: Live<HomeAssistantSection>;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly progress: Progress;
-  /** Longest time without a beat, ms; Infinity without a watchdog. */
-  readonly maxIdleMs: number;
-  /** File that remembers servers that give receipts, and what we left retained at the broker. */
-  readonly memoryPath: string;
-  /** For CREDENTIALS_DIRECTORY. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Asked for whenever a status is to be published; also for `interval_s`. */
-  readonly status: () => DeviceStatus;
-  /** Somebody asks for something; bounded in rate. Must not wait. */
-  readonly onCommand: (command: Command) => void;
-  /** What `state()` tells has changed: `routine` when only `taken` has grown. Must not throw. */
-  readonly onChange: (word: 'news' | 'routine') => void;
-  readonly version: string;
-}
+import { StoredState } from './state-file.ts';
 
 export interface PublisherState {
   readonly connected: boolean;
@@ -87,23 +49,12 @@ export function createPublisher(parts: PublisherParts): Publisher {
   return new JournalPublisher(parts);
 }
 
-/** What `run` puts together, once it knows what was remembered. */
-interface Works {
-  readonly desk: Desk;
-  readonly live: LiveSender;
-  readonly retained: RetainedPublisher;
-  readonly subscriptions: Subscriptions;
-  readonly steps: SessionSteps;
-  readonly incoming: Incoming;
-  readonly connection: ConnectionLoop;
-}
-
 class JournalPublisher implements Publisher {
   readonly #parts: PublisherParts;
   readonly #faults: Faults;
   readonly #heartbeat: LoopHeartbeat;
   readonly #onChange: (word: 'news' | 'routine') => void;
-  #works: Works | undefined;
+  #works: PublisherWorks | undefined;
   /** A reading that came before the memory was read. */
   #early: Placed<ReadingEntry> | undefined;
 
@@ -124,12 +75,12 @@ class JournalPublisher implements Publisher {
       return;
     }
     this.#works.live.offer(placed);
-    // The journal may hold more than this one: gap records, or readings that found no room in the live lane.
-    this.#works.desk.backlogWakeUp.notify();
+    // The journal may hold more than this one: gap records, or readings that found no room for the live sender.
+    this.#works.backlogSignal.notify();
   }
 
   wake(): void {
-    this.#works?.desk.rescan();
+    this.#works?.backlogSignal.rescan();
     this.#works?.subscriptions.changed();
   }
 
@@ -144,92 +95,62 @@ class JournalPublisher implements Publisher {
     return {
       connected: session !== undefined,
       ...(session !== undefined && { protocolVersion: session.protocolVersion }),
-      delivery: this.#works?.desk.mode() ?? (mqtt.current.delivery === 'broker' ? 'broker' : 'receipt'),
-      taken: this.#works?.desk.taken() ?? 0,
-      serverOnline: this.#works?.desk.delivery.giverOnline() ?? false,
+      delivery: this.#works?.tracker.mode() ?? (mqtt.current.delivery === 'broker' ? 'broker' : 'receipt'),
+      taken: this.#works?.tracker.taken() ?? 0,
+      serverOnline: this.#works?.servers.giverOnline() ?? false,
       ...(lastError !== undefined && { lastError }),
       ignoredMessages: this.#works?.incoming.ignored() ?? 0,
       problems: this.#faults.all(),
-      nobodySubscribed: this.#works?.desk.subscribers.areNone() ?? false,
-      waitingForServer: this.#works?.desk.mode() === 'broker' && this.#works.desk.subscribers.isWaiting(),
+      nobodySubscribed: this.#works?.subscribers.areNone() ?? false,
+      waitingForServer: this.#works?.tracker.mode() === 'broker' && this.#works.subscribers.isWaiting(),
       leftOut: this.#works?.steps.leftOut().map(({ name }) => name) ?? [],
-      setAside: this.#works?.desk.aside.count(this.#parts.clock.monotonicMs()) ?? 0,
+      setAside: this.#works?.limits.setAside() ?? 0,
       servers: this.#servers(),
     };
   }
 
   #servers(): PublisherState['servers'] {
-    const delivery = this.#works?.desk.delivery;
-    if (delivery === undefined) return [];
-    return delivery.servers().map((server) => ({ ...server, presence: delivery.presenceOf(server.name) }));
+    const servers = this.#works?.servers;
+    if (servers === undefined) return [];
+    return servers.servers().map((server) => ({ ...server, presence: servers.presenceOf(server.name) }));
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     const { memoryPath, clock } = this.#parts;
     const memory = await StoredState.open(memoryPath, this.#faults, this.#heartbeat, clock);
-    const works = this.#assemble(memory);
+    const works = assemblePublisher({
+      ...this.#parts,
+      faults: this.#faults,
+      heartbeat: this.#heartbeat,
+      state: memory,
+      onStateChange: () => this.#changed(),
+    });
     this.#works = works;
     if (this.#early !== undefined) works.live.offer(this.#early);
     const forget = async (names: readonly string[]): Promise<void> => {
-      await this.#forget(works.desk, memory, names);
+      await this.#forget(works, memory, names);
     };
     await Promise.all([works.connection.run(signal), followForgetting({ memoryPath, clock, forget }, signal)]);
-    // What no caller waited for, such as which servers there are.
-    await memory.update(works.desk.toRemember());
+    // What nobody waited for, such as which servers there are.
+    await memory.update(works.tracker.toRemember());
   }
 
   /** A person has asked for it. */
-  async #forget(desk: Desk, memory: StoredState, names: readonly string[]): Promise<void> {
+  async #forget({ servers, tracker }: PublisherWorks, memory: StoredState, names: readonly string[]): Promise<void> {
     for (const name of names) {
-      const known = desk.delivery.forget(name);
+      const known = servers.forget(name);
       const what = known
         ? `forgot the server ${name}, as asked`
         : `asked to forget the server ${name}, which is not known`;
       this.#parts.log.info({ server: name }, what);
     }
-    await memory.update({ servers: desk.delivery.servers() });
-    desk.deliveryChanged();
+    await memory.update({ servers: servers.servers() });
+    tracker.deliveryChanged();
     this.#changed();
   }
 
   #changed(): void {
     this.statusChanged();
     this.#onChange('news');
-  }
-
-  #assemble(memory: StoredState): Works {
-    const { random, log, version, status, onCommand } = this.#parts;
-    const changed = (): void => this.#changed();
-    const own = {
-      faults: this.#faults,
-      heartbeat: this.#heartbeat,
-      onDeliveryChange: changed,
-      onTaken: this.#onChange,
-    };
-    const remember = (changes: Partial<PublisherMemory>): void => memory.note(changes);
-    const desk = new Desk({ ...this.#parts, ...own, remember }, memory.current);
-    const steps = createSessionSteps(this.#parts.clock, this.#faults);
-    const live = new LiveSender(desk, steps, () => (status().interval_s ?? 0) * 1000);
-    const backlog = new BacklogSender(desk, live, random);
-    const retained = new RetainedPublisher({ desk, memory, steps, random, version, status });
-    const subscriptions = new Subscriptions(desk, steps);
-    const incoming = new Incoming({
-      desk,
-      onCommand,
-      onHomeAssistant: () => retained.announceAgain(),
-      onIgnored: (topic, why) => log.debug({ topic }, `ignored a message: ${why}`),
-    });
-    const lanes = { desk, live, backlog, retained, subscriptions, steps };
-    const { openLink, env } = this.#parts;
-    const connection = new ConnectionLoop({
-      ...lanes,
-      openLink,
-      incoming,
-      random,
-      log,
-      env,
-      onStateChange: changed,
-    });
-    return { ...lanes, incoming, connection };
   }
 }

@@ -1,13 +1,14 @@
 import { type DeviceStatus, encodeStatus } from '../../contract/status.ts';
 import { sensorTopic } from '../../contract/topics.ts';
 import { isRefusal } from '../../mqtt/errors.ts';
-import type { Random } from '../../platform/clock.ts';
+import type { Clock, Random } from '../../platform/clock.ts';
+import type { Live } from '../../platform/live.ts';
 import { backOffMs } from '../../platform/pacing.ts';
 import { WakeUp } from '../../platform/tasks.ts';
-import type { DeviceSection } from '../config.ts';
+import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config.ts';
 import type { LinkMessage } from '../mqtt/session.ts';
-import type { Desk } from './desk.ts';
 import { discoveryMessages } from './discovery.ts';
+import type { Faults } from './faults.ts';
 import { latestWanted } from './live-sender.ts';
 import type { SessionSteps } from './optional-steps.ts';
 import type { Sender } from './sender.ts';
@@ -54,8 +55,12 @@ const SMALLEST_STATUS = 18;
 /** What a broker has refused is offered again. */
 const RETRY = { minMs: 30_000, maxMs: 600_000 };
 
-export interface AnnouncerParts {
-  readonly desk: Desk;
+export interface RetainedPublisherParts {
+  readonly clock: Clock;
+  readonly device: Live<DeviceSection>;
+  readonly mqtt: Live<MqttSection>;
+  readonly homeassistant: Live<HomeAssistantSection>;
+  readonly faults: Faults;
   readonly memory: StoredState;
   readonly steps: SessionSteps;
   readonly random: Random;
@@ -65,7 +70,7 @@ export interface AnnouncerParts {
 
 /** Keeps the retained topics true: `status`, Home Assistant's configurations, and nothing that we left there earlier. */
 export class RetainedPublisher {
-  readonly #parts: AnnouncerParts;
+  readonly #parts: RetainedPublisherParts;
   readonly #wakeUp = new WakeUp();
   #statusDueMs = 0;
   #statusSentMs = Number.NEGATIVE_INFINITY;
@@ -80,14 +85,14 @@ export class RetainedPublisher {
   /** Discovery as this connection has published it. */
   #published = new Map<string, string>();
 
-  constructor(parts: AnnouncerParts) {
+  constructor(parts: RetainedPublisherParts) {
     this.#parts = parts;
-    this.#device = parts.desk.parts.device.current;
+    this.#device = parts.device.current;
   }
 
   /** Something that `status` tells has changed. */
   statusChanged(): void {
-    const nowMs = this.#parts.desk.parts.clock.monotonicMs();
+    const nowMs = this.#parts.clock.monotonicMs();
     const dueMs = Math.max(nowMs + STATUS_DEBOUNCE_MS, this.#statusSentMs + STATUS_SPACING_MS);
     if (dueMs >= this.#statusDueMs) return;
     this.#statusDueMs = dueMs;
@@ -102,7 +107,7 @@ export class RetainedPublisher {
 
   /** The first word on a new connection: the will has said "offline", or may have. */
   async begin(post: Sender, signal: AbortSignal): Promise<void> {
-    this.#device = this.#parts.desk.parts.device.current;
+    this.#device = this.#parts.device.current;
     this.#published.clear();
     this.#retryDueMs = Number.POSITIVE_INFINITY;
     this.#statusLimit = Number.POSITIVE_INFINITY;
@@ -111,7 +116,7 @@ export class RetainedPublisher {
   }
 
   async run(post: Sender, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#parts.desk.parts;
+    const { clock } = this.#parts;
     for (;;) {
       await this.#announceDevice(post, signal);
       const dueMs = Math.min(this.#statusDueMs, this.#retryDueMs);
@@ -128,7 +133,7 @@ export class RetainedPublisher {
   }
 
   async #publishStatus(post: Sender, signal: AbortSignal): Promise<void> {
-    const { clock, mqtt } = this.#parts.desk.parts;
+    const { clock, mqtt } = this.#parts;
     const limitBefore = this.#statusLimit;
     this.#statusSentMs = clock.monotonicMs();
     this.#statusDueMs = this.#statusSentMs + mqtt.current.statusIntervalMs;
@@ -150,7 +155,7 @@ export class RetainedPublisher {
     for (const message of this.#discovery()) {
       if (this.#published.get(message.topic) === message.payload) continue;
       if (await this.#offer('discovery', message, post, signal)) this.#published.set(message.topic, message.payload);
-      else this.#retryDueMs = this.#parts.desk.parts.clock.monotonicMs() + this.#retryInMs('discovery');
+      else this.#retryDueMs = this.#parts.clock.monotonicMs() + this.#retryInMs('discovery');
     }
     await this.#clearStale(post, signal);
   }
@@ -176,7 +181,7 @@ export class RetainedPublisher {
     post: Sender,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { faults } = this.#parts.desk.parts;
+    const { faults } = this.#parts;
     const what = `we publish to ${message.topic}`;
     try {
       // What is left out counts as said: its fault is told already.
@@ -201,7 +206,7 @@ export class RetainedPublisher {
   }
 
   #discovery(): readonly LinkMessage[] {
-    const { device, homeassistant, mqtt } = this.#parts.desk.parts;
+    const { device, homeassistant, mqtt } = this.#parts;
     if (!homeassistant.current.discovery) return [];
     return discoveryMessages({
       device: device.current,
@@ -213,7 +218,7 @@ export class RetainedPublisher {
   }
 
   #wantedTopics(): readonly string[] {
-    const { device, mqtt, homeassistant } = this.#parts.desk.parts;
+    const { device, mqtt, homeassistant } = this.#parts;
     const { homeId, deviceUid } = device.current;
     return [
       sensorTopic(homeId, deviceUid, 'status'),

@@ -3,9 +3,13 @@ import { mkdir, readFile, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { writeFileAtomic } from '../../platform/files.ts';
+import type { Log } from '../../platform/log.ts';
+import type { LoopHeartbeat } from '../../platform/systemd.ts';
 import { WakeUp } from '../../platform/tasks.ts';
+import type { JournalSet } from '../journal/journal.ts';
 import { type Delivery, type DeliveryMode, type Heard, SOME_SERVER } from './delivery.ts';
-import type { DeskParts } from './desk-parts.ts';
+import type { Faults } from './faults.ts';
+import type { StoredState } from './state-file.ts';
 
 /** Readings are given again for another record this often at most, however often a server changes its mind. */
 const RECALL_SPACING_MS = 3_600_000;
@@ -23,11 +27,21 @@ interface OtherRecord {
   readonly record: string;
 }
 
+export interface ServerWatchParts {
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
+  readonly log: Log;
+  readonly journals: Pick<JournalSet, 'recall'>;
+  readonly faults: Faults;
+  readonly heartbeat: LoopHeartbeat;
+  readonly state: Pick<StoredState, 'note'>;
+  readonly servers: Delivery;
+  /** Readings that were released wait again. */
+  readonly onRecalled: () => void;
+}
+
 /** Watches the servers that are known: whether their record is the one that gave receipts, and whether they are ever heard of again. */
 export class ServerWatch {
-  readonly #parts: DeskParts;
-  readonly #delivery: Delivery;
-  readonly #onRecalled: () => void;
+  readonly #parts: ServerWatchParts;
   #sessionMs = 0;
   /** A record that has not been given again yet what we still have. */
   #waiting: OtherRecord | undefined;
@@ -35,11 +49,8 @@ export class ServerWatch {
   #recalledMs = Number.NEGATIVE_INFINITY;
   #toldMs = Number.NEGATIVE_INFINITY;
 
-  /** `onRecalled`: readings that were released wait again. */
-  constructor(parts: DeskParts, delivery: Delivery, onRecalled: () => void) {
+  constructor(parts: ServerWatchParts) {
     this.#parts = parts;
-    this.#delivery = delivery;
-    this.#onRecalled = onRecalled;
   }
 
   begin(): void {
@@ -47,7 +58,7 @@ export class ServerWatch {
   }
 
   heard({ changed, otherRecord }: Heard): void {
-    if (changed) this.#parts.remember({ servers: this.#delivery.servers() });
+    if (changed) this.#parts.state.note({ servers: this.#parts.servers.servers() });
     if (otherRecord === undefined) return;
     const { name, before, now } = otherRecord;
     this.#waiting = { name, record: now };
@@ -59,12 +70,12 @@ export class ServerWatch {
   }
 
   lookAtClock(mode: DeliveryMode): void {
-    const { clock, faults } = this.#parts;
+    const { clock, faults, servers } = this.#parts;
     const nowMs = clock.monotonicMs();
     this.#recallIfDue();
     if (this.#waiting === undefined && nowMs - this.#toldMs > TELL_RECORD_MS) faults.works('record');
-    const isSilent = mode === 'receipt' && !this.#delivery.giverOnline() && nowMs - this.#sessionMs > SETTLED_MS;
-    const known = this.#delivery.servers().filter(({ name }) => name !== SOME_SERVER);
+    const isSilent = mode === 'receipt' && !servers.giverOnline() && nowMs - this.#sessionMs > SETTLED_MS;
+    const known = servers.servers().filter(({ name }) => name !== SOME_SERVER);
     const seenMs = Math.max(0, ...known.map((server) => server.seenMs));
     const [first] = known;
     if (!isSilent || first === undefined || clock.nowMs() - seenMs < SILENT_MS) {
@@ -93,13 +104,13 @@ export class ServerWatch {
 
   /** Never rejects. The record is remembered last: a power cut before that gives it all once more. */
   async #recall({ name, record }: OtherRecord): Promise<void> {
-    const { journals, log, heartbeat, remember } = this.#parts;
+    const { journals, log, heartbeat, state, servers, onRecalled } = this.#parts;
     try {
       const { count, durable } = await heartbeat.during(RECALL_LIMIT_MS, journals.recall());
-      this.#onRecalled();
+      onRecalled();
       if (!durable) return;
-      this.#delivery.acceptRecord(name, record);
-      remember({ servers: this.#delivery.servers(), acknowledged: {} });
+      servers.acceptRecord(name, record);
+      state.note({ servers: servers.servers(), acknowledged: {} });
       if (this.#waiting?.record === record) this.#waiting = undefined;
       log.warn(
         { server: name, record, count },

@@ -1,7 +1,12 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Live } from '../../platform/live.ts';
+import type { LoopHeartbeat } from '../../platform/systemd.ts';
 import { DeadlineError, waitAny, withDeadline } from '../../platform/tasks.ts';
+import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config.ts';
 import type { LinkError, LinkSession } from '../mqtt/session.ts';
 import type { BacklogSender } from './backlog-sender.ts';
-import type { Desk } from './desk.ts';
+import type { BacklogSignal } from './backlog-signal.ts';
+import type { DeliveryTracker } from './delivery-tracker.ts';
 import type { Subscriptions } from './incoming.ts';
 import type { LiveSender } from './live-sender.ts';
 import type { SessionSteps } from './optional-steps.ts';
@@ -17,7 +22,13 @@ const LAST_STATUS_LIMIT_MS = 1_000;
 const GOODBYE_LIMIT_MS = 1_000;
 
 export interface SessionParts {
-  readonly desk: Desk;
+  readonly clock: Clock;
+  readonly heartbeat: LoopHeartbeat;
+  readonly device: Live<DeviceSection>;
+  readonly mqtt: Live<MqttSection>;
+  readonly homeassistant: Live<HomeAssistantSection>;
+  readonly tracker: Pick<DeliveryTracker, 'mode' | 'begin' | 'deliveryChanged'>;
+  readonly backlogSignal: Pick<BacklogSignal, 'notify'>;
   readonly live: LiveSender;
   readonly backlog: BacklogSender;
   readonly retained: RetainedPublisher;
@@ -35,10 +46,10 @@ export async function runSession(
   session: LinkSession,
   signal: AbortSignal,
 ): Promise<LinkError | undefined> {
-  const { clock, heartbeat } = parts.desk.parts;
+  const { clock, heartbeat, mqtt } = parts;
   const stop = new AbortController();
   const tasks = new TaskGroup(stop.signal);
-  const window = new SendWindow(windowSize(parts.desk, session));
+  const window = new SendWindow(windowSize(mqtt.current, session));
   const post = new Sender(session, window, heartbeat);
   const ended = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
@@ -48,7 +59,7 @@ export async function runSession(
   parts.steps.begin(signal);
   const introduced = introduce(parts, post, stop.signal);
   introduced.catch(() => undefined);
-  parts.desk.begin(introduced, session.protocolVersion);
+  parts.tracker.begin(introduced, session.protocolVersion);
   tasks.add(parts.live.run(post, tasks, stop.signal));
   tasks.add(introduced.then(async () => parts.retained.run(post, stop.signal)));
   tasks.add(introduced.then(async () => parts.backlog.run(post, tasks, stop.signal)));
@@ -74,11 +85,11 @@ export async function runSession(
 
 /** Resolves when it is known which servers have announced themselves: their retained words come before our status is answered. */
 async function introduce(parts: SessionParts, post: Sender, signal: AbortSignal): Promise<void> {
-  const { desk, retained, subscriptions } = parts;
+  const { clock, mqtt, tracker, retained, subscriptions } = parts;
   await subscriptions.begin(post.session);
   await retained.begin(post, signal);
-  const undecided = desk.parts.mqtt.current.delivery === 'auto' && desk.mode() === 'broker';
-  if (undecided) await desk.parts.clock.sleep(ANNOUNCEMENT_GRACE_MS, signal);
+  const undecided = mqtt.current.delivery === 'auto' && tracker.mode() === 'broker';
+  if (undecided) await clock.sleep(ANNOUNCEMENT_GRACE_MS, signal);
 }
 
 /** What can change without a new connection takes effect here. */
@@ -88,11 +99,11 @@ async function followConfig(
   window: SendWindow,
   signal: AbortSignal,
 ): Promise<void> {
-  const { mqtt, device, homeassistant } = parts.desk.parts;
+  const { mqtt, device, homeassistant, tracker, backlogSignal } = parts;
   for (;;) {
     const seen = [mqtt.version, device.version, homeassistant.version] as const;
-    window.resize(windowSize(parts.desk, session));
-    parts.desk.deliveryChanged();
+    window.resize(windowSize(mqtt.current, session));
+    tracker.deliveryChanged();
     await waitAny(signal, [
       async (off) => mqtt.changed(seen[0], off),
       async (off) => device.changed(seen[1], off),
@@ -100,16 +111,15 @@ async function followConfig(
     ]);
     parts.subscriptions.changed();
     parts.retained.statusChanged();
-    parts.desk.backlogWakeUp.notify();
+    backlogSignal.notify();
   }
 }
 
-function windowSize(desk: Desk, session: LinkSession): number {
-  return Math.max(1, Math.min(desk.parts.mqtt.current.maxInFlight, session.receiveMaximum));
+function windowSize({ maxInFlight }: MqttSection, session: LinkSession): number {
+  return Math.max(1, Math.min(maxInFlight, session.receiveMaximum));
 }
 
-async function sayOffline({ desk, retained }: SessionParts, post: Sender, session: LinkSession): Promise<void> {
-  const { clock } = desk.parts;
+async function sayOffline({ clock, retained }: SessionParts, post: Sender, session: LinkSession): Promise<void> {
   const giveUp = new AbortController();
   const said = retained.end(post, giveUp.signal).catch(() => undefined);
   const limited = { clock, limitMs: LAST_STATUS_LIMIT_MS, what: 'the last status' };

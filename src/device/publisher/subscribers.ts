@@ -1,5 +1,10 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Live } from '../../platform/live.ts';
+import type { Log } from '../../platform/log.ts';
+import type { MqttSection } from '../config.ts';
 import type { DeliveryMode } from './delivery.ts';
-import type { DeskParts } from './desk-parts.ts';
+import type { Faults } from './faults.ts';
+import type { StoredState } from './state-file.ts';
 
 /**
  * A new installation may meet the broker before its server does. MQTT 5 says whether somebody is subscribed; with 3.1.1 nothing
@@ -9,22 +14,29 @@ const WAIT_FOR_SERVER_MS = 600_000;
 /** While no program is subscribed, one entry of the backlog asks again, beside each live reading. */
 const ASK_AGAIN = { minMs: 300_000, maxMs: 3_600_000 };
 
+export interface SubscribersParts {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly log: Log;
+  readonly mqtt: Live<MqttSection>;
+  readonly faults: Faults;
+  readonly state: Pick<StoredState, 'current' | 'note'>;
+  /** Who is there to take readings has changed. */
+  readonly onDeliveryChange: () => void;
+}
+
 /** Who is at the other end of the broker, as far as PUBACK and time can tell. */
 export class Subscribers {
-  readonly #parts: Pick<DeskParts, 'clock' | 'log' | 'mqtt' | 'faults' | 'remember' | 'onDeliveryChange'>;
-  /** Topics without a subscriber, with the monotonic ms from which on one more message may ask. */
+  readonly #parts: SubscribersParts;
+  /** Topics on which nobody is subscribed, with the monotonic ms from which on one more message may ask. */
   readonly #nobody = new Map<string, { askMs: number; pauseMs: number }>();
   #hasWaited: boolean;
   #protocolVersion: 4 | 5 | undefined;
   #firstConnectedMs: number | undefined;
   #told = false;
 
-  constructor(
-    parts: Pick<DeskParts, 'clock' | 'log' | 'mqtt' | 'faults' | 'remember' | 'onDeliveryChange'>,
-    hasWaited: boolean,
-  ) {
+  constructor(parts: SubscribersParts) {
     this.#parts = parts;
-    this.#hasWaited = hasWaited;
+    this.#hasWaited = parts.state.current.waitedForServer;
   }
 
   /** A new session: it may be another broker, or others may be there. */
@@ -80,7 +92,7 @@ export class Subscribers {
     if (this.#hasWaited || this.#firstConnectedMs === undefined || this.#leftMs() > 0) return false;
     const wasWaiting = this.isWaiting();
     this.#hasWaited = true;
-    this.#parts.remember({ waitedForServer: true });
+    this.#parts.state.note({ waitedForServer: true });
     if (!wasWaiting) return false;
     const minutes = WAIT_FOR_SERVER_MS / 60_000;
     this.#parts.log.info(
@@ -106,7 +118,7 @@ export class Subscribers {
     if (leaf !== 'reading' && leaf !== 'backlog') return;
     if (this.#told) this.#parts.log.info({ topic: leaf }, 'somebody is subscribed to our readings again');
     this.#told = false;
-    this.#parts.remember({ nobodySubscribed: false });
+    this.#parts.state.note({ nobodySubscribed: false });
     this.#parts.faults.works('subscribers');
     this.#parts.onDeliveryChange();
   }
@@ -120,7 +132,7 @@ export class Subscribers {
     }
     if (leaf !== 'reading') return;
     this.#told = true;
-    this.#parts.remember({ nobodySubscribed: true });
+    this.#parts.state.note({ nobodySubscribed: true });
     const then =
       this.#parts.mqtt.current.noSubscriber === 'keep'
         ? 'they stay in the journal, up to its limit, until somebody is'

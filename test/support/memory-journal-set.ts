@@ -120,6 +120,10 @@ export class ArrayJournal implements Journal {
     };
   }
 
+  oldest(): number | undefined {
+    return this.#entries.find((entry) => entry !== undefined)?.seq;
+  }
+
   async close(): Promise<void> {
     await Promise.resolve();
   }
@@ -176,6 +180,12 @@ export class ArrayJournalSet implements JournalSet {
       bytesOnDisk: 0,
       durable: true,
     };
+  }
+
+  oldest(): { readonly epoch: string; readonly seq: number } | undefined {
+    const journal = this.all.find((candidate) => candidate.oldest() !== undefined);
+    const seq = journal?.oldest();
+    return journal === undefined || seq === undefined ? undefined : { epoch: journal.epoch, seq };
   }
 
   async close(): Promise<void> {

@@ -98,7 +98,7 @@ export class JournalDirectories {
 
   /** Something is gone: the files are left alone until `comeBack`. */
   leave(): void {
-    for (const journal of this.journals()) journal.leave();
+    for (const journal of this.journals()) journal.upkeep.leave();
   }
 
   /** Makes folders and locks again, and looks what is missing in them. @throws JournalError */

@@ -1,7 +1,7 @@
+import { randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { isId } from '../../contract/ids.ts';
 import type { Gap } from '../../contract/reading.ts';
-import { isTemporary, writeSegment } from './epoch-files.ts';
 import { applyGaps, type EpochPlace, type EpochScan, NOTE_FILE, scanEpoch } from './epoch-scan.ts';
 import { FileJournal, type FileJournalOptions } from './file-journal.ts';
 import type { JournalEntry } from './journal.ts';
@@ -10,6 +10,7 @@ import { findLosses } from './losses.ts';
 import { bootKeyOf, encodeGap, encodeReading, MAX_EPOCH_LENGTH, type StoredGap } from './record.ts';
 import { NOTE_FILE_BYTES } from './release-note.ts';
 import { type SegmentHeader, SLOTS_PER_BLOCK, segmentFileName } from './segment.ts';
+import { isTemporary, writeSegment } from './segment-file.ts';
 
 const GENERATION_DIGITS = 6;
 const EPOCH_DIRECTORY = new RegExp(`^(\\d{${GENERATION_DIGITS}})-([A-Za-z0-9_]{1,${MAX_EPOCH_LENGTH}})$`);
@@ -27,6 +28,14 @@ export interface EpochBeginning {
   readonly entries: readonly JournalEntry[];
   /** Highest number given so far. */
   readonly lastSeq: number;
+}
+
+const EPOCH_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const EPOCH_LENGTH = 8;
+
+/** Eight random characters: two journals of one device with the same name are a matter of aeons. */
+export function createEpochName(): string {
+  return Array.from({ length: EPOCH_LENGTH }, () => EPOCH_ALPHABET[randomInt(EPOCH_ALPHABET.length)]).join('');
 }
 
 /** The epochs under a journal's path: by device, oldest first. @throws JournalError when it cannot be looked into */
@@ -194,7 +203,7 @@ async function finishThinning(journal: FileJournal, gaps: readonly StoredGap[]):
     const segment = journal.segments().find(({ firstSeq, lastSeq }) => firstSeq <= gap.from && gap.from <= lastSeq);
     // Without a header it is not known how often it was thinned; then its readings stay.
     if (segment?.header === undefined || segment.level >= level) continue;
-    const removal = await journal.planThinning(segment);
-    if (removal !== undefined) await journal.thin(segment, level, removal);
+    const removal = await journal.upkeep.planThinning(segment);
+    if (removal !== undefined) await journal.upkeep.thin(segment, level, removal);
   }
 }

@@ -1,34 +1,17 @@
 import { dirname, join } from 'node:path';
-import { SeqSet } from '../../contract/seq-ranges.ts';
 import { type EpochPlace, NOTE_FILE } from './epoch-scan.ts';
 import { goneError, isMissing, type JournalFile, type JournalFs, toJournalError } from './journal-fs.ts';
-import { encodeEnd, resealRecord, SLOT_BYTES, sealRecord, segmentSeed } from './record.ts';
+import { encodeEnd, SLOT_BYTES, sealRecord, segmentSeed } from './record.ts';
 import { encodeNote, NOTE_FILE_BYTES, NOTE_SLOT_OFFSETS, type ReleaseNote } from './release-note.ts';
-import {
-  encodeHeader,
-  HEADER_BYTES,
-  type Segment,
-  type SegmentHeader,
-  SLOTS_PER_BLOCK,
-  segmentFileName,
-  slotOffset,
-} from './segment.ts';
-
-const TEMPORARY_SUFFIX = '.tmp';
-
-/** What a segment is made of when it is written as a whole. */
-export interface SegmentContent {
-  readonly header: SegmentHeader;
-  /** Records in order; their seals are renewed. */
-  readonly records: readonly Buffer[];
-}
+import { type Segment, type SegmentHeader, SLOTS_PER_BLOCK, segmentFileName, slotOffset } from './segment.ts';
+import { newSegment, type SegmentContent, writeSegment } from './segment-file.ts';
+import { SegmentList } from './segment-list.ts';
 
 /**
- * The files of one epoch: appends records to the last segment, adds segments, replaces and removes them. Knows slots and
- * bytes, not what is released. One caller at a time.
+ * The files of one epoch: appends records to the last segment, adds segments, replaces and removes them. One caller at a time.
  */
 export class EpochFiles {
-  readonly segments: Segment[];
+  readonly list: SegmentList;
   readonly #fs: JournalFs;
   readonly #place: EpochPlace;
   #tailFile: JournalFile | undefined;
@@ -40,16 +23,20 @@ export class EpochFiles {
   constructor(fs: JournalFs, place: EpochPlace, segments: readonly Segment[], note: ReleaseNote | undefined) {
     this.#fs = fs;
     this.#place = place;
-    this.segments = [...segments];
+    this.list = new SegmentList(segments);
     this.#noteCounter = note?.counter ?? 0;
   }
 
+  get segments(): readonly Segment[] {
+    return this.list.all;
+  }
+
   get tail(): Segment | undefined {
-    return this.segments.at(-1);
+    return this.list.tail;
   }
 
   get bytes(): number {
-    return this.segments.reduce((sum, { bytes }) => sum + bytes, NOTE_FILE_BYTES);
+    return this.list.counters.bytes + NOTE_FILE_BYTES;
   }
 
   /**
@@ -93,7 +80,7 @@ export class EpochFiles {
     await writeSegment(this.#fs, path, { header, records: [] });
     await this.#endTail(releasedTo);
     await this.#closeTail();
-    this.segments.push(newSegment(path, header));
+    this.list.add(newSegment(path, header));
   }
 
   /** Segments that are not, or not whole, where the next start will look for them. @throws JournalError */
@@ -124,14 +111,17 @@ export class EpochFiles {
     );
   }
 
-  /** Writes a segment again with fewer records; either the old file is there or the new one. @throws JournalError */
-  async replace(segment: Segment, content: SegmentContent): Promise<Segment> {
+  /**
+   * Writes a segment anew with fewer records; either the old file is there or the new one. `fill` notes what waits in it.
+   * @throws JournalError
+   */
+  async replace(segment: Segment, content: SegmentContent, fill: (replacement: Segment) => void): Promise<void> {
     await this.#closeReader();
     if (segment === this.tail) await this.#closeTail();
     await writeSegment(this.#fs, segment.path, content);
-    const replaced = newSegment(segment.path, content.header, content.records.length);
-    this.segments[this.segments.indexOf(segment)] = replaced;
-    return replaced;
+    const replacement = newSegment(segment.path, content.header, content.records.length);
+    fill(replacement);
+    this.list.replace(segment, replacement);
   }
 
   /** Removes a segment; the caller has made sure that a note on disk says why. @throws JournalError */
@@ -143,7 +133,7 @@ export class EpochFiles {
         if (!isMissing(error)) throw error;
       }),
     );
-    this.segments.splice(this.segments.indexOf(segment), 1);
+    this.list.remove(segment);
   }
 
   /** `durable`: in both slots, synced one after the other. Else in the older slot, whenever the system writes it. */
@@ -246,57 +236,6 @@ export class EpochFiles {
       return await this.#fs.open(path, 'create');
     }
   }
-}
-
-/** Writes a segment beside its place, syncs it, and moves it there. @throws JournalError */
-export async function writeSegment(fs: JournalFs, path: string, { header, records }: SegmentContent): Promise<void> {
-  const seed = segmentSeed(header.deviceUid, header.epoch, header.index);
-  const image = Buffer.alloc(HEADER_BYTES + header.slots * SLOT_BYTES);
-  image.set(encodeHeader(header));
-  records.forEach((record, slot) => image.set(resealRecord(Buffer.from(record), seed, slot), slotOffset(slot)));
-  const temporary = `${path}${TEMPORARY_SUFFIX}`;
-  await attempt('writing', path, async () => {
-    try {
-      const file = await fs.open(temporary, 'create');
-      try {
-        await file.write(image, 0);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await fs.rename(temporary, path);
-    } catch (error) {
-      await fs.remove(temporary).catch(() => undefined);
-      throw error;
-    }
-    await fs.syncDirectory(join(path, '..'));
-  });
-}
-
-/** Whether the name belongs to a file whose writing was interrupted. */
-export function isTemporary(name: string): boolean {
-  return name.endsWith(TEMPORARY_SUFFIX);
-}
-
-function newSegment(path: string, header: SegmentHeader, usedSlots = 0): Segment {
-  return {
-    index: header.index,
-    path,
-    header,
-    firstSeq: header.firstSeq,
-    lastSeq: header.rewritten?.lastSeq ?? header.firstSeq - 1,
-    slots: header.slots,
-    usedSlots,
-    bytes: HEADER_BYTES + header.slots * SLOT_BYTES,
-    level: header.level,
-    unreleased: new SeqSet(header.firstSeq, header.slots),
-    givenUp: new SeqSet(header.firstSeq, header.slots),
-    pending: new Map(),
-    gaps: [],
-    settlements: [],
-    releasedUpTo: header.firstSeq - 1,
-    seqBeforeBlock: [],
-  };
 }
 
 async function attempt<T>(doing: string, path: string, action: () => Promise<T>): Promise<T> {

@@ -50,6 +50,8 @@ export interface Journal {
    */
   recall(): Promise<number>;
   stats(): JournalStats;
+  /** The lowest number that is not released; undefined where nothing waits. */
+  oldest(): number | undefined;
   /** Notes the releases, syncs, and lets go of the files. Idempotent. */
   close(): Promise<void>;
 }
@@ -151,6 +153,8 @@ export interface JournalSet {
   /** The epoch that is written to at the moment. */
   activeEpoch(): string;
   stats(): JournalSetStats;
+  /** The oldest entry that is not released; undefined where nothing waits. */
+  oldest(): { readonly epoch: string; readonly seq: number } | undefined;
   close(): Promise<void>;
 }
 

@@ -109,6 +109,10 @@ export class MemoryJournal implements Journal {
     };
   }
 
+  oldest(): number | undefined {
+    return this.#entries[0]?.seq;
+  }
+
   close(): Promise<void> {
     this.#closed = true;
     return Promise.resolve();
@@ -189,7 +193,7 @@ function isPending(entry: JournalEntry): entry is ReadingEntry {
 const MAX_ENTRIES_IN_MEMORY = 10_000;
 
 /** What stood in for the disk while it refused. */
-interface StandIn {
+interface Fallback {
   readonly memory: MemoryJournal;
   /** The same entries on disk, made once the disk is back: for a restart before they are released. */
   copy: FileJournal | undefined;
@@ -199,7 +203,7 @@ interface StandIn {
 export class MemoryFallback {
   readonly #settings: () => JournalSection;
   readonly #nowMs: () => number;
-  #memoryFallback: StandIn[] = [];
+  #memoryFallback: Fallback[] = [];
 
   constructor(settings: () => JournalSection, nowMs: () => number) {
     this.#settings = settings;
@@ -225,7 +229,7 @@ export class MemoryFallback {
   current(deviceUid: string, createEpochName: () => string): MemoryJournal {
     const last = this.#memoryFallback.at(-1);
     if (last !== undefined && last.copy === undefined && last.memory.deviceUid === deviceUid) return last.memory;
-    const fallback: StandIn = {
+    const fallback: Fallback = {
       memory: new MemoryJournal({
         deviceUid,
         epoch: createEpochName(),

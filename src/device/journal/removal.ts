@@ -64,7 +64,7 @@ export async function rewrite(
 ): Promise<void> {
   const kept = records.filter(({ kind, seq }) => kind !== 'end' && (kind !== 'reading' || segment.unreleased.has(seq)));
   const next = files.segments[files.segments.indexOf(segment) + 1];
-  const replaced = await files.replace(segment, {
+  const content = {
     header: {
       deviceUid: place.deviceUid,
       epoch: place.epoch,
@@ -79,25 +79,27 @@ export async function rewrite(
       retired: segment.header?.retired ?? false,
     },
     records: kept.map(({ slot }) => slot),
+  };
+  await files.replace(segment, content, (replacement) => {
+    replacement.releasedUpTo = segment.releasedUpTo;
+    replacement.gaps.push(...segment.gaps);
+    replacement.settlements.push(...segment.settlements);
+    indexRecords(segment, replacement, kept);
   });
-  replaced.releasedUpTo = segment.releasedUpTo;
-  replaced.gaps.push(...segment.gaps);
-  replaced.settlements.push(...segment.settlements);
-  indexRecords(segment, replaced, kept);
 }
 
-function indexRecords(old: Segment, replaced: Segment, kept: readonly StoredRecord[]): void {
+function indexRecords(old: Segment, replacement: Segment, kept: readonly StoredRecord[]): void {
   let before = old.firstSeq - 1;
   kept.forEach((record, slot) => {
-    if (slot % SLOTS_PER_BLOCK === 0) replaced.seqBeforeBlock.push(before);
+    if (slot % SLOTS_PER_BLOCK === 0) replacement.seqBeforeBlock.push(before);
     if (!isNumbered(record)) return;
     before = record.seq;
-    if (old.unreleased.has(record.seq)) replaced.unreleased.add(record.seq);
+    if (old.unreleased.has(record.seq)) replacement.unreleased.add(record.seq);
   });
   for (const [bootKey, seqs] of old.pending) {
     const pending = new SeqSet(old.firstSeq, kept.length);
-    for (const seq of seqs) if (replaced.unreleased.has(seq)) pending.add(seq);
-    if (pending.size > 0) replaced.pending.set(bootKey, pending);
+    for (const seq of seqs) if (replacement.unreleased.has(seq)) pending.add(seq);
+    if (pending.size > 0) replacement.pending.set(bootKey, pending);
   }
 }
 

@@ -130,17 +130,17 @@ export async function makeRoom(
 
 async function thin({ journal, segment }: Candidate, tell: TellGap): Promise<void> {
   const level = segment.level + 1;
-  const removal = await journal.planThinning(segment);
+  const removal = await journal.upkeep.planThinning(segment);
   if (removal === undefined) return;
   if (removal.gap !== undefined) await tell(removal.gap, level);
-  await journal.thin(segment, level, removal);
+  await journal.upkeep.thin(segment, level, removal);
 }
 
 async function drop({ journal, segment }: Candidate, tell: TellGap): Promise<void> {
-  const removal = await journal.planDrop(segment);
+  const removal = await journal.upkeep.planDrop(segment);
   for (const entry of removal.carried) await tell(entry.gap, 0);
   if (removal.gap !== undefined) await tell(removal.gap, 0);
-  await journal.drop(segment, removal);
+  await journal.upkeep.drop(segment, removal);
 }
 
 function leastThinned(journals: readonly FileJournal[]): Candidate | undefined {

@@ -44,6 +44,7 @@ const journal: Journal = {
     ),
   release: () => undefined,
   recall: async () => Promise.resolve(0),
+  oldest: () => 1,
   stats: () => ({ unreleased: lastSeq, pending: 0, lastSeq, dropped: 0, bytesOnDisk: 0 }),
   close: async () => Promise.resolve(),
 };

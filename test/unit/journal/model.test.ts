@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JournalDirectory } from '../../../src/device/journal/directory.ts';
 import type { Journal, JournalEntry } from '../../../src/device/journal/journal.ts';
+import { NOTE_FILE_BYTES } from '../../../src/device/journal/release-note.ts';
+import type { Segment } from '../../../src/device/journal/segment.ts';
 import { cases } from '../../support/cases.ts';
 import { type CrashFs, createStateFs } from '../../support/crash-fs.ts';
 import {
@@ -169,6 +171,23 @@ class Rig {
       unreleased: model.entries.length - model.released.size,
       pending: model.pending().length,
     });
+    this.#expectCountersEqualARecount();
+  }
+
+  /** The counters are kept at each change; counting everything anew must give the same. */
+  #expectCountersEqualARecount(): void {
+    const [journal] = this.#home.journals();
+    if (journal === undefined) throw new Error('the journal is gone');
+    const segments = journal.segments();
+    const sum = (count: (segment: Segment) => number): number =>
+      segments.reduce((total, segment) => total + count(segment), 0);
+    expect(journal.stats()).toMatchObject({
+      unreleased: sum(({ unreleased }) => [...unreleased].length),
+      pending: sum(({ pending }) => [...pending.values()].reduce((total, seqs) => total + [...seqs].length, 0)),
+      bytesOnDisk: sum(({ bytes }) => bytes) + NOTE_FILE_BYTES,
+    });
+    const waiting = this.model.entries.filter(({ seq }) => !this.model.released.has(seq));
+    expect(journal.oldest()).toBe(waiting[0]?.seq);
   }
 
   /** What still lies in a file waits again, at least all of the last segment; from now on no crash may take that back. */

@@ -1,0 +1,130 @@
+import {
+  addPending,
+  countPending,
+  forget,
+  markReleased,
+  recall,
+  releasedTo,
+  type Segment,
+  type SegmentCounters,
+} from './segment.ts';
+
+/**
+ * The segments of one epoch, oldest first, and what waits in them. Each change of a segment's numbers goes through this list, so
+ * that the counters are right at any time without asking the segments.
+ */
+export class SegmentList {
+  readonly #segments: Segment[];
+  #unreleased = 0;
+  #pending = 0;
+  #bytes = 0;
+
+  constructor(segments: readonly Segment[]) {
+    this.#segments = [...segments];
+    for (const segment of segments) this.#count(segment, 1);
+  }
+
+  get all(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  /** The one that is appended to. */
+  get tail(): Segment | undefined {
+    return this.#segments.at(-1);
+  }
+
+  /** As of now; kept, not counted. */
+  get counters(): SegmentCounters {
+    return { unreleased: this.#unreleased, pending: this.#pending, bytes: this.#bytes };
+  }
+
+  add(segment: Segment): void {
+    this.#segments.push(segment);
+    this.#count(segment, 1);
+  }
+
+  /** `replacement` is complete: its numbers are counted now. */
+  replace(segment: Segment, replacement: Segment): void {
+    this.#segments[this.#segments.indexOf(segment)] = replacement;
+    this.#count(segment, -1);
+    this.#count(replacement, 1);
+  }
+
+  remove(segment: Segment): void {
+    this.#segments.splice(this.#segments.indexOf(segment), 1);
+    this.#count(segment, -1);
+  }
+
+  /** The last segment holds an entry more. `pendingKey`: the key of its boot, where it waits for its time. */
+  append(tail: Segment, seq: number, pendingKey?: string): void {
+    this.#change(tail, () => {
+      tail.lastSeq = seq;
+      tail.unreleased.add(seq);
+      if (pendingKey !== undefined) addPending(tail, pendingKey, seq);
+    });
+  }
+
+  /** Takes note of a release; what waits for its time stays. @returns how many went */
+  release(from: number, to: number): number {
+    let released = 0;
+    for (const segment of this.#segments) {
+      if (to < segment.firstSeq || from > segment.lastSeq) continue;
+      released += this.#change(segment, () => markReleased(segment, from, to));
+    }
+    return released;
+  }
+
+  /** Gives up on numbers for good, pending or not. */
+  forget(from: number, to: number, segments: readonly Segment[] = this.#segments): void {
+    for (const segment of segments) this.#change(segment, () => forget(segment, from, to));
+  }
+
+  /** Released entries wait again. @returns how many */
+  recall(segment: Segment, seqs: readonly number[]): number {
+    return this.#change(segment, () => seqs.filter((seq) => recall(segment, seq)).length);
+  }
+
+  pendingOf(bootKey: string): number {
+    return this.#segments.reduce((sum, { pending }) => sum + (pending.get(bootKey)?.size ?? 0), 0);
+  }
+
+  /** The readings of that boot have their time now. */
+  settle(bootKey: string): void {
+    for (const segment of this.#segments) this.#change(segment, () => segment.pending.delete(bootKey));
+  }
+
+  /** Keys of the boots that have readings with a pending time. */
+  pendingKeys(): readonly string[] {
+    const keys = this.#segments.flatMap(({ pending }) =>
+      [...pending].filter(([, seqs]) => seqs.size > 0).map(([key]) => key),
+    );
+    return [...new Set(keys)];
+  }
+
+  /** The lowest number that waits for its release. */
+  oldest(): number | undefined {
+    if (this.#unreleased === 0) return undefined;
+    for (const { unreleased } of this.#segments) if (unreleased.size > 0) return unreleased.min();
+    return undefined;
+  }
+
+  /** Everything up to this number has been released or given up on; at most `lastSeq`. */
+  releasedTo(lastSeq: number): number {
+    return this.#unreleased === 0 ? lastSeq : releasedTo(this.#segments, lastSeq);
+  }
+
+  #change<T>(segment: Segment, action: () => T): T {
+    this.#count(segment, -1);
+    try {
+      return action();
+    } finally {
+      this.#count(segment, 1);
+    }
+  }
+
+  #count(segment: Segment, sign: 1 | -1): void {
+    this.#unreleased += sign * segment.unreleased.size;
+    this.#pending += sign * countPending(segment);
+    this.#bytes += sign * segment.bytes;
+  }
+}

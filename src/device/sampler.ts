@@ -58,7 +58,7 @@ export interface SamplerState {
 /** Where the loop stands in its schedule; monotonic ms. */
 interface Plan {
   /** The time of the schedule that is to be sampled next. */
-  slotMs: number;
+  tickMs: number;
   /** When it is tried: at its time, or later after a failure. */
   attemptMs: number;
   /** The interval that the schedule was made with. */
@@ -112,7 +112,7 @@ export class Sampler {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, settings, progress } = this.#parts;
     const now = clock.monotonicMs();
-    const plan: Plan = { slotMs: now, attemptMs: now, intervalMs: settings.current.readIntervalMs };
+    const plan: Plan = { tickMs: now, attemptMs: now, intervalMs: settings.current.readIntervalMs };
     let retryMs = RETRY_MIN_MS;
     while (await this.#waitUntilDue(plan, signal)) {
       const asked = this.#takeRequest();
@@ -136,7 +136,7 @@ export class Sampler {
   /** Moves on to the next time of the schedule, or to another attempt before it. */
   #planNext(plan: Plan, retryInMs: number): void {
     const now = this.#parts.clock.monotonicMs();
-    const next = nextDue(plan.slotMs, plan.intervalMs, now);
+    const next = nextDue(plan.tickMs, plan.intervalMs, now);
     const failed = retryInMs > 0;
     if (failed && now + retryInMs < next.dueMs) {
       plan.attemptMs = now + retryInMs;
@@ -144,7 +144,7 @@ export class Sampler {
     }
     const missed = next.missed + (failed ? 1 : 0);
     if (missed > 0) this.#state = { ...this.#state, missed: this.#state.missed + missed };
-    plan.slotMs = next.dueMs;
+    plan.tickMs = next.dueMs;
     plan.attemptMs = next.dueMs;
   }
 
@@ -172,9 +172,9 @@ export class Sampler {
   #followInterval(plan: Plan): void {
     const intervalMs = this.#parts.settings.current.readIntervalMs;
     if (intervalMs === plan.intervalMs) return;
-    const slotMs = rescheduled(plan.slotMs - plan.intervalMs, plan.slotMs, intervalMs, this.#parts.clock.monotonicMs());
-    if (plan.attemptMs === plan.slotMs) plan.attemptMs = slotMs;
-    plan.slotMs = slotMs;
+    const tickMs = rescheduled(plan.tickMs - plan.intervalMs, plan.tickMs, intervalMs, this.#parts.clock.monotonicMs());
+    if (plan.attemptMs === plan.tickMs) plan.attemptMs = tickMs;
+    plan.tickMs = tickMs;
     plan.intervalMs = intervalMs;
   }
 
@@ -208,7 +208,7 @@ export class Sampler {
     this.#succeeded(placed.entry);
     const { seq } = placed.entry;
     if (trigger !== undefined) log.debug({ seq }, 'measured, as a command asked');
-    else log.debug({ seq, dueMs: plan.slotMs, lateMs: startedMs - plan.slotMs }, 'measured');
+    else log.debug({ seq, dueMs: plan.tickMs, lateMs: startedMs - plan.tickMs }, 'measured');
     onReading(placed);
     return true;
   }

@@ -81,7 +81,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     configProblem: () => config.state().error,
     sampler: () => sampler.state(),
     sensor: () => ({ description: sensors.description(), crcErrors: sensors.health()?.crcErrors ?? 0 }),
-    journal: () => ({ ...journals.stats(), epoch: journals.activeEpoch() }),
+    journal: () => ({ ...journals.stats(), epoch: journals.activeEpoch(), oldest: journals.oldest() }),
     clock: () => keeper.state(),
     publisher: () => publisher.state(),
     nowMs: clock.nowMs,

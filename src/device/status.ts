@@ -14,7 +14,11 @@ export interface StatusSources {
   readonly configProblem: () => string | undefined;
   readonly sampler: () => SamplerState;
   readonly sensor: () => { readonly description: string; readonly crcErrors: number };
-  readonly journal: () => JournalSetStats & { readonly epoch: string };
+  readonly journal: () => JournalSetStats & {
+    readonly epoch: string;
+    /** The oldest entry that waits. */
+    readonly oldest?: { readonly epoch: string; readonly seq: number } | undefined;
+  };
   readonly clock: () => ClockState;
   readonly publisher: () => {
     readonly connected: boolean;
@@ -74,6 +78,7 @@ export function deviceStatus(sources: StatusSources): DeviceStatus {
       state: journal.durable ? 'ok' : 'memory',
       buffered: journal.unreleased,
       dropped: journal.dropped,
+      ...(journal.oldest !== undefined && { oldest: journal.oldest }),
       ...(journal.fault !== undefined && { error: journal.fault }),
     },
     clock: { state: clock.state, ...(clock.lastStepMs !== undefined && { last_step_ms: clock.lastStepMs }) },

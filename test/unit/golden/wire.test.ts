@@ -117,6 +117,7 @@ const troubled: StatusSources = {
     durable: false,
     fault: 'the disk is full',
     epoch: 'k3v9x2aa',
+    oldest: { epoch: 'j2u8w1zz', seq: 1031 },
   }),
   clock: () => ({ state: 'unsynced', lastStepMs: -2_500 }),
   publisher: () => ({

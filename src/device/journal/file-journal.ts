@@ -37,7 +37,8 @@ export interface FileJournalOptions {
   /** Whether an earlier epoch is still there: what speaks of it is kept as long. */
   readonly isEpochPresent: (epoch: string) => boolean;
   /**
-   * The mutex of the journal set. The set holds it during each of its calls; only `read` is called by others, and takes it here.
+   * The mutex of the journal set. The set holds it during each of its calls. `read` and `appendGap` are not among
+   * them: they take it here.
    * Absent: the journal stands alone and puts its callers in order itself.
    */
   readonly setMutex?: Mutex;
@@ -115,7 +116,7 @@ export class FileJournal implements Journal {
   }
 
   appendGap(gap: Gap, tsMs: number): Promise<GapEntry> {
-    return this.#exclusively(() => this.tellGap(gap, tsMs, 0));
+    return this.#mutex.runExclusive(() => this.tellGap(gap, tsMs, 0));
   }
 
   /** As `appendGap`, within a call of the set; `level` is the thinning level that the segment reaches. @throws JournalError */

@@ -148,7 +148,7 @@ describe('the operating guide', () => {
 
   it.each(['device', 'server'])('names commands and options of techtemp-%s that exist', (name) => {
     const registering = sources(`src/${name}/commands`, /^(register|command)/);
-    const text = `${read(`src/${name}/cli.ts`)}\n${registering}\n${read('src/cli/command-io.ts')}`;
+    const text = `${read(`src/${name}/cli.ts`)}\n${registering}\n${sources('src/cli', /\.ts$/)}\n${read('src/doctor/check-command.ts')}`;
     const commands = new Set(found(text, /\.command\('([\w-]+)/g));
     const options = new Set([...found(text, /['\s,](--[a-z-]+)/g), '--help', '--version']);
     const calls = code.match(new RegExp(`techtemp-${name} [^\\n|;&\\\`]*`, 'g')) ?? [];

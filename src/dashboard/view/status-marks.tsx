@@ -104,7 +104,7 @@ export function useIsOutdated(): boolean {
   const version = useWatched(session.site).site?.version ?? '';
   const connection = useWatched(session.connection);
   const first = useRef('');
-  // A version from the snapshot may be that of an older server.
+  // A version from the snapshot may be the version of an older server.
   if (first.current === '' && connection.kind === 'live') first.current = version;
   return first.current !== '' && version !== '' && version !== first.current;
 }

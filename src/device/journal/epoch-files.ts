@@ -112,7 +112,7 @@ export class EpochFiles {
   }
 
   /**
-   * Writes a segment anew with fewer records; either the old file is there or the new one. `fill` notes what waits in it.
+   * Writes a segment again with fewer records; either the old file is there or the new one. `fill` notes what waits in it.
    * @throws JournalError
    */
   async replace(segment: Segment, content: SegmentContent, fill: (replacement: Segment) => void): Promise<void> {

@@ -40,7 +40,7 @@ export async function writeSegment(fs: JournalFs, path: string, { header, record
   }
 }
 
-/** Whether a name is that of a file whose writing was interrupted. */
+/** Whether a name belongs to a file whose writing was interrupted. */
 export function isTemporary(name: string): boolean {
   return name.endsWith(TEMPORARY_SUFFIX);
 }

@@ -131,7 +131,7 @@ class JournalPublisher implements Publisher {
       await this.#forget(works, memory, names);
     };
     await Promise.all([works.connection.run(signal), followForgetting({ memoryPath, clock, forget }, signal)]);
-    // What nobody waited for, such as which servers there are.
+    // What no caller waited for, such as which servers there are.
     await memory.update(works.tracker.toRemember());
   }
 

@@ -27,8 +27,8 @@ export interface SubscribersParts {
 /** Who is at the other end of the broker, as far as PUBACK and time can tell. */
 export class Subscribers {
   readonly #parts: SubscribersParts;
-  /** Topics on which nobody is subscribed, with the monotonic ms from which on one more message may ask. */
-  readonly #nobody = new Map<string, { askMs: number; pauseMs: number }>();
+  /** Topics on which no program is subscribed, with the monotonic ms from which on one more message may ask. */
+  readonly #withoutSubscriber = new Map<string, { askMs: number; pauseMs: number }>();
   #hasWaited: boolean;
   #protocolVersion: 4 | 5 | undefined;
   #firstConnectedMs: number | undefined;
@@ -43,22 +43,22 @@ export class Subscribers {
   begin(protocolVersion: 4 | 5): void {
     this.#protocolVersion = protocolVersion;
     this.#firstConnectedMs ??= this.#parts.clock.monotonicMs();
-    this.#nobody.clear();
+    this.#withoutSubscriber.clear();
     this.#parts.faults.works('subscribers');
   }
 
   /** The broker has acknowledged a message. @returns whether somebody is there who was not: what was kept is to be sent again */
   answered(leaf: string, byNobody: boolean, mode: DeliveryMode): boolean {
-    const nobody = this.#nobody.get(leaf);
+    const nobody = this.#withoutSubscriber.get(leaf);
     if (!byNobody) {
       if (nobody === undefined) return false;
-      this.#nobody.delete(leaf);
+      this.#withoutSubscriber.delete(leaf);
       this.#somebody(leaf);
       return true;
     }
     const nowMs = this.#parts.clock.monotonicMs();
     const pauseMs = nobody === undefined ? ASK_AGAIN.minMs : nowMs < nobody.askMs ? nobody.pauseMs : nobody.pauseMs * 2;
-    this.#nobody.set(leaf, {
+    this.#withoutSubscriber.set(leaf, {
       askMs: nowMs + Math.min(pauseMs, ASK_AGAIN.maxMs),
       pauseMs: Math.min(pauseMs, ASK_AGAIN.maxMs),
     });
@@ -68,13 +68,13 @@ export class Subscribers {
 
   /** Whether the broker has said that no program is subscribed to our readings. */
   areNone(): boolean {
-    return this.#nobody.has('reading');
+    return this.#withoutSubscriber.has('reading');
   }
 
   /** Ms until an entry of the backlog may be sent on that topic; 0 where somebody is there, or may be. */
   askInMs(leaf: string): number {
     if (this.#parts.mqtt.current.noSubscriber === 'release') return 0;
-    const askMs = this.#nobody.get(leaf)?.askMs;
+    const askMs = this.#withoutSubscriber.get(leaf)?.askMs;
     return askMs === undefined ? 0 : Math.max(0, askMs - this.#parts.clock.monotonicMs());
   }
 

@@ -35,7 +35,11 @@ describe('README.md', () => {
   it.each(['device', 'server'])('names commands of techtemp-%s that exist', (name) => {
     const program = `techtemp-${name}`;
     const registering = readdirSync(join(root, `src/${name}/commands`)).filter((file) => file.startsWith('register'));
-    const text = sources(`src/${name}/cli.ts`, ...registering.map((file) => `src/${name}/commands/${file}`));
+    const text = sources(
+      'src/cli/program.ts',
+      `src/${name}/cli.ts`,
+      ...registering.map((file) => `src/${name}/commands/${file}`),
+    );
     const registered = new Set([...text.matchAll(/\.command\('(\w+)/g)].map((match) => match[1] ?? ''));
     const tables = [...readme.matchAll(new RegExp(`\`${program} (\\w+)`, 'g'))].map((match) => match[1] ?? '');
     expect(tables.length).toBeGreaterThan(4);

@@ -3,12 +3,12 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { textTable } from '../../cli/text-table.ts';
 import { ConfigError } from '../../config/problem.ts';
-import { encodeGapRecord, encodeReading } from '../../contract/reading.ts';
 import { lossInWords } from '../doctor/examinations/journal.ts';
 import { isDirectoryLocked } from '../journal/directory-lock.ts';
 import { type InspectedEntry, inspectEntries, inspectJournals, type JournalReport } from '../journal/inspect.ts';
 import { type GapEntry, JournalError, type ReadingEntry } from '../journal/journal.ts';
 import { createNodeJournalFs } from '../journal/journal-fs.ts';
+import { encodeEntry } from '../publisher/entry-message.ts';
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from './command-io.ts';
 import { type ConfigOptions, journalFolder, loadConfigOrDefaults } from './config.ts';
 
@@ -105,20 +105,8 @@ export function entryAsCsv(inspected: InspectedEntry): string {
 
 /** One entry as on the wire, with its device and whether it is released; a time that is not final is marked. */
 export function entryAsJson({ deviceUid, epoch, entry, released }: InspectedEntry): string {
-  const wire =
-    entry.kind === 'gap'
-      ? encodeGapRecord({ gap: entry.gap, tsMs: entry.tsMs, epoch, seq: entry.seq })
-      : encodeReading({
-          temperatureCelsius: entry.temperatureCelsius,
-          humidityPercent: entry.humidityPercent,
-          tsMs: entry.stamp.tsMs,
-          epoch,
-          seq: entry.seq,
-          ...(entry.stamp.state === 'unsynced' && { clock: 'unsynced' }),
-          ...(entry.trigger !== undefined && { trigger: entry.trigger }),
-        });
   const isPending = entry.kind === 'reading' && entry.stamp.state === 'pending';
-  const fields = JSON.parse(wire) as object;
+  const fields = JSON.parse(encodeEntry(epoch, entry)) as object;
   return JSON.stringify({ device_uid: deviceUid, ...fields, ...(isPending && { clock: 'pending' }), released });
 }
 

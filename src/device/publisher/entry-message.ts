@@ -17,13 +17,17 @@ export function wireItem(epoch: string, entry: JournalEntry): Reading | GapRecor
   };
 }
 
+/** One entry as it stands on the wire, one JSON object. */
+export function encodeEntry(epoch: string, entry: JournalEntry): string {
+  const item = wireItem(epoch, entry);
+  return 'gap' in item ? encodeGapRecord(item) : encodeReading(item);
+}
+
 /** One entry, on `reading` or `gap`. */
 export function entryMessage(homeId: string, journal: Journal, entry: JournalEntry): LinkMessage {
-  const item = wireItem(journal.epoch, entry);
-  const isGap = 'gap' in item;
   return {
-    topic: sensorTopic(homeId, journal.deviceUid, isGap ? 'gap' : 'reading'),
-    payload: isGap ? encodeGapRecord(item) : encodeReading(item),
+    topic: sensorTopic(homeId, journal.deviceUid, entry.kind),
+    payload: encodeEntry(journal.epoch, entry),
     retain: false,
   };
 }

@@ -22,7 +22,14 @@ describe('packages with native parts', () => {
     folder = mkdtempSync(join(tmpdir(), 'techtemp-native-'));
     mkdirSync(join(folder, 'node_modules'));
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  afterEach(() =>
+    rmSync(folder, {
+      recursive: true,
+      // Where packages are links, the copy must not be one: it is written to below.
+      dereference: true,
+      force: true,
+    }),
+  );
 
   const link = (name: string): void =>
     symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));

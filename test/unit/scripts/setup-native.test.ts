@@ -22,14 +22,7 @@ describe('packages with native parts', () => {
     folder = mkdtempSync(join(tmpdir(), 'techtemp-native-'));
     mkdirSync(join(folder, 'node_modules'));
   });
-  afterEach(() =>
-    rmSync(folder, {
-      recursive: true,
-      // Where packages are links, the copy must not be one: it is written to below.
-      dereference: true,
-      force: true,
-    }),
-  );
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   const link = (name: string): void =>
     symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
@@ -47,6 +40,8 @@ describe('packages with native parts', () => {
     const copy = join(folder, 'node_modules/better-sqlite3');
     cpSync(join(root, 'node_modules/better-sqlite3'), copy, {
       recursive: true,
+      // Where packages are links, the copy must not be one: it is written to below.
+      dereference: true,
       filter: (path) => !path.includes('/deps'),
     });
     expect(names()).not.toContain('better-sqlite3');

@@ -48,7 +48,7 @@ export interface AgentEnd {
  */
 export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<AgentEnd> {
   const { config, clock, random, log, notifier, env, version } = parts;
-  const board = createWatchdogFeeder({
+  const watchdog = createWatchdogFeeder({
     clock,
     watchdogMs: notifier.watchdogMs,
     feed: () => notifier.watchdog(),
@@ -82,7 +82,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     sampler: () => sampler.state(),
     sensor: () => ({ description: sensors.description(), crcErrors: sensors.health()?.crcErrors ?? 0 }),
     journal: () => ({ ...journals.stats(), epoch: journals.activeEpoch(), oldest: journals.oldest() }),
-    clock: () => keeper.state(),
+    clock: () => clockSync.state(),
     publisher: () => publisher.state(),
     nowMs: clock.nowMs,
     version,
@@ -96,29 +96,29 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     clock,
     random,
     log,
-    progress: board.loop('publisher'),
-    maxIdleMs: board.maxIdleMs,
+    progress: watchdog.loop('publisher'),
+    maxIdleMs: watchdog.maxIdleMs,
     memoryPath: join(stateDirectory(env), 'delivery.json'),
     env,
     status: () => deviceStatus(sources),
     onCommand: () => sampler.measureNow(),
-    onChange: (word) => say(word),
+    onChange: (word) => writeStatusLine(word),
     version,
   });
-  const keeper = new ClockSync({
+  const clockSync = new ClockSync({
     clock,
     probe: parts.probeTimeSync,
     settings: config.section('clock'),
     journals,
     log,
-    progress: board.loop('clock keeper'),
-    maxIdleMs: board.maxIdleMs,
+    progress: watchdog.loop('clock'),
+    maxIdleMs: watchdog.maxIdleMs,
     onChange: () => {
       publisher.wake();
       publisher.statusChanged();
     },
   });
-  const say = createStatusLineWriter({ notifier, clock, stop, line: () => statusLine(sources) });
+  const writeStatusLine = createStatusLineWriter({ notifier, clock, stop, line: () => statusLine(sources) });
   // With the first word of the sampler, a reading or a fault that was understood: both are progress.
   const ready = onlyOnce(() => notifier.ready());
   const sampler = new Sampler({
@@ -126,31 +126,31 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     settings: config.section('sensor'),
     clock,
     sensorClock: parts.sensorClock ?? clock,
-    clockSync: keeper,
+    clockSync,
     journals,
     faults: createFaultLog(log, clock),
     log,
-    progress: board.loop('sampler'),
-    maxIdleMs: board.maxIdleMs,
+    progress: watchdog.loop('sampler'),
+    maxIdleMs: watchdog.maxIdleMs,
     onReading: (placed: Placed<ReadingEntry>) => {
       publisher.live(placed);
       parts.onReading?.(placed.entry);
-      say('routine');
+      writeStatusLine('routine');
       ready();
     },
     onStateChange: () => {
       publisher.statusChanged();
-      say('news');
+      writeStatusLine('news');
       ready();
     },
   });
 
   const report = (): void => {
     publisher.statusChanged();
-    say('news');
+    writeStatusLine('news');
   };
 
-  await keeper.begin();
+  await clockSync.begin();
   let hungTransfers = 0;
   const stopping = (): void => notifier.stopping();
   stop.addEventListener('abort', stopping, { once: true });
@@ -158,7 +158,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     await supervise(
       {
         publisher: (signal) => publisher.run(signal),
-        'clock keeper': (signal) => keeper.run(signal),
+        clock: (signal) => clockSync.run(signal),
         'config watcher': (signal) => config.watch(signal),
         // What `status` tells of the configuration: whether it is in force, names, the interval.
         'health reporter': (signal) => followLive(config.health, signal, report),

@@ -26,7 +26,7 @@ export interface ClockState {
   readonly lastStepMs?: number;
 }
 
-export interface ClockKeeperParts {
+export interface ClockSyncParts {
   readonly clock: Clock;
   readonly probe: ProbeTimeSync;
   readonly settings: Live<ClockSection>;
@@ -48,7 +48,7 @@ export interface ClockKeeperParts {
  * nothing is kept back, but readings go out marked until then. A restart of the agent begins again.
  */
 export class ClockSync {
-  readonly #parts: ClockKeeperParts;
+  readonly #parts: ClockSyncParts;
   /** Monotonic time since which it is waited for a true clock. */
   #startedMs: number;
   #state: ClockState['state'] = 'waiting';
@@ -58,7 +58,7 @@ export class ClockSync {
   readonly #steps: ClockSteps;
   readonly #stepped = new WakeUp();
 
-  constructor(parts: ClockKeeperParts) {
+  constructor(parts: ClockSyncParts) {
     this.#parts = parts;
     this.#startedMs = parts.clock.monotonicMs();
     this.#steps = new ClockSteps(parts.clock);

@@ -145,7 +145,7 @@ export function statusLine(sources: StatusSources): string {
 /** `systemctl status` is looked at by people: a line a second is plenty when readings come ten times as fast. */
 const LINE_EVERY_MS = 1_000;
 
-interface StatusSayerParts {
+interface StatusLineParts {
   readonly notifier: Pick<Notifier, 'status'>;
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
   readonly stop: AbortSignal;
@@ -161,7 +161,7 @@ export function createStatusLineWriter({
   clock,
   stop,
   line,
-}: StatusSayerParts): (word: 'news' | 'routine') => void {
+}: StatusLineParts): (word: 'news' | 'routine') => void {
   let nextMs = Number.NEGATIVE_INFINITY;
   let isPlanned = false;
   const write = (): void => {

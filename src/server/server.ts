@@ -134,19 +134,19 @@ function dateOf(ms: number): string {
 
 async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal): Promise<void> {
   const { config, clock, random, log, notifier, env, version } = parts;
-  const board = createWatchedBoard(parts);
+  const watchdog = createWatchdog(parts);
   const metrics = createServerMetrics({ version, clock });
   const feed = createLiveFeed({ capacity: LIVE_FEED_CAPACITY, random, clock });
-  const trusted = createTrustedClock({ ...parts, ...loopParts(board, 'clock keeper'), probe: parts.probeTimeSync });
-  const keeper = createStoreMonitor({
+  const trusted = createTrustedClock({ ...parts, ...loopParts(watchdog, 'clock'), probe: parts.probeTimeSync });
+  const storeMonitor = createStoreMonitor({
     ...parts,
-    ...loopParts(board, 'store keeper'),
+    ...loopParts(watchdog, 'store monitor'),
     store,
     settings: config.section('store'),
   });
   const quarantine = createQuarantineReview({
     ...parts,
-    ...loopParts(board, 'quarantine keeper'),
+    ...loopParts(watchdog, 'quarantine'),
     store,
     trusted,
     changes: feed,
@@ -159,7 +159,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     clock,
     random,
     log,
-    ...loopParts(board, 'ingest'),
+    ...loopParts(watchdog, 'ingest'),
     changes: feed,
     observer: counted.observer,
     env,
@@ -189,28 +189,28 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
   try {
     await trusted.begin();
     const { url } = await listen(app, parts);
-    const say = (): void =>
+    const writeStatusLine = (): void =>
       notifier.status(
         statusLine({
           ingest: ingest.state(),
           soFar: counted.soFar(),
           url,
           configProblem: config.state().error,
-          storeProblem: keeper.problem(),
+          storeProblem: storeMonitor.problem(),
           monotonicMs: clock.monotonicMs(),
         }),
       );
-    say();
+    writeStatusLine();
     notifier.ready();
     await supervise(
       {
         ingest: (signal) => ingest.run(signal),
-        'store keeper': (signal) => keeper.run(signal),
-        'verdict keeper': (signal) => verdicts.run(signal),
-        'clock keeper': (signal) => trusted.run(signal),
-        'quarantine keeper': (signal) => quarantine.run(signal),
+        'store monitor': (signal) => storeMonitor.run(signal),
+        verdict: (signal) => verdicts.run(signal),
+        clock: (signal) => trusted.run(signal),
+        quarantine: (signal) => quarantine.run(signal),
         'config watcher': (signal) => config.watch(signal),
-        'status reporter': (signal) => every(STATUS_LINE_EVERY_MS, clock, signal, say),
+        'status reporter': (signal) => every(STATUS_LINE_EVERY_MS, clock, signal, writeStatusLine),
         log: (signal) =>
           followLive(config.section('logging'), signal, (settings) => log.configure(logSettings(settings))),
       },
@@ -226,7 +226,7 @@ export function logSettings({ logLevel, logFormat }: LoggingSection): Parameters
   return { level: logLevel, format: logFormat };
 }
 
-function createWatchedBoard({ clock, log, notifier }: ServerParts): WatchdogFeeder {
+function createWatchdog({ clock, log, notifier }: ServerParts): WatchdogFeeder {
   return createWatchdogFeeder({
     clock,
     watchdogMs: notifier.watchdogMs,
@@ -237,8 +237,11 @@ function createWatchedBoard({ clock, log, notifier }: ServerParts): WatchdogFeed
   });
 }
 
-function loopParts(board: WatchdogFeeder, name: string): { readonly progress: Progress; readonly maxIdleMs: number } {
-  return { progress: board.loop(name), maxIdleMs: board.maxIdleMs };
+function loopParts(
+  watchdog: WatchdogFeeder,
+  name: string,
+): { readonly progress: Progress; readonly maxIdleMs: number } {
+  return { progress: watchdog.loop(name), maxIdleMs: watchdog.maxIdleMs };
 }
 
 async function openHttp(parts: HttpParts): Promise<HttpApp> {

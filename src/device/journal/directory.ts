@@ -59,7 +59,7 @@ export async function openJournalDirectory(parts: JournalDirectoryParts, path: s
     // A disk that can only be read keeps its leftovers, and can still be drained.
     await removeLeftovers(fs, path).catch(() => undefined);
     const { journals, newer } = await openEpochs(fs, await listEpochs(fs, path), parts.journal);
-    return createHome(parts, path, [...journals], [...newer], lock);
+    return createDirectory(parts, path, [...journals], [...newer], lock);
   } catch (error) {
     await lock.release();
     throw toJournalError(error, 'opening', path);
@@ -75,7 +75,7 @@ async function enter({ fs, lock }: JournalDirectoryParts, path: string): Promise
   }
 }
 
-function createHome(
+function createDirectory(
   parts: JournalDirectoryParts,
   path: string,
   journals: FileJournal[],

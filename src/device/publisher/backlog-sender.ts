@@ -34,7 +34,7 @@ interface Chunk {
   readonly entries: readonly JournalEntry[];
 }
 
-interface Parcel {
+interface Batch {
   readonly journal: Journal;
   readonly message: LinkMessage;
   readonly entries: readonly JournalEntry[];
@@ -78,7 +78,7 @@ export class BacklogSender {
     this.#bucket = new TokenBucket(parts.clock, 1);
   }
 
-  async run(post: Sender, tasks: TaskGroup, signal: AbortSignal): Promise<void> {
+  async run(sender: Sender, tasks: TaskGroup, signal: AbortSignal): Promise<void> {
     const { clock, tracker, signal: backlog } = this.#parts;
     this.#pausedUntilMs = 0;
     this.#takenBefore = tracker.taken();
@@ -90,11 +90,11 @@ export class BacklogSender {
         await backlog.wait(clock, Math.min(waitMs, receiptDueMs), signal);
         continue;
       }
-      const place = await post.place('backlog', signal);
-      const parcel = await this.#next(post);
-      if (parcel !== undefined) tasks.add(this.#send(place, parcel));
+      const slot = await sender.place('backlog', signal);
+      const batch = await this.#next(sender);
+      if (batch !== undefined) tasks.add(this.#send(slot, batch));
       else {
-        place.release();
+        slot.release();
         if (this.#rescans === backlog.rescans) await backlog.wait(clock, receiptDueMs, signal);
       }
     }
@@ -120,7 +120,7 @@ export class BacklogSender {
     return this.#bucket.take(replayPerSecond, Math.max(1, replayPerSecond * BURST_SECONDS));
   }
 
-  async #next(post: Sender): Promise<Parcel | undefined> {
+  async #next(sender: Sender): Promise<Batch | undefined> {
     const chunk = await this.#nextChunk();
     if (chunk === undefined) return undefined;
     const { journal, entries } = chunk;
@@ -137,7 +137,7 @@ export class BacklogSender {
     const { sizes } = this.#parts.limits;
     const mostBytes = sizes.limitBytes(clock.monotonicMs());
     const most = sizes.probing() ? 1 : batchSize;
-    const fits = (it: LinkMessage): boolean => post.fits(it) && Buffer.byteLength(it.payload) <= mostBytes;
+    const fits = (it: LinkMessage): boolean => sender.fits(it) && Buffer.byteLength(it.payload) <= mostBytes;
     const { message, count } = fittingBacklog(homeId, journal, entries.slice(0, most), fits);
     this.#keep(journal, entries.slice(count));
     return { journal, message, entries: entries.slice(0, count) };
@@ -177,7 +177,7 @@ export class BacklogSender {
     }
   }
 
-  async #send(place: SendSlot, { journal, message, entries }: Parcel): Promise<void> {
+  async #send(slot: SendSlot, { journal, message, entries }: Batch): Promise<void> {
     const { inFlight, faults, tracker } = this.#parts;
     const seqs = entries.map(({ seq }) => seq);
     const bytes = Buffer.byteLength(message.payload);
@@ -185,7 +185,7 @@ export class BacklogSender {
     inFlight.add(outgoing);
     let taken: Taken;
     try {
-      taken = await place.send(message);
+      taken = await slot.send(message);
     } catch (error) {
       inFlight.remove(outgoing);
       if (isRefusal(error)) this.#refused(outgoing, error);

@@ -10,7 +10,7 @@ import type { DeliveryLimits } from './delivery-limits.ts';
 import { Acknowledged, type InFlight, type OutgoingMessage } from './in-flight.ts';
 import type { ReceiptWait } from './receipt-wait.ts';
 import type { ServerWatch } from './servers.ts';
-import type { PublisherMemory, StoredState } from './state-file.ts';
+import type { RememberedState, StoredState } from './state-file.ts';
 import type { Subscribers } from './subscribers.ts';
 
 /** How often the numbers that wait for a receipt are noted on disk, beside the end of the program. */
@@ -158,7 +158,7 @@ export class DeliveryTracker {
   }
 
   /** What is to be known after a restart. */
-  toRemember(): Partial<PublisherMemory> {
+  toRemember(): Partial<RememberedState> {
     const { journals, servers, subscribers } = this.#parts;
     const epochs = new Set(journals.journals().map(({ epoch }) => epoch));
     return {

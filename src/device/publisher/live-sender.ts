@@ -67,7 +67,7 @@ export class LiveSender {
     return this.#waiting.length;
   }
 
-  async run(post: Sender, tasks: TaskGroup, signal: AbortSignal): Promise<void> {
+  async run(sender: Sender, tasks: TaskGroup, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts;
     this.#online = true;
     this.#waiting = this.#waiting.filter(({ entry }) => this.#isFresh(entry));
@@ -75,12 +75,12 @@ export class LiveSender {
       for (;;) {
         if (this.#waiting.length === 0) await this.#wakeUp.wait(clock, Number.POSITIVE_INFINITY, signal);
         if (this.#waiting.length === 0) continue;
-        const place = await post.place('live', signal);
+        const slot = await sender.place('live', signal);
         const next = this.#waiting.shift();
-        if (next === undefined) place.release();
+        if (next === undefined) slot.release();
         else {
-          tasks.add(this.#send(place, next));
-          if (this.#latestWanted()) tasks.add(this.#sendLatest(post, next, signal));
+          tasks.add(this.#send(slot, next));
+          if (this.#latestWanted()) tasks.add(this.#sendLatest(sender, next, signal));
         }
       }
     } finally {
@@ -89,7 +89,7 @@ export class LiveSender {
     }
   }
 
-  async #send(place: SendSlot, placed: Placed<ReadingEntry>): Promise<void> {
+  async #send(slot: SendSlot, placed: Placed<ReadingEntry>): Promise<void> {
     const { device, faults, inFlight, tracker, limits, backlog } = this.#parts;
     const { journal, entry } = placed;
     const message = entryMessage(device.current.homeId, journal, entry);
@@ -98,7 +98,7 @@ export class LiveSender {
     if (inFlight.messages('live') < MOST_UNRECEIPTED) inFlight.add(outgoing);
     let taken: Taken;
     try {
-      taken = await place.send(message);
+      taken = await slot.send(message);
     } catch (error) {
       inFlight.remove(outgoing);
       if (!isRefusal(error)) {
@@ -115,7 +115,7 @@ export class LiveSender {
     await tracker.acknowledged(outgoing, journal, 'reading', taken);
   }
 
-  async #sendLatest(post: Sender, { journal, entry }: Placed<ReadingEntry>, signal: AbortSignal): Promise<void> {
+  async #sendLatest(sender: Sender, { journal, entry }: Placed<ReadingEntry>, signal: AbortSignal): Promise<void> {
     const { device, faults, steps } = this.#parts;
     const item = wireItem(journal.epoch, entry);
     if ('gap' in item) return;
@@ -123,7 +123,7 @@ export class LiveSender {
     const message = { topic, payload: encodeReading(item), retain: true };
     try {
       const what = 'we publish the retained latest reading';
-      if (await steps.take('latest', what, async () => post.send('live', message, signal))) faults.works('latest');
+      if (await steps.take('latest', what, async () => sender.send('live', message, signal))) faults.works('latest');
     } catch (error) {
       if (!isRefusal(error)) throw error;
       faults.failedWith('latest', error);

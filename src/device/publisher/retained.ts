@@ -106,69 +106,73 @@ export class RetainedPublisher {
   }
 
   /** The first word on a new connection: the will has said "offline", or may have. */
-  async begin(post: Sender, signal: AbortSignal): Promise<void> {
+  async begin(sender: Sender, signal: AbortSignal): Promise<void> {
     this.#device = this.#parts.device.current;
     this.#published.clear();
     this.#retryDueMs = Number.POSITIVE_INFINITY;
     this.#statusLimit = Number.POSITIVE_INFINITY;
     await this.#remember(this.#wantedTopics());
-    await this.#publishStatus(post, signal);
+    await this.#publishStatus(sender, signal);
   }
 
-  async run(post: Sender, signal: AbortSignal): Promise<void> {
+  async run(sender: Sender, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts;
     for (;;) {
-      await this.#announceDevice(post, signal);
+      await this.#announceDevice(sender, signal);
       const dueMs = Math.min(this.#statusDueMs, this.#retryDueMs);
       await this.#wakeUp.wait(clock, dueMs - clock.monotonicMs(), signal);
       const nowMs = clock.monotonicMs();
       if (nowMs >= this.#retryDueMs) this.#retryDueMs = Number.POSITIVE_INFINITY;
-      if (nowMs >= this.#statusDueMs) await this.#publishStatus(post, signal);
+      if (nowMs >= this.#statusDueMs) await this.#publishStatus(sender, signal);
     }
   }
 
   /** The last message before a clean end, so that no client has to wait for the will. */
-  async end(post: Sender, signal: AbortSignal): Promise<void> {
-    await post.send('live', this.#statusOf({ state: 'offline' }, post), signal);
+  async end(sender: Sender, signal: AbortSignal): Promise<void> {
+    await sender.send('live', this.#statusOf({ state: 'offline' }, sender), signal);
   }
 
-  async #publishStatus(post: Sender, signal: AbortSignal): Promise<void> {
+  async #publishStatus(sender: Sender, signal: AbortSignal): Promise<void> {
     const { clock, mqtt } = this.#parts;
     const limitBefore = this.#statusLimit;
     this.#statusSentMs = clock.monotonicMs();
     this.#statusDueMs = this.#statusSentMs + mqtt.current.statusIntervalMs;
-    const taken = await this.#offer('status', this.#statusOf(this.#parts.status(), post), post, signal);
-    if (!taken && this.#statusLimit !== limitBefore) return this.#publishStatus(post, signal);
+    const taken = await this.#offer('status', this.#statusOf(this.#parts.status(), sender), sender, signal);
+    if (!taken && this.#statusLimit !== limitBefore) return this.#publishStatus(sender, signal);
     if (!taken) this.#statusDueMs = this.#statusSentMs + this.#retryInMs('status');
   }
 
-  #statusOf(status: DeviceStatus, post: Sender): LinkMessage {
+  #statusOf(status: DeviceStatus, sender: Sender): LinkMessage {
     const { homeId, deviceUid } = this.#device;
     const topic = sensorTopic(homeId, deviceUid, 'status');
-    return statusMessage(topic, status, (message) => post.fits(message) && message.payload.length < this.#statusLimit);
+    return statusMessage(
+      topic,
+      status,
+      (message) => sender.fits(message) && message.payload.length < this.#statusLimit,
+    );
   }
 
   /** Publishes what differs from what was published, and takes back what is not wanted any more. */
-  async #announceDevice(post: Sender, signal: AbortSignal): Promise<void> {
+  async #announceDevice(sender: Sender, signal: AbortSignal): Promise<void> {
     if (this.#retryDueMs !== Number.POSITIVE_INFINITY) return;
     await this.#remember(this.#wantedTopics());
     for (const message of this.#discovery()) {
       if (this.#published.get(message.topic) === message.payload) continue;
-      if (await this.#offer('discovery', message, post, signal)) this.#published.set(message.topic, message.payload);
+      if (await this.#offer('discovery', message, sender, signal)) this.#published.set(message.topic, message.payload);
       else this.#retryDueMs = this.#parts.clock.monotonicMs() + this.#retryInMs('discovery');
     }
-    await this.#clearStale(post, signal);
+    await this.#clearStale(sender, signal);
   }
 
   /** Also what an earlier run of the program left, under another uid, prefix or home. */
-  async #clearStale(post: Sender, signal: AbortSignal): Promise<void> {
+  async #clearStale(sender: Sender, signal: AbortSignal): Promise<void> {
     const wanted = new Set(this.#wantedTopics());
     const stale = this.#parts.memory.current.retained.filter((topic) => !wanted.has(topic));
     if (stale.length === 0) return;
     const kept = new Set(stale);
     for (const topic of stale) {
       this.#published.delete(topic);
-      if (await this.#offer('discovery', { topic, payload: '', retain: true }, post, signal)) kept.delete(topic);
+      if (await this.#offer('discovery', { topic, payload: '', retain: true }, sender, signal)) kept.delete(topic);
     }
     const retained = this.#parts.memory.current.retained.filter((topic) => wanted.has(topic) || kept.has(topic));
     await this.#parts.memory.update({ retained });
@@ -178,14 +182,14 @@ export class RetainedPublisher {
   async #offer(
     place: 'status' | 'discovery',
     message: LinkMessage,
-    post: Sender,
+    sender: Sender,
     signal: AbortSignal,
   ): Promise<boolean> {
     const { faults } = this.#parts;
     const what = `we publish to ${message.topic}`;
     try {
       // What is left out counts as said: its fault is told already.
-      if (!(await this.#parts.steps.take(place, what, async () => post.send('live', message, signal)))) return true;
+      if (!(await this.#parts.steps.take(place, what, async () => sender.send('live', message, signal)))) return true;
     } catch (error) {
       if (!isRefusal(error)) throw error;
       if (place === 'status' && error.reasonCode !== undefined && error.code === 'LINK_TOO_LARGE') {

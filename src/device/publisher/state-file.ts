@@ -22,7 +22,7 @@ export class StoredState {
   readonly #faults: Faults;
   readonly #heartbeat: LoopHeartbeat;
   readonly #clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
-  #current: PublisherMemory;
+  #current: RememberedState;
   #saved: string;
   #saving: Promise<void> | undefined;
   /** Ends the wait of a note that is not written yet. */
@@ -34,7 +34,7 @@ export class StoredState {
     faults: Faults,
     heartbeat: LoopHeartbeat,
     clock: Pick<Clock, 'monotonicMs' | 'sleep'>,
-    loaded: PublisherMemory,
+    loaded: RememberedState,
   ) {
     this.#path = path;
     this.#faults = faults;
@@ -56,18 +56,18 @@ export class StoredState {
     return new StoredState(path, faults, heartbeat, clock, memory);
   }
 
-  get current(): PublisherMemory {
+  get current(): RememberedState {
     return this.#current;
   }
 
   /** Resolves when it is on disk, or when it could not be written: what counts now is in RAM, and the fault is published. */
-  async update(changes: Partial<PublisherMemory>): Promise<void> {
+  async update(changes: Partial<RememberedState>): Promise<void> {
     this.#current = { ...this.#current, ...changes };
     await this.settled();
   }
 
   /** As `update`, but of many in a row only the first few are written at once; the others wait and are one write. Never throws. */
-  note(changes: Partial<PublisherMemory>): void {
+  note(changes: Partial<RememberedState>): void {
     this.#current = { ...this.#current, ...changes };
     if (this.#waiting !== undefined) return;
     const waiting = new AbortController();
@@ -114,7 +114,7 @@ export class StoredState {
 }
 
 /** What the publisher knows across restarts. */
-export interface PublisherMemory {
+export interface RememberedState {
   /** Servers that give receipts. */
   readonly servers: readonly KnownServer[];
   /** Topics on which we left a retained message at the broker. */
@@ -128,12 +128,12 @@ export interface PublisherMemory {
 }
 
 export interface LoadedMemory {
-  readonly memory: PublisherMemory;
+  readonly memory: RememberedState;
   /** Why the file could not be used, for people. */
   readonly problem?: string;
 }
 
-export const NEW_MEMORY: PublisherMemory = {
+export const NEW_MEMORY: RememberedState = {
   servers: [],
   retained: [],
   acknowledged: {},
@@ -158,13 +158,13 @@ export async function loadMemory(path: string): Promise<LoadedMemory> {
 }
 
 /** Durable when it resolves. @throws what the file system throws; the old content holds then */
-export async function saveMemory(path: string, memory: PublisherMemory): Promise<void> {
+export async function saveMemory(path: string, memory: RememberedState): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFileAtomic(path, `${encodeMemory(memory)}\n`);
 }
 
 /** `servers` stays a list of names: an older release, after a rollback, reads nothing else. */
-export function encodeMemory(memory: PublisherMemory): string {
+export function encodeMemory(memory: RememberedState): string {
   const { servers, retained, acknowledged, waitedForServer, nobodySubscribed } = memory;
   const facts = servers.map(({ name, ...rest }) => [name, rest] as const);
   const value = {
@@ -178,7 +178,7 @@ export function encodeMemory(memory: PublisherMemory): string {
   return JSON.stringify(value, null, 1);
 }
 
-function decodeMemory(text: string): PublisherMemory {
+function decodeMemory(text: string): RememberedState {
   const value: unknown = JSON.parse(text);
   if (typeof value !== 'object' || value === null) throw new Error('not a JSON object');
   const record = value as Record<string, unknown>;

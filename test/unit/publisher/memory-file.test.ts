@@ -7,7 +7,7 @@ import { Faults } from '../../../src/device/publisher/faults.ts';
 import {
   loadMemory,
   NEW_MEMORY,
-  type PublisherMemory,
+  type RememberedState,
   rememberedByName,
   StoredState,
   saveMemory,
@@ -20,7 +20,7 @@ import { until } from '../../support/until.ts';
 const folder = mkdtempSync(join(tmpdir(), 'techtemp-memory-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const MEMORY: PublisherMemory = {
+const MEMORY: RememberedState = {
   servers: [
     { name: 'a', accepts: ['receipt'], seenMs: 5, gaveReceipts: false },
     { name: 'b', accepts: ['batch', 'receipt'], seenMs: 6, gaveReceipts: true, record: 'r1' },

@@ -165,7 +165,7 @@ describe('the clock of the server', () => {
   });
 });
 
-describe('the quarantine keeper', () => {
+describe('the review of the quarantine', () => {
   it('judges at the start, in steps, and again when the clock was set; not while the clock is in doubt', async () => {
     const { clock, log, progress, trusted, speaks, stop } = await rig();
     const asked: QuarantineStep[] = [];

@@ -53,7 +53,7 @@ function bench(section: ClockSection = { source: 'auto', clockWaitMs: 120_000 })
   };
 }
 
-describe('the clock keeper', () => {
+describe('the clock', () => {
   it('gives readings of a boot three hours in the past their true times within 50 ms once the clock is synchronised', async () => {
     const rig = bench();
     const trueMs: number[] = [];
@@ -152,7 +152,7 @@ describe('the clock keeper', () => {
 });
 
 // A10
-describe('the clock keeper, when a clock that was believed is stepped', () => {
+describe('the clock, when a clock that was believed is stepped', () => {
   const YEAR_MS = 365 * 24 * HOUR_MS;
   const jumps = (rig: ReturnType<typeof bench>): number =>
     rig.log.lines.filter(({ message }) => message.includes('jumped')).length;

@@ -22,7 +22,7 @@ function rig() {
   return { clock, log, progress, stop, run };
 }
 
-describe('the store keeper', () => {
+describe('the store monitor', () => {
   it('tells each change of the store’s health once, and what a person has to know', async () => {
     const { clock, log, progress, stop, run } = rig();
     let health = well;

@@ -88,6 +88,28 @@ describe.skipIf(process.platform !== 'linux')('the lock of a journal', { timeout
     expect(readdirSync(folder)).toEqual(['agent-000015.lock']);
   });
 
+  it('takes no weaker lock because another agent has just cleared away its unfinished socket', async () => {
+    const folder = newFolder();
+    // Clears away all that it finds, much faster than an agent that has got the lock.
+    const clearing = spawn(
+      process.execPath,
+      [
+        '-e',
+        `const fs = require('node:fs'); for (;;) for (const name of fs.readdirSync('.'))
+          if (name.endsWith('.new')) try { fs.unlinkSync(name) } catch {}`,
+      ],
+      { cwd: folder, stdio: 'ignore' },
+    );
+    onTestFinished(() => void clearing.kill('SIGKILL'));
+    for (let round = 0; round < 300; round += 1) {
+      const lock = await lockDirectory(folder).catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'JOURNAL_LOCKED' });
+      });
+      expect(lock?.weakness).toBeUndefined();
+      await lock?.release();
+    }
+  });
+
   it('is free at once when its holder was killed, again and again', async () => {
     const folder = newFolder();
     for (let round = 0; round < 3; round += 1) {

@@ -106,7 +106,10 @@ async function claim(folder: Folder): Promise<Outcome> {
   let outcome: Outcome | undefined;
   try {
     for (let attempt = 0; attempt < MAX_ATTEMPTS && outcome === undefined; attempt += 1) {
-      outcome = await claimOnce(folder, server, own);
+      const found = await claimOnce(folder, server, own);
+      // The agent that has just got the lock clears away sockets that do not listen yet, ours too: that says nothing of the file system.
+      const isClearedAway = typeof found === 'object' && 'code' in found && found.code === 'ENOENT';
+      if (!isClearedAway || attempt === MAX_ATTEMPTS - 1) outcome = found;
     }
   } finally {
     await unlink(own).catch(() => undefined);
@@ -225,16 +228,29 @@ function look(path: string): Promise<'alive' | 'stale' | 'gone'> {
 function tryListen(server: Server, path: string): Promise<string | undefined> {
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) return Promise.resolve('ENAMETOOLONG');
   return new Promise((resolve) => {
-    const failed = (error: Error): void => resolve(codeOf(error));
+    const failed = (error: Error): void => {
+      server.off('listening', listening);
+      resolve(codeOf(error));
+    };
+    const listening = (): void => {
+      server.off('error', failed);
+      resolve(undefined);
+    };
     server.once('error', failed);
-    // Anyone who can enter the directory can ask.
-    server.listen(
-      { path, exclusive: true, ...(!path.startsWith('\0') && { readableAll: true, writableAll: true }) },
-      () => {
-        server.off('error', failed);
-        resolve(undefined);
-      },
-    );
+    server.once('listening', listening);
+    try {
+      // Anyone who can enter the directory can ask.
+      server.listen({
+        path,
+        exclusive: true,
+        ...(!path.startsWith('\0') && { readableAll: true, writableAll: true }),
+      });
+    } catch (error) {
+      // Thrown, not told by an event: the socket's rights could not be set, because its file is gone.
+      server.off('error', failed);
+      server.off('listening', listening);
+      resolve(codeOf(error));
+    }
   });
 }
 

@@ -21,7 +21,7 @@ const HEADER_BYTES = 4096;
 const RECORD_BYTES = 64;
 const SLOTS = 16;
 const BITS = 8;
-/** How the agent ended before the damage: in good order, or by kill -9 with its last releases not noted. */
+/** How the agent ended before the damage: normally, or by kill -9 with its last releases not noted. */
 const ENDS = ['closed', 'killed'] as const;
 
 interface Sample {

@@ -75,7 +75,7 @@ export class ReceiptServer {
     this.#held = [];
   }
 
-  /** Stops in good order: says offline, and stays announced. */
+  /** Stops normally: says offline, and stays announced. */
   async stop(): Promise<void> {
     const { instance, accepts } = this.#options;
     await this.#client?.publishAsync(serverTopic(instance), encodeAnnouncement({ state: 'offline', accepts }), {

@@ -31,7 +31,7 @@ describe.skipIf(freshSystemMissing !== undefined || !mosquittoInstalled)(
       expect(other.shown).toMatch(/bootstrap-pi\.sh --role device --broker \S+:1883 --username aht20-0b5c1d/);
       expect(machine.reaches(server, other, `home/home-001/sensors/${OTHER}/reading`)).toBe(true);
       expect(machine.publish(other, `home/home-001/sensors/${DEVICE}/reading`)).toContain('Not authorized');
-      // Whoever is connected stays connected, and the first device has its password still.
+      // A connected client stays connected, and the first device has its password still.
       expect(machine.process()).toBe(running);
       expect(machine.publish(device, `home/home-001/sensors/${DEVICE}/reading`)).toBe('');
       const kept = machine.system.sh(`grep -rlF '${other.password}' /etc /var /run /tmp 2>/dev/null || :`);

@@ -101,7 +101,7 @@ async function finished(
 ): Promise<CommandResult> {
   const stdout = textOf(child.stdout);
   const stderr = textOf(child.stderr);
-  // Whoever ends early reads no more: that is told by its exit code.
+  // A program that ends early reads no more: its exit code says so.
   child.stdin?.on('error', () => undefined);
   if (typeof input === 'object') createReadStream(input.file).pipe(child.stdin!);
   else child.stdin?.end(input ?? '');

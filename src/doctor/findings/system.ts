@@ -120,3 +120,22 @@ export const UNIT_FINDINGS = {
     remedy: ['$ sudo systemctl daemon-reload', '$ sudo systemctl restart {unit}'],
   },
 } as const;
+
+/** What both programs can find in a configuration file that can be used. */
+export const CONFIG_FILE_FINDINGS = {
+  'config.warning': {
+    verdict: 'warn',
+    found: '{problem}',
+    cause: 'the file says something that has no effect, or an effect that may not be meant',
+    remedy: ['$ sudo nano {file}'],
+  },
+  'config.password-readable': {
+    verdict: 'warn',
+    found: '{file} holds a password and may be read by everybody on this machine (mode {mode})',
+    cause: 'the file was written with ordinary permissions',
+    remedy: [
+      '$ sudo chgrp techtemp {file} && sudo chmod 640 {file}',
+      'or keep the password in a file of its own: [mqtt] password_file',
+    ],
+  },
+} as const;

@@ -1,3 +1,5 @@
+import { CONFIG_FILE_FINDINGS } from '../../../doctor/findings/system.ts';
+
 /** The folder and the disk that hold the journal, and the journal itself. */
 export const STATE_FINDINGS = {
   'state.ok': { verdict: 'ok', found: '{folder}, {free} MB free' },
@@ -191,21 +193,7 @@ export const CONFIG_FINDINGS = {
     cause: 'the agent does not start with this file; a running one keeps the config that it has',
     remedy: ['$ sudo nano {file}', '$ techtemp-device check'],
   },
-  'config.warning': {
-    verdict: 'warn',
-    found: '{problem}',
-    cause: 'the file says something that has no effect, or an effect that may not be meant',
-    remedy: ['$ sudo nano {file}'],
-  },
-  'config.password-readable': {
-    verdict: 'warn',
-    found: '{file} holds a password and may be read by everybody on this machine (mode {mode})',
-    cause: 'the file was written with ordinary permissions',
-    remedy: [
-      '$ sudo chgrp techtemp {file} && sudo chmod 640 {file}',
-      'or keep the password in a file of its own: [mqtt] password_file',
-    ],
-  },
+  ...CONFIG_FILE_FINDINGS,
   'config.default-uid': {
     verdict: 'warn',
     found: 'device_uid is "{deviceUid}", the placeholder of the older agent',

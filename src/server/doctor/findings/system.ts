@@ -1,3 +1,5 @@
+import { CONFIG_FILE_FINDINGS } from '../../../doctor/findings/system.ts';
+
 /** Where the server answers, and who can reach it there. */
 export const HTTP_FINDINGS = {
   'http.ready': { verdict: 'ok', found: 'our server answers on {url} and is ready' },
@@ -87,19 +89,5 @@ export const SYSTEM_FINDINGS = {
     cause: 'the server does not start with this file; a running one keeps the config that it has',
     remedy: ['$ sudo nano {file}', '$ techtemp-server check'],
   },
-  'config.warning': {
-    verdict: 'warn',
-    found: '{problem}',
-    cause: 'the file says something that has no effect, or an effect that may not be meant',
-    remedy: ['$ sudo nano {file}'],
-  },
-  'config.password-readable': {
-    verdict: 'warn',
-    found: '{file} holds a password and may be read by everybody on this machine (mode {mode})',
-    cause: 'the file was written with ordinary permissions',
-    remedy: [
-      '$ sudo chgrp techtemp {file} && sudo chmod 640 {file}',
-      'or keep the password in a file of its own: [mqtt] password_file',
-    ],
-  },
+  ...CONFIG_FILE_FINDINGS,
 } as const;

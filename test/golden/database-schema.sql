@@ -1,6 +1,6 @@
 PRAGMA application_id = 1414819184;
 
-PRAGMA user_version = 5;
+PRAGMA user_version = 6;
 
 -- index gaps_device on gaps
 CREATE INDEX gaps_device ON gaps (device_id, of_epoch);
@@ -252,6 +252,13 @@ CREATE TABLE rooms (
 
 -- table sqlite_sequence on sqlite_sequence
 CREATE TABLE sqlite_sequence(name,seq);
+
+-- table takeovers on takeovers
+CREATE TABLE takeovers (
+  epoch_id INTEGER PRIMARY KEY REFERENCES epochs (id),
+  last_seq INTEGER NOT NULL,
+  taken_ms INTEGER NOT NULL
+) STRICT;
 
 -- table tokens on tokens
 CREATE TABLE tokens (

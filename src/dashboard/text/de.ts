@@ -237,6 +237,8 @@ export const de: Texts = {
     'Messwerte von {names} haben keine Nummern. Deshalb lässt sich nicht feststellen, ob welche fehlen.',
   verdictBefore:
     '{count} Nummer stammt aus der Zeit vor dieser Aufzeichnung. Was aus dem Messwert wurde, ist nicht bekannt.|{count} Nummern stammen aus der Zeit vor dieser Aufzeichnung. Was aus den Messwerten wurde, ist nicht bekannt.',
+  verdictUnknownEnd:
+    'Ein älterer Stand der Aufzeichnung wurde übernommen. Die letzten Messwerte davor von {names} fehlen vielleicht. Das lässt sich nicht feststellen.',
   verdictWaiting:
     '{count} Messwert fehlt und liegt vielleicht noch auf dem Gerät.|{count} Messwerte fehlen und liegen vielleicht noch auf ihren Geräten.',
   verdictUnjudged:

@@ -237,6 +237,8 @@ export const en = {
   verdictUnnumbered: 'Readings of {names} have no numbers. It is not possible to know whether some are missing.',
   verdictBefore:
     '{count} number is from before this record began. It is not known what happened to that reading.|{count} numbers are from before this record began. It is not known what happened to those readings.',
+  verdictUnknownEnd:
+    'An older copy of the record was put in use. The newest readings of {names} from before then may be missing: it is not possible to know.',
   verdictWaiting:
     '{count} reading is missing and may still be on its device.|{count} readings are missing and may still be on their devices.',
   verdictUnjudged: 'The record of {names} cannot be checked here. On the server, run: techtemp-server verify',

@@ -237,6 +237,8 @@ export const fr: Texts = {
   verdictUnnumbered: 'Les mesures de {names} n’ont pas de numéro. On ne peut pas savoir s’il en manque.',
   verdictBefore:
     '{count} numéro date d’avant le début de cet historique. On ne sait pas ce qu’est devenue cette mesure.|{count} numéros datent d’avant le début de cet historique. On ne sait pas ce que sont devenues ces mesures.',
+  verdictUnknownEnd:
+    'Un état plus ancien de l’historique a été repris. Les dernières mesures de {names} avant cette reprise manquent peut-être : on ne peut pas le savoir.',
   verdictWaiting:
     '{count} mesure manque et se trouve peut-être encore sur son appareil.|{count} mesures manquent et se trouvent peut-être encore sur leurs appareils.',
   verdictUnjudged:

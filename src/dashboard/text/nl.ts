@@ -235,6 +235,8 @@ export const nl: Texts = {
   verdictUnnumbered: 'Metingen van {names} hebben geen nummer. Daarom is niet te zeggen of er metingen ontbreken.',
   verdictBefore:
     '{count} nummer is van voor het begin van deze gegevens. Het is niet bekend wat er met die meting is gebeurd.|{count} nummers zijn van voor het begin van deze gegevens. Het is niet bekend wat er met die metingen is gebeurd.',
+  verdictUnknownEnd:
+    'Een oudere stand van de gegevens is overgenomen. De laatste metingen daarvoor van {names} ontbreken misschien. Dat is niet vast te stellen.',
   verdictWaiting:
     '{count} meting ontbreekt en staat misschien nog op het apparaat.|{count} metingen ontbreken en staan misschien nog op hun apparaten.',
   verdictUnjudged:

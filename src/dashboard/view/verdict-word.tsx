@@ -50,11 +50,13 @@ export function VerdictWord({
   const unnumbered = verdict.devices
     .filter((device) => device.unnumbered > 0)
     .map((device) => nameOf(device.device_id));
+  const cutOff = verdict.devices.filter((device) => device.unknown_ends > 0).map((device) => nameOf(device.device_id));
   const unjudged = verdict.devices.filter(isUnjudged).map((device) => nameOf(device.device_id));
   const words = [
     ...(verdict.doubled > 0 ? [t('verdictDoubled', { count: verdict.doubled })] : []),
     ...(unnumbered.length > 0 ? [t('verdictUnnumbered', { names: unnumbered.join(', ') })] : []),
     ...(verdict.before_record > 0 ? [t('verdictBefore', { count: verdict.before_record })] : []),
+    ...(cutOff.length > 0 ? [t('verdictUnknownEnd', { names: cutOff.join(', ') })] : []),
     ...(verdict.waiting > 0 ? [t('verdictWaiting', { count: verdict.waiting })] : []),
     ...(unjudged.length > 0 ? [t('verdictUnjudged', { names: unjudged.join(', ') })] : []),
     ...(verdict.outcome === 'whole' ? [t(verdict.explained > 0 ? 'verdictExplained' : 'verdictWhole')] : []),
@@ -83,5 +85,6 @@ export function VerdictWord({
 
 /** The outcome is unknown and no other field tells why: there was too much to check beside the other work. */
 function isUnjudged(device: Verdict['devices'][number]): boolean {
-  return device.outcome === 'unknown' && device.unnumbered + device.before_record + device.waiting === 0;
+  const { unnumbered, before_record: before, waiting, unknown_ends: unknownEnds } = device;
+  return device.outcome === 'unknown' && unnumbered + before + waiting + unknownEnds === 0;
 }

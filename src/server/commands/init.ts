@@ -68,8 +68,8 @@ async function decide({ newRecord, accept, from }: InitOptions, site: RecordSite
   );
   if (isOlder) {
     io.stdout.write(
-      'It is not in the state that devices had their receipts from, so it has a new identity: devices that still have readings ' +
-        'of that time give them again. "techtemp-server verify" shows what is missing.\n',
+      'It may be older than the newest receipts that devices have, so it has a new identity: devices give again the readings ' +
+        'that they still have. "techtemp-server verify" shows what is missing, and what cannot be known.\n',
     );
   }
   io.stdout.write('Start the server now.\n');

@@ -39,6 +39,11 @@ export function summaryLine(sum: Sum): string {
         ]
       : []),
     ...(sum.doubted > 0 ? [`${counted(sum.doubted, 'gap record')} not believed (techtemp-server gaps dismiss)`] : []),
+    ...(sum.unknownEnds > 0
+      ? [
+          `what came last of ${counted(sum.unknownEnds, 'epoch')} cannot be known: an older state of the record was taken over`,
+        ]
+      : []),
     ...(sum.leaps > 0 ? [`${counted(sum.leaps, 'number')} too far above the others to be believed`] : []),
   ];
   return `${[head, ...remarks].join('; ')}. (${shownTime(sum.nowMs)})`;
@@ -89,6 +94,8 @@ export function verdictRecord(verdict: DeviceVerdict, times: KnownTimes): object
         dismissed_because: gap.dismissal?.reason ?? null,
       })),
       numbers_not_believed: epoch.leaps,
+      unknown_after:
+        epoch.unknownEnd === null ? null : { seq: epoch.last, taken_over: isoOrNull(epoch.unknownEnd.takenMs) },
     })),
   };
 }
@@ -127,7 +134,7 @@ function remarks(
   times: KnownTimes,
   maxHoles: number,
 ): readonly string[] {
-  const { explained, beforeRecord, waiting, doubled, holes, quarantined, doubted, leaps } = epoch;
+  const { explained, beforeRecord, waiting, doubled, holes, quarantined, doubted, leaps, unknownEnd } = epoch;
   const told = Object.entries(explained).map(([reason, count]) => `${count} ${reason}`);
   const more = holes.length - maxHoles;
   return [
@@ -144,6 +151,11 @@ function remarks(
       ? [`${epoch.epoch}: and ${doubted.length - maxHoles} more gap records that are not believed (--json lists all)`]
       : []),
     ...(leaps.length > 0 ? [`${epoch.epoch}: ${inWords(leaps)} too far above the others to be believed`] : []),
+    ...(unknownEnd === null
+      ? []
+      : [
+          `${epoch.epoch}: an older state of the record was taken over at ${shownTime(unknownEnd.takenMs)}, and nothing has come of this epoch since: whether there were numbers after ${epoch.last} cannot be known`,
+        ]),
     ...(doubled.length > 0 ? [`${epoch.epoch}: DOUBLED ${inWords(doubled)}, stored with different times`] : []),
     ...holes.slice(0, maxHoles).map((hole) => `${epoch.epoch}: HOLE ${holeInWords(epoch, hole, times)}`),
     ...(more > 0 ? [`${epoch.epoch}: and ${more} more holes (--json lists all)`] : []),

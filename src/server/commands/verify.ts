@@ -132,6 +132,7 @@ function asJson(store: string, devices: readonly object[], sum: Sum, integrity: 
     doubled,
     quarantined,
     doubted,
+    unknown_ends: sum.unknownEnds,
     faulty,
   };
   const isWhole = outcome === 'whole' && integrity.faults.length === 0;

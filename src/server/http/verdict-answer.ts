@@ -1,6 +1,6 @@
 import { countOfRanges } from '../../contract/seq-ranges.ts';
 import type { JudgedDevice, RecordVerdict } from '../verify/current-verdict.ts';
-import type { DeviceVerdict, EpochVerdict, Hole, Outcome } from '../verify/explain.ts';
+import type { DeviceVerdict, EpochVerdict, Hole, Outcome, UnknownEnd } from '../verify/explain.ts';
 import { goneWithoutAWord, toldBy, worse } from '../verify/sum.ts';
 import { isoTime, isoTimeOrNull, type TimeRange } from './query.ts';
 import type { Verdict, VerdictDevice } from './schemas/record.ts';
@@ -21,6 +21,7 @@ const NOTHING = {
   waiting: 0,
   before_record: 0,
   unnumbered: 0,
+  unknown_ends: 0,
   doubled: 0,
   rejected: 0,
   quarantined: 0,
@@ -79,6 +80,9 @@ function deviceAnswer(
     waiting: total(({ waiting }) => waiting),
     before_record: reachesBack ? total(({ beforeRecord }) => countOfRanges(beforeRecord)) : 0,
     unnumbered: hasUnnumbered ? verdict.unnumbered : 0,
+    unknown_ends: verdict.epochs.filter(
+      ({ unknownEnd }) => unknownEnd !== null && (range === undefined || isWithin(unknownEnd, range)),
+    ).length,
     doubled: total(({ doubled }) => countOfRanges(doubled)),
     rejected: total(({ rejected }) => countOfRanges(rejected)),
     quarantined: total(({ quarantined }) => countOfRanges(quarantined)),
@@ -102,7 +106,7 @@ function deviceAnswer(
 
 function outcomeOf(counts: Counts, epochs: readonly EpochVerdict[]): Outcome {
   if (counts.missing > 0 || counts.doubled > 0) return 'faulty';
-  const isOpen = counts.waiting + counts.before_record + counts.unnumbered > 0;
+  const isOpen = counts.waiting + counts.before_record + counts.unnumbered + counts.unknown_ends > 0;
   return isOpen || epochs.some(({ leaps }) => leaps.length > 0) ? 'unknown' : 'whole';
 }
 
@@ -122,6 +126,11 @@ function doubtedOf({ epochs }: DeviceVerdict): VerdictDevice['gaps_not_believed'
 /** Where one end is not known, it may be anywhere. */
 function touches({ afterMs, beforeMs }: Hole, { fromMs, toMs }: TimeRange): boolean {
   return (afterMs === undefined || afterMs < toMs) && (beforeMs === undefined || beforeMs >= fromMs);
+}
+
+/** What is lost was taken after the newest reading that is there, and before the older state was made the record. */
+function isWithin({ fromMs, takenMs }: UnknownEnd, range: TimeRange): boolean {
+  return (fromMs === null || fromMs < range.toMs) && takenMs >= range.fromMs;
 }
 
 /** An epoch with holes counts where one of them does; what is missing at its ends has no time. */

@@ -102,6 +102,13 @@ export interface EpochNumbers {
   readonly isLowestUnsynced?: boolean;
   /** When this server first heard of the epoch; null: it took no note of it then. */
   readonly heardMs?: number | null;
+  /** An older state of the record, in which the epoch ended with this number, was made the record. Absent: never. */
+  readonly takeover?: Takeover | null;
+}
+
+export interface Takeover {
+  readonly lastSeq: number;
+  readonly takenMs: number;
 }
 
 export type TimeRange = readonly [fromMs: number, toMs: number];

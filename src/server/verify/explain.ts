@@ -112,6 +112,18 @@ export interface EpochVerdict {
   readonly doubted: readonly DoubtedGap[];
   /** Numbers that came and lie too far above the others to be believed; not part of 1..last. */
   readonly leaps: readonly SeqRange[];
+  /**
+   * The record was taken over from an older state that ends here, and nothing has come of the epoch since: what was stored after that
+   * state is lost, and it is not known whether there was any. Null: its end is known.
+   */
+  readonly unknownEnd: UnknownEnd | null;
+}
+
+export interface UnknownEnd {
+  /** The newest reading before. */
+  readonly fromMs: number | null;
+  /** When the older state was made the record. */
+  readonly takenMs: number;
 }
 
 /** Missing without a word. `count` is less than the ranges hold where gap records speak of some, without saying which. */

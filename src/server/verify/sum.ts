@@ -20,6 +20,8 @@ export interface Sum {
   readonly doubted: number;
   /** Numbers that lie too far above the others to be believed. */
   readonly leaps: number;
+  /** Epochs whose end cannot be known, since an older state of the record was taken over. */
+  readonly unknownEnds: number;
   /** Devices with a hole or a doubled number. */
   readonly faulty: number;
   readonly outcome: Outcome;
@@ -29,7 +31,7 @@ const RANK: readonly Outcome[] = ['whole', 'unknown', 'faulty'];
 
 export function emptySum(nowMs: number): Sum {
   const nothing = { devices: 0, readings: 0, unnumbered: 0, missing: 0, explained: 0, before: 0, waiting: 0 };
-  const none = { holes: 0, doubled: 0, rejected: 0, quarantined: 0, doubted: 0, leaps: 0, faulty: 0 };
+  const none = { holes: 0, doubled: 0, rejected: 0, quarantined: 0, doubted: 0, leaps: 0, unknownEnds: 0, faulty: 0 };
   return { nowMs, ...nothing, ...none, outcome: 'whole' };
 }
 
@@ -51,6 +53,7 @@ export function withVerdict(sum: Sum, { epochs, unnumbered, isWhole, outcome }: 
     quarantined: sum.quarantined + total(({ quarantined }) => countOfRanges(quarantined)),
     doubted: sum.doubted + total(({ doubted }) => doubted.filter(({ doubt }) => doubt !== 'dismissed').length),
     leaps: sum.leaps + total(({ leaps }) => countOfRanges(leaps)),
+    unknownEnds: sum.unknownEnds + total(({ unknownEnd }) => (unknownEnd === null ? 0 : 1)),
     faulty: sum.faulty + (isWhole ? 0 : 1),
     outcome: worse(sum.outcome, outcome),
   };

@@ -7,7 +7,7 @@ import {
   within,
 } from '../../contract/seq-ranges.ts';
 import type { DeviceNumbers, EpochNumbers, TimeRange } from '../store/audit-store.ts';
-import type { Device } from '../store/stored.ts';
+import type { Device, StoredGap } from '../store/stored.ts';
 import {
   cutToItsTime,
   type DeviceVerdict,
@@ -16,6 +16,7 @@ import {
   type EpochVerdict,
   explain,
   type Hole,
+  type UnknownEnd,
   withoutLeaps,
 } from './explain.ts';
 
@@ -204,7 +205,10 @@ export function verdictOf(device: Device, numbers: DeviceNumbers, options: Verdi
 function isKnown(epochs: readonly EpochVerdict[], unnumbered: number): boolean {
   return (
     unnumbered === 0 &&
-    epochs.every(({ beforeRecord, waiting, leaps }) => beforeRecord.length + waiting + leaps.length === 0)
+    epochs.every(
+      ({ beforeRecord, waiting, leaps, unknownEnd }) =>
+        beforeRecord.length + waiting + leaps.length === 0 && unknownEnd === null,
+    )
   );
 }
 
@@ -219,7 +223,8 @@ function judge(numbers: EpochNumbers): EpochVerdict {
     doubted.push({ gap, doubt });
     return [];
   });
-  const last = gaps.reduce((most, { toSeq }) => Math.max(most, toSeq ?? 0), highest);
+  // A record without an end says that all from its beginning on is gone, so what lies before was given.
+  const last = gaps.reduce((most, { fromSeq, toSeq }) => Math.max(most, toSeq ?? fromSeq - 1), highest);
   const missing = complement(came, last);
   const { explained, unexplained, short } = explain(missing, gaps);
   const holes = [
@@ -243,7 +248,15 @@ function judge(numbers: EpochNumbers): EpochVerdict {
     holes: holes.map((hole): Hole => ({ ...hole, ...timesAround(numbers, hole.missing) })),
     doubted,
     leaps,
+    unknownEnd: unknownEndOf(numbers, last, gaps),
   };
+}
+
+/** More of the epoch, or a gap record about its end, shows what is missing. */
+function unknownEndOf({ takeover, toMs }: EpochNumbers, last: number, gaps: readonly StoredGap[]): UnknownEnd | null {
+  if (takeover === undefined || takeover === null || last > takeover.lastSeq) return null;
+  if (gaps.some(({ toSeq }) => toSeq === null)) return null;
+  return { fromMs: toMs, takenMs: takeover.takenMs };
 }
 
 /** When the readings next to missing numbers were taken. */

@@ -20,6 +20,7 @@ import type { Finding } from '../../../src/doctor/finding.ts';
 import { createMachine } from '../../../src/doctor/machine.ts';
 import type { TimeSync } from '../../../src/platform/time-sync.ts';
 import { runCheck } from '../../../src/server/commands/check.ts';
+import { runInit } from '../../../src/server/commands/init.ts';
 import { type HttpSection, loadServerConfig } from '../../../src/server/config.ts';
 import { synchronisationFinding } from '../../../src/server/doctor/examinations/config.ts';
 import { exposureExamination } from '../../../src/server/doctor/examinations/http.ts';
@@ -378,6 +379,20 @@ describe('techtemp-server check: the record and its devices', () => {
     expect(doubted?.found).toBe('1 gap record(s) or number(s) of forged cannot be true and are not believed');
     expect(findings.map(({ id }) => id)).not.toContain('record.whole');
     expect(findings.map(({ id }) => id)).not.toContain('record.hole');
+  });
+
+  it('names a device whose newest readings may be lost with a newer state of the record', async () => {
+    await bench.commit([itemsMessage(readingsOf('k3v9x2', [1, 2, 3], Date.now() - 300_000))]);
+    await bench.close();
+    const backup = join(bench.folder, 'backup.db');
+    copyFileSync(bench.path, backup);
+    await bench.commit([itemsMessage(readingsOf('k3v9x2', [4, 5], Date.now() - 200_000))]);
+    await bench.close();
+    const options = { ...bench.options, newRecord: false, accept: false, from: backup };
+    expect(await runInit(options, recordedIo().io)).toBe(0);
+    const unknown = (await check()).findings.find(({ id }) => id === 'record.unknown-end');
+    expect(unknown?.found).toContain(`the newest readings of ${TEST_DEVICE} may be missing`);
+    expect(unknown?.remedy).toContain(`$ sudo techtemp-server verify --device ${TEST_DEVICE}`);
   });
 
   it('names messages that were rejected lately, without letting them write to the terminal', async () => {

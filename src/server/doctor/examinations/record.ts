@@ -66,6 +66,7 @@ function faultsOf({ deviceUid: device, epochs, unnumbered }: DeviceVerdict): rea
   const doubled = total((epoch) => countOfRanges(epoch.doubled));
   const before = total((epoch) => countOfRanges(epoch.beforeRecord));
   const waiting = total((epoch) => epoch.waiting);
+  const ends = epochs.filter(({ unknownEnd }) => unknownEnd !== null).length;
   const isOpen = ({ doubt }: DoubtedGap): boolean => doubt !== 'dismissed';
   const doubted = total((epoch) => epoch.doubted.filter(isOpen).length + countOfRanges(epoch.leaps));
   return [
@@ -73,6 +74,7 @@ function faultsOf({ deviceUid: device, epochs, unnumbered }: DeviceVerdict): rea
     ...(doubled > 0 ? [report('record.doubled', { device, count: doubled })] : []),
     ...(unnumbered > 0 ? [report('record.unnumbered', { device, count: unnumbered })] : []),
     ...(before > 0 ? [report('record.before', { device, count: before })] : []),
+    ...(ends > 0 ? [report('record.unknown-end', { device, count: ends })] : []),
     ...(waiting > 0 ? [report('record.waiting', { device, count: waiting })] : []),
     ...(doubted > 0 ? [report('record.doubted', { device, count: doubted })] : []),
   ];

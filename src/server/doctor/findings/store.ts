@@ -162,6 +162,17 @@ export const RECORD_FINDINGS = {
     verdict: 'ok',
     found: '{count} number(s) of {device} are from before this record began: it cannot know what became of them',
   },
+  'record.unknown-end': {
+    verdict: 'warn',
+    found:
+      'the newest readings of {device} may be missing: it did not continue {count} epoch(s) that an older state of the record ends with',
+    cause:
+      'an older state of the record was made the record (techtemp-server init), and the device had nothing more to give again',
+    remedy: [
+      '$ sudo techtemp-server verify --device {device}',
+      'if an older backup of the record has more: $ sudo techtemp-server init --from FILE',
+    ],
+  },
   'record.waiting': {
     verdict: 'ok',
     found: '{count} number(s) of {device} are missing and may still wait on the device, as it says',

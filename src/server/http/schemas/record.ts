@@ -142,6 +142,10 @@ const counts = {
   unnumbered: Type.Integer({
     description: 'Readings without numbers: whether any is missing between them cannot be known',
   }),
+  unknown_ends: Type.Integer({
+    description:
+      'Epochs whose end cannot be known: an older state of the record was taken over, and the device did not continue them',
+  }),
   doubled: Type.Integer({ description: 'Numbers that are stored more than once, with different times' }),
   rejected: Type.Integer({ description: 'Numbers that came and could not be stored as readings' }),
   quarantined: Type.Integer({ description: 'Numbers that came and wait in quarantine' }),

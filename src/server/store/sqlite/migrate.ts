@@ -9,13 +9,21 @@ import { TOKENS_SQL } from './migrations/002-tokens.ts';
 import { IDENTITY_SQL } from './migrations/003-identity.ts';
 import { QUARANTINE_SQL } from './migrations/004-quarantine.ts';
 import { VERDICT_SQL } from './migrations/005-verdict.ts';
+import { TAKEOVER_SQL } from './migrations/006-takeover.ts';
 import { syncPath } from './place/identity-file.ts';
 
 /**
  * The way from an empty file to the present schema; the n-th brings it to version n. Only ever added to: a database of each
  * version is kept in test/fixtures/store and opened by a test.
  */
-export const MIGRATIONS: readonly string[] = [RECORD_SQL, TOKENS_SQL, IDENTITY_SQL, QUARANTINE_SQL, VERDICT_SQL];
+export const MIGRATIONS: readonly string[] = [
+  RECORD_SQL,
+  TOKENS_SQL,
+  IDENTITY_SQL,
+  QUARANTINE_SQL,
+  VERDICT_SQL,
+  TAKEOVER_SQL,
+];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

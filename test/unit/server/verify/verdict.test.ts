@@ -8,27 +8,17 @@ import type { DeviceVerdict } from '../../../../src/server/verify/explain.ts';
 import { verdictOf } from '../../../../src/server/verify/verdict.ts';
 import { cases } from '../../../support/cases.ts';
 import { MODEL_START_MS, modelTsMs, type RecordModel, recordModels } from '../../../support/record-model.ts';
+import { storedDevice } from '../../../support/stored-device.ts';
 
 const LATER_MS = MODEL_START_MS + 3_600_000;
 
 function device(status: Partial<DeviceStatus> | null = null, changes: Partial<Device> = {}): Device {
-  return {
-    uid: 'aht20-0a1b2c',
-    homeUid: 'home-001',
-    label: null,
-    model: null,
-    state: 'active',
-    room: null,
+  return storedDevice({
     createdMs: MODEL_START_MS,
-    lastSeenMs: null,
-    heardMs: null,
-    presence: 'online',
-    presenceMs: null,
     status: status === null ? null : { state: 'online', ...status },
     statusMs: status === null ? null : LATER_MS,
-    latest: null,
     ...changes,
-  };
+  });
 }
 
 function epoch(changes: Partial<EpochNumbers>): EpochNumbers {
@@ -109,6 +99,45 @@ describe('the verdict about a record', () => {
       { missing: [[11, 11]], count: 1 },
       { missing: [[21, 30]], count: 10 },
     ]);
+  });
+
+  it('misses what lies before a gap record without an end, above the highest number that came', () => {
+    const verdict = judge({
+      readings: [[1, 100]],
+      gaps: [gap({ fromSeq: 106, toSeq: null, epoch: 'next', reason: 'damaged' })],
+    });
+    expect(verdict).toMatchObject({
+      outcome: 'faulty',
+      epochs: [{ last: 105, holes: [{ missing: [[101, 105]], count: 5 }] }],
+    });
+  });
+
+  it('does not know the end of an epoch that an older state of the record ended with, until more of it comes', () => {
+    const takeover = { lastSeq: 100, takenMs: LATER_MS };
+    const open = judge({ readings: [[1, 100]], takeover });
+    expect(open).toMatchObject({ isWhole: true, outcome: 'unknown' });
+    expect(open.epochs[0]?.unknownEnd).toEqual({ fromMs: LATER_MS, takenMs: LATER_MS });
+    expect(judge({ readings: [[1, 101]], takeover })).toMatchObject({
+      outcome: 'whole',
+      epochs: [{ unknownEnd: null }],
+    });
+    const holed = judge({
+      readings: [
+        [1, 100],
+        [105, 105],
+      ],
+      takeover,
+    });
+    expect(holed).toMatchObject({
+      outcome: 'faulty',
+      epochs: [{ unknownEnd: null, holes: [{ missing: [[101, 104]] }] }],
+    });
+  });
+
+  it('knows the end of such an epoch from a gap record of the device', () => {
+    const takeover = { lastSeq: 100, takenMs: LATER_MS };
+    const lost = gap({ fromSeq: 101, toSeq: null, epoch: 'next', reason: 'damaged' });
+    expect(judge({ readings: [[1, 100]], gaps: [lost], takeover })).toMatchObject({ outcome: 'whole' });
   });
 
   it('takes the word of a gap record whose end is not known for everything behind its beginning, and no more', () => {

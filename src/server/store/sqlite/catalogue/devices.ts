@@ -124,6 +124,7 @@ export function createDeviceRemoval(db: Database): DeviceRemoval {
     'DELETE FROM gaps WHERE device_id = ?',
     'DELETE FROM quarantine WHERE device_id = ?',
     'DELETE FROM rejected_ranges WHERE epoch_id IN (SELECT id FROM epochs WHERE device_id = ?)',
+    'DELETE FROM takeovers WHERE epoch_id IN (SELECT id FROM epochs WHERE device_id = ?)',
     'DELETE FROM gap_dismissals WHERE epoch_id IN (SELECT id FROM epochs WHERE device_id = ?)',
     'DELETE FROM epochs WHERE device_id = ?',
     'DELETE FROM placements WHERE device_id = ?',

@@ -116,7 +116,8 @@ function lookWhereNothingIs(
   return { state: 'first' };
 }
 
-function leftBehind(path: string): string | undefined {
+/** What an earlier record left beside the place of a record: what was saved last, else something else; undefined: nothing. */
+export function leftBehind(path: string): string | undefined {
   const base = basename(path);
   try {
     // The one that was saved last comes last.

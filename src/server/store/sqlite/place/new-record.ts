@@ -6,8 +6,8 @@ import { connectWriter, type Database, loadSqlite, type Sqlite } from '../databa
 import { translated } from '../errors.ts';
 import { APPLICATION_ID, migrate, verifiedVersionOf } from '../migrate.ts';
 import { makeDatabase } from './database-file.ts';
-import { identityPathsOf, syncPath } from './identity-file.ts';
-import { lookBeforeOpening, ShortLogError } from './look.ts';
+import { identityPathsOf, readIdentity, syncPath } from './identity-file.ts';
+import { leftBehind, lookBeforeOpening, ShortLogError } from './look.ts';
 import { openRecord, type RecordFacts } from './open-record.ts';
 
 /** What a person decides about the place of a record; the caller holds its lock. */
@@ -21,7 +21,7 @@ export interface NewRecord {
   readonly record: RecordFacts;
   /** The files that lay there, under their new names. */
   readonly setAside: readonly SetAside[];
-  /** It is an older state of the record that was there: it has a new identity, so that devices give again what they still have. */
+  /** It is, or may be, an older state of the record: it has a new identity, so that devices give again what they still have. */
   readonly isOlder: boolean;
 }
 
@@ -93,7 +93,7 @@ export async function takeFrom(site: RecordSite, file: string): Promise<NewRecor
     const setAside = putAside(site, PARTS);
     renameSync(draft, path);
     syncPath(dirname(path));
-    return withMore(setAside, adopt(sqlite, site, !looksRight(site)));
+    return withMore(setAside, adopt(sqlite, site, !isNewest(site, file)));
   });
 }
 
@@ -116,8 +116,15 @@ function openCopy(sqlite: Sqlite, part: string, file: string): Database {
   throw new StoreError('STORE_DAMAGED', `${file} is not a record of a TechTemp server. Nothing was changed.`);
 }
 
-function looksRight(site: RecordSite): boolean {
-  return lookAt(site) === 'right';
+/**
+ * Whether what lies there now, a copy of `file`, is known to hold all that was stored. Without an identity to compare it with, only
+ * what the server itself saved here last is; anything else may be an older copy.
+ */
+function isNewest(site: RecordSite, file: string): boolean {
+  const { path, stateFolder } = site;
+  const isCompared = readIdentity(path, stateFolder).state === 'read';
+  const isSaved = file.includes('.rescued-') && resolve(file) === leftBehind(path);
+  return (isCompared || isSaved) && lookAt(site) === 'right';
 }
 
 /** `short`: the record and its own log, which does not hold all that was stored. */
@@ -143,15 +150,37 @@ function adopt(sqlite: Sqlite, site: RecordSite, isOlder: boolean): NewRecord {
   const db = connectWriter(sqlite, site.path);
   try {
     migrate(sqlite, db);
-    db.prepare(`
-      UPDATE record SET
-        former_ids = json_insert(former_ids, '$[#]', id),
-        id = lower(hex(randomblob(16))),
-        generation = printf('%012d', CAST(generation AS INTEGER) + 1)`).run();
+    const takeOver = db.transaction(() => {
+      noteEnds(db, site.clock.nowMs());
+      db.prepare(`
+        UPDATE record SET
+          former_ids = json_insert(former_ids, '$[#]', id),
+          id = lower(hex(randomblob(16))),
+          generation = printf('%012d', CAST(generation AS INTEGER) + 1)`).run();
+    });
+    takeOver.immediate();
   } finally {
     db.close();
   }
   return { record: opened(sqlite, site), setAside, isOlder };
+}
+
+/**
+ * Notes how far the newest epoch of each device goes. A device that goes on with it shows what is missing. Of one that begins another
+ * epoch it cannot be known. An epoch that went on after an earlier takeover counts from now on.
+ */
+function noteEnds(db: Database, nowMs: number): void {
+  db.prepare(`
+    WITH newest AS (SELECT max(id) AS id FROM epochs GROUP BY device_id),
+    numbers AS (
+      SELECT epoch_id, seq FROM readings UNION ALL SELECT epoch_id, seq FROM gaps UNION ALL SELECT epoch_id, seq FROM quarantine
+      UNION ALL SELECT epoch_id, to_seq FROM rejected_ranges
+    )
+    INSERT INTO takeovers (epoch_id, last_seq, taken_ms)
+    SELECT newest.id, coalesce(max(numbers.seq), 0), ?
+    FROM newest LEFT JOIN numbers ON numbers.epoch_id = newest.id
+    GROUP BY newest.id
+    ON CONFLICT (epoch_id) DO UPDATE SET last_seq = excluded.last_seq, taken_ms = excluded.taken_ms`).run(nowMs);
 }
 
 /** Opens it once as a server does, which writes its identity. */

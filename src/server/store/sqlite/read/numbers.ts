@@ -1,5 +1,13 @@
 import type { Database } from 'better-sqlite3';
-import type { AuditStore, DayCount, EpochNumbers, NumbersPart, TimeRange, TimeStretch } from '../../audit-store.ts';
+import type {
+  AuditStore,
+  DayCount,
+  EpochNumbers,
+  NumbersPart,
+  Takeover,
+  TimeRange,
+  TimeStretch,
+} from '../../audit-store.ts';
 import type { ReadingStore } from '../../store.ts';
 import type { StoredGap } from '../../stored.ts';
 import type { Sync } from '../calls.ts';
@@ -52,6 +60,7 @@ interface EpochTally {
   readonly rejected: GrowingRanges;
   readonly quarantined: GrowingRanges;
   readonly gaps: StoredGap[];
+  takeover: Takeover | null;
   fromMs: number | null;
   toMs: number | null;
   lowestSeq: number;
@@ -102,12 +111,19 @@ export function createNumbers(db: Database): Pick<Sync<AuditStore>, 'numbers' | 
       `SELECT hour_ms / ${DAY_MS} * ${DAY_MS}, sum(count) FROM rollups_hourly WHERE device_id = ? GROUP BY 1 ORDER BY 1`,
     )
     .raw();
-  const hasIdentity =
-    db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'record'").get() !== undefined;
+  const hasTable = (name: string): boolean =>
+    db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !== undefined;
+  const takeovers = hasTable('takeovers')
+    ? db
+        .prepare<[number], readonly [epochId: number, lastSeq: number, takenMs: number]>(
+          'SELECT t.epoch_id, t.last_seq, t.taken_ms FROM epochs e JOIN takeovers t ON t.epoch_id = e.id WHERE e.device_id = ?',
+        )
+        .raw()
+    : undefined;
   // A record that is older than its identity, or was put into a new file, began when it first heard of a device.
   const began = db
     .prepare<[], number | null>(
-      `SELECT min(ms) FROM (SELECT min(created_ms) AS ms FROM devices ${hasIdentity ? 'UNION ALL SELECT created_ms FROM record' : ''})`,
+      `SELECT min(ms) FROM (SELECT min(created_ms) AS ms FROM devices ${hasTable('record') ? 'UNION ALL SELECT created_ms FROM record' : ''})`,
     )
     .pluck();
 
@@ -131,6 +147,10 @@ export function createNumbers(db: Database): Pick<Sync<AuditStore>, 'numbers' | 
       for (let seq = from; seq <= to; seq += 1) tallies.get(epochId)?.rejected.add(seq);
     }
     for (const [epochId, seq] of quarantined.iterate(deviceId)) tallies.get(epochId)?.quarantined.add(seq);
+    for (const [epochId, lastSeq, takenMs] of takeovers?.all(deviceId) ?? []) {
+      const tally = tallies.get(epochId);
+      if (tally !== undefined) tally.takeover = { lastSeq, takenMs };
+    }
     const byName = new Map(Array.from(tallies.values(), (tally) => [tally.epoch, tally]));
     for (const gap of gaps.iterate(deviceId)) tallyNamed(byName, gap.ofEpoch).gaps.push(toGap(gap));
     return { epochs: [...byName.values()].sort(oldestFirst).map(result), unnumbered, unnumberedTimes };
@@ -165,6 +185,7 @@ function tallyOf(epoch: string, heardMs: number | null): EpochTally {
     heardMs,
     ...empty,
     gaps: [],
+    takeover: null,
     fromMs: null,
     toMs: null,
     lowestSeq: Number.POSITIVE_INFINITY,
@@ -211,5 +232,6 @@ function result(tally: EpochTally): EpochNumbers {
     readingTimes: readings.times,
     isLowestUnsynced: tally.isLowestUnsynced,
     heardMs: tally.heardMs,
+    takeover: tally.takeover,
   };
 }

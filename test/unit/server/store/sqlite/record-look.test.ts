@@ -19,6 +19,7 @@ import { openSqliteStore } from '../../../../../src/server/store/sqlite/open-sto
 import type { OpenedBy } from '../../../../../src/server/store/sqlite/place/marked-record.ts';
 import { lockRecord } from '../../../../../src/server/store/sqlite/place/record-lock.ts';
 import type { Store } from '../../../../../src/server/store/store.ts';
+import { verdictOf } from '../../../../../src/server/verify/verdict.ts';
 import { recordedIo } from '../../../../support/command-io.ts';
 import { Sqlite } from '../../../../support/sqlite.ts';
 import { OpenedStores, storeFolder } from '../../../../support/sqlite-store.ts';
@@ -35,6 +36,13 @@ let remove: () => Promise<void>;
 const opened = new OpenedStores();
 const open = async (at = path, openedBy: OpenedBy = 'server'): Promise<Store> =>
   await opened.open({ path: at, openedBy });
+const outcomesOf = async (target: Store): Promise<readonly string[]> => {
+  const judging = { strict: false, recordBeganMs: await target.recordBegan() };
+  const devices = await target.devices();
+  return await Promise.all(
+    devices.map(async (device) => verdictOf(device, await target.numbers(device.uid), judging).outcome),
+  );
+};
 const seqsOf = async (target: Store): Promise<unknown> =>
   (await target.numbers('d')).epochs.map((epoch) => epoch.readings);
 /** Every file with its bytes; the index of the log is nobody's content. */
@@ -305,6 +313,34 @@ describe('techtemp-server init', () => {
     const accepted = await open();
     expect(accepted.record.id).not.toBe(first.record.id);
     expect(await seqsOf(accepted)).toEqual([[[1, 1]]]);
+    // The second number is lost, and only the device can say so.
+    expect(await outcomesOf(accepted)).toEqual(['unknown']);
+    await commitNumbers(accepted, 2);
+    expect(await outcomesOf(accepted)).toEqual(['whole']);
+    await accepted.close();
+    expect((await init({ from: join(folder, 'backup.db') })).exitCode).toBe(0);
+    const put = await open();
+    expect(await outcomesOf(put)).toEqual(['unknown']);
+    await commitNumbers(put, 3);
+    expect(await outcomesOf(put)).toEqual(['faulty']);
+  });
+
+  it('takes a copy for an older one where no record is known: a backup is put on a new machine', async () => {
+    const first = await open();
+    await commitNumbers(first, 1);
+    await first.close();
+    renameSync(path, join(folder, 'backup.db'));
+    for (const name of readdirSync(folder)) if (name !== 'backup.db') rmSync(join(folder, name));
+    expect(await init({ from: join(folder, 'backup.db') })).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining('new identity') as unknown,
+    });
+    const put = await open();
+    expect(put.record.id).not.toBe(first.record.id);
+    expect(await outcomesOf(put)).toEqual(['unknown']);
+    const [device] = await put.devices();
+    await put.removeDevice(device!.uid, 'delete', Date.now());
+    expect(await put.devices({ withRemoved: true })).toEqual([]);
   });
 
   it('knows of a log that was cut while the server ran, and takes as another record what is left of it', async () => {

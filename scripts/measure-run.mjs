@@ -18,8 +18,11 @@ const WARM_READINGS = 6;
 const TICKS_PER_SECOND = 100;
 const OWN_SOURCE = /^(?:\.\.\/)+((?:src|drivers)\/.*)$/;
 
-/** @returns memory, CPU time and calls by program. @throws Error that says what is missing */
-export async function measureRun(root, readings) {
+/**
+ * `functions`: so many of our functions with the most calls are named for each program; 0 for none.
+ * @returns memory, CPU time and calls by program. @throws Error that says what is missing
+ */
+export async function measureRun(root, readings, functions = 0) {
   for (const name of ['techtemp-device.js', 'techtemp-server.js']) {
     if (!existsSync(join(root, 'dist', name))) throw new Error(`dist/${name} is missing; run \`npm run build\` first`);
   }
@@ -36,7 +39,7 @@ export async function measureRun(root, readings) {
       const reports = await takeCoverage(folder, 'end');
       return reports.filter((name) => !early.includes(name));
     });
-    return { start, reading: callsOf(folder, reports, join(root, 'dist')) };
+    return { start, reading: callsOf(folder, reports, join(root, 'dist'), functions) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -123,7 +126,7 @@ async function takeCoverage(folder, mark) {
 }
 
 /** Of each bundle: what is called for every reading, in our own files and in libraries. */
-function callsOf(folder, reports, dist) {
+function callsOf(folder, reports, dist, most) {
   const programs = {};
   for (const report of reports) {
     const readings = countedMs(folder, /^coverage-(\d+)-/.exec(report)?.[1]) / INTERVAL_MS;
@@ -134,9 +137,9 @@ function callsOf(folder, reports, dist) {
       );
       if (name === undefined) continue;
       const sourceOf = sourceFinder(join(dist, `${name}.js`));
-      const called = functions.flatMap(({ ranges: [range] }) => {
+      const called = functions.flatMap(({ functionName, ranges: [{ startOffset, count }] }) => {
         // What comes less than once a reading is not on its way: status, heartbeat, flushes.
-        return range.count < readings * 0.9 ? [] : [{ source: sourceOf(range.startOffset), count: range.count }];
+        return count < readings * 0.9 ? [] : [{ functionName, count, ...sourceOf(startOffset) }];
       });
       const own = called.filter(({ source }) => source !== undefined);
       if (own.length === 0) continue;
@@ -148,10 +151,22 @@ function callsOf(folder, reports, dist) {
         ownFunctions: own.length,
         ownCalls: perReading(own),
         libraryCalls: perReading(called.filter(({ source }) => source === undefined)),
+        ...(most > 0 && { callsByFunction: callsByFunction(own, readings, most) }),
       };
     }
   }
   return programs;
+}
+
+/** `file:line function` -> calls for every reading, most first. */
+function callsByFunction(own, readings, most) {
+  const sorted = own.toSorted((a, b) => b.count - a.count).slice(0, most);
+  return Object.fromEntries(
+    sorted.map(({ source, line, functionName, count }) => [
+      `${source}:${line} ${functionName}`.trim(),
+      Math.round((count * 10) / readings) / 10,
+    ]),
+  );
 }
 
 /** For how long a process counted; a reading is taken every INTERVAL_MS of it. */
@@ -163,7 +178,7 @@ function countedMs(folder, pid) {
   return Math.max(...times('end')) - Math.min(...times('begin'));
 }
 
-/** @returns a function from an offset in a bundle to the path of our file; undefined for a library's */
+/** @returns a function from an offset in a bundle to the path and line in our files; undefined for a library's */
 function sourceFinder(path) {
   const map = new SourceMap(JSON.parse(readFileSync(`${path}.map`, 'utf8')));
   const starts = [0];
@@ -175,8 +190,9 @@ function sourceFinder(path) {
       if (starts[middle] <= offset) low = middle;
       else high = middle - 1;
     }
-    const { originalSource = '' } = map.findEntry(low, offset - starts[low]);
-    return OWN_SOURCE.exec(originalSource)?.[1];
+    const { originalSource = '', originalLine = 0 } = map.findEntry(low, offset - starts[low]);
+    const source = OWN_SOURCE.exec(originalSource)?.[1];
+    return source === undefined ? undefined : { source, line: originalLine + 1 };
   };
 }
 

@@ -69,12 +69,12 @@ export class ClockSync {
   }
 
   /**
-   * The stamp for a measurement that ended at that monotonic time (default: just now), and that time. Hand it to the journal
+   * The stamp for a measurement that ended `ageMs` ago, and the monotonic time of that. Hand it to the journal
    * without waiting in between, so that a settlement can't overtake it.
    */
-  stamp(endedMs?: number): { readonly stamp: Stamp; readonly monotonicMs: number } {
+  stamp(ageMs = 0): { readonly stamp: Stamp; readonly monotonicMs: number } {
     const { wallMinusMonotonicMs, monotonicMs: nowMs } = this.#lookAtClocks();
-    const monotonicMs = endedMs ?? nowMs;
+    const monotonicMs = nowMs - ageMs;
     const tsMs = Math.round(wallMinusMonotonicMs + monotonicMs);
     return { stamp: { state: this.#state === 'waiting' ? 'pending' : this.#state, tsMs }, monotonicMs };
   }

@@ -91,7 +91,7 @@ export interface SamplerParts {
 export class Sampler {
   readonly #parts: SamplerParts;
   #state: SamplerState = { state: 'starting', failures: 0, missed: 0 };
-  #askedFor = false;
+  #isAsked = false;
   #wake: (() => void) | undefined;
 
   constructor(parts: SamplerParts) {
@@ -104,7 +104,7 @@ export class Sampler {
 
   /** Asks for one reading outside the schedule; several requests before it is taken are one. */
   measureNow(): void {
-    this.#askedFor = true;
+    this.#isAsked = true;
     this.#wake?.();
   }
 
@@ -114,14 +114,15 @@ export class Sampler {
     const now = clock.monotonicMs();
     const plan: Plan = { tickMs: now, attemptMs: now, intervalMs: settings.current.readIntervalMs };
     let retryMs = RETRY_MIN_MS;
-    while (await this.#waitUntilDue(plan, signal)) {
-      const asked = this.#takeRequest();
-      this.#beat(MEASURE_BUDGET_MS);
-      if (clock.monotonicMs() < plan.attemptMs) {
-        await this.#sample(plan, asked, signal);
-        continue;
-      }
-      const succeeded = await this.#sample(plan, undefined, signal);
+    for (;;) {
+      const nowMs = await this.#waitUntilDue(plan, signal);
+      if (nowMs === undefined) break;
+      const isAsked = this.#isAsked;
+      this.#isAsked = false;
+      this.#beat(MEASURE_BUDGET_MS, nowMs);
+      const isDue = nowMs >= plan.attemptMs;
+      const succeeded = await this.#sample(plan, nowMs, isAsked && !isDue ? 'command' : undefined, signal);
+      if (!isDue) continue;
       retryMs = succeeded ? RETRY_MIN_MS : Math.min(retryMs * 2, RETRY_MAX_MS);
       this.#planNext(plan, succeeded ? 0 : retryMs);
     }
@@ -129,8 +130,8 @@ export class Sampler {
   }
 
   /** A transfer that never came back pins a thread: the loop goes on, but only a restart heals it, so the watchdog starves. */
-  #beat(withinMs: number): void {
-    if (this.#parts.sensors.hungTransfers() === 0) this.#parts.progress.beat(withinMs);
+  #beat(withinMs: number, nowMs: number): void {
+    if (this.#parts.sensors.hungTransfers() === 0) this.#parts.progress.beat(withinMs, nowMs);
   }
 
   /** Moves on to the next time of the schedule, or to another attempt before it. */
@@ -148,16 +149,18 @@ export class Sampler {
     plan.attemptMs = next.dueMs;
   }
 
-  /** Sleeps until a sample is due or asked for; a new interval takes effect at once. Resolves with false when stopped. */
-  async #waitUntilDue(plan: Plan, signal: AbortSignal): Promise<boolean> {
+  /** Sleeps until a sample is due or asked for; a new interval takes effect at once. @returns the time; undefined when stopped */
+  async #waitUntilDue(plan: Plan, signal: AbortSignal): Promise<number | undefined> {
     const { clock, settings, maxIdleMs } = this.#parts;
     while (!signal.aborted) {
-      this.#followInterval(plan);
-      const leftMs = plan.attemptMs - clock.monotonicMs();
-      if (leftMs <= 0 || this.#askedFor) return true;
+      const nowMs = clock.monotonicMs();
+      const { readIntervalMs } = settings.current;
+      if (readIntervalMs !== plan.intervalMs) followInterval(plan, readIntervalMs, nowMs);
+      const leftMs = plan.attemptMs - nowMs;
+      if (leftMs <= 0 || this.#isAsked) return nowMs;
       const version = settings.version;
       const idleMs = Math.min(leftMs, maxIdleMs);
-      this.#beat(idleMs);
+      this.#beat(idleMs, nowMs);
       await waitAny(signal, [
         (calledOff) => clock.sleep(idleMs, calledOff),
         (calledOff) => settings.changed(version, calledOff),
@@ -166,21 +169,16 @@ export class Sampler {
         if (!signal.aborted) throw error;
       });
     }
-    return false;
+    return undefined;
   }
 
-  #followInterval(plan: Plan): void {
-    const intervalMs = this.#parts.settings.current.readIntervalMs;
-    if (intervalMs === plan.intervalMs) return;
-    const tickMs = rescheduled(plan.tickMs - plan.intervalMs, plan.tickMs, intervalMs, this.#parts.clock.monotonicMs());
-    if (plan.attemptMs === plan.tickMs) plan.attemptMs = tickMs;
-    plan.tickMs = tickMs;
-    plan.intervalMs = intervalMs;
-  }
-
-  async #sample(plan: Readonly<Plan>, trigger: 'command' | undefined, signal: AbortSignal): Promise<boolean> {
+  async #sample(
+    plan: Readonly<Plan>,
+    startedMs: number,
+    trigger: 'command' | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { journals, clock, sensorClock, clockSync, settings, log, onReading } = this.#parts;
-    const startedMs = clock.monotonicMs();
     let measurement: Measurement;
     try {
       const sensor: Sensor = await this.#parts.sensors.current();
@@ -193,7 +191,7 @@ export class Sampler {
     }
     const { taken } = measurement;
     const ageMs = taken === undefined ? 0 : Math.max(0, sensorClock.monotonicMs() - taken.endedMs);
-    const { stamp, monotonicMs } = clockSync.stamp(clock.monotonicMs() - ageMs);
+    const { stamp, monotonicMs } = clockSync.stamp(ageMs);
     const isTimeRough = (taken?.uncertaintyMs ?? 0) > ROUGH_MS;
     const placed = await journals.append({
       ...corrected(measurement, settings.current),
@@ -236,12 +234,6 @@ export class Sampler {
     if (before.state !== 'fault' || before.error !== message) this.#parts.onStateChange();
   }
 
-  #takeRequest(): 'command' | undefined {
-    const asked = this.#askedFor;
-    this.#askedFor = false;
-    return asked ? 'command' : undefined;
-  }
-
   async #asked(calledOff: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
@@ -249,6 +241,13 @@ export class Sampler {
     });
     this.#wake = undefined;
   }
+}
+
+function followInterval(plan: Plan, intervalMs: number, nowMs: number): void {
+  const tickMs = rescheduled(plan.tickMs - plan.intervalMs, plan.tickMs, intervalMs, nowMs);
+  if (plan.attemptMs === plan.tickMs) plan.attemptMs = tickMs;
+  plan.tickMs = tickMs;
+  plan.intervalMs = intervalMs;
 }
 
 /** The stable code of a typed error; anything else is a kind of its own. */

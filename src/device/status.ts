@@ -173,10 +173,11 @@ export function createStatusLineWriter({
     write();
   };
   return (word) => {
+    if (word === 'routine' && isPlanned) return;
     const waitMs = nextMs - clock.monotonicMs();
     if (word === 'news' || waitMs <= 0) {
       write();
-    } else if (!isPlanned) {
+    } else {
       isPlanned = true;
       clock.sleep(waitMs, stop).then(planned, () => undefined);
     }

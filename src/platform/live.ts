@@ -21,29 +21,23 @@ export interface LiveValue<T> extends Live<T> {
 
 /** The implementation of Live. The value should be frozen: everyone holds the same object. */
 export function createLiveValue<T>(initial: T): LiveValue<T> {
-  let current = initial;
-  let version = 0;
   const waiters = new Set<() => void>();
-
-  return {
-    get current() {
-      return current;
-    },
-    get version() {
-      return version;
-    },
-    set(value) {
-      if (isDeepStrictEqual(current, value)) return;
-      current = value;
-      version += 1;
+  // Plain fields, no getters: a reading looks at the config dozens of times.
+  const live = {
+    current: initial,
+    version: 0,
+    set(value: T): void {
+      if (isDeepStrictEqual(live.current, value)) return;
+      live.current = value;
+      live.version += 1;
       // A waiter that waits again at once belongs to the next change.
       const waking = [...waiters];
       waiters.clear();
       for (const wake of waking) wake();
     },
-    async changed(sinceVersion, signal) {
+    async changed(sinceVersion: number, signal: AbortSignal): Promise<void> {
       signal.throwIfAborted();
-      if (version > sinceVersion) return;
+      if (live.version > sinceVersion) return;
       await new Promise<void>((resolve, reject) => {
         const changed = (): void => {
           signal.removeEventListener('abort', aborted);
@@ -58,6 +52,7 @@ export function createLiveValue<T>(initial: T): LiveValue<T> {
       });
     },
   };
+  return live;
 }
 
 /** Calls back at each change of a live value until the signal is aborted. */

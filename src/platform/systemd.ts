@@ -114,8 +114,9 @@ export interface Progress {
   /**
    * "I have just finished work, and will say so again within `withinMs`." Feeds the watchdog unless another loop is overdue.
    * An offline broker or an absent sensor is finished work too: a restart cures neither.
+   * `nowMs`: the monotonic time, from a caller that has just asked for it.
    */
-  beat(withinMs: number): void;
+  beat(withinMs: number, nowMs?: number): void;
   /** The loop ended normally and is no longer waited for. */
   end(): void;
 }
@@ -160,7 +161,7 @@ export class LoopHeartbeat {
   beat(): void {
     const nowMs = this.#clock.monotonicMs();
     for (const dueMs of this.#under.values()) if (nowMs > dueMs) return;
-    this.#progress.beat(this.#maxIdleMs);
+    this.#progress.beat(this.#maxIdleMs, nowMs);
   }
 
   /** Runs a loop, and says between its pieces of work that it is idle as intended. */
@@ -198,8 +199,8 @@ export interface WatchdogParts {
 
 interface LoopState {
   readonly name: string;
-  /** When the loop will have beaten again at the latest; undefined before its first beat and after its end. */
-  dueMs: number | undefined;
+  /** When the loop will have beaten again at the latest; Infinity before its first beat and after its end. */
+  dueMs: number;
   reported: boolean;
 }
 
@@ -223,15 +224,13 @@ export function createWatchdogFeeder(parts: WatchdogParts): WatchdogFeeder {
   const loops: LoopState[] = [];
   let lastFedMs = Number.NEGATIVE_INFINITY;
 
-  const isOverdue = ({ dueMs }: LoopState, nowMs: number): boolean => nowMs - (dueMs ?? nowMs) > graceMs;
-
   const feedUnlessOverdue = (nowMs: number, mayTell: boolean): void => {
     let healthy = true;
     for (const loop of loops) {
-      if (!isOverdue(loop, nowMs)) continue;
+      if (nowMs - loop.dueMs <= graceMs) continue;
       healthy = false;
       if (loop.reported || !mayTell) continue;
-      parts.onOverdue?.(loop.name, nowMs - (loop.dueMs ?? nowMs));
+      parts.onOverdue?.(loop.name, nowMs - loop.dueMs);
       loop.reported = true;
     }
     if (!healthy || watchdogMs === undefined || nowMs - lastFedMs < watchdogMs * FEED_FRACTION) return;
@@ -242,20 +241,19 @@ export function createWatchdogFeeder(parts: WatchdogParts): WatchdogFeeder {
   return {
     maxIdleMs: watchdogMs === undefined ? Number.POSITIVE_INFINITY : watchdogMs * IDLE_FRACTION,
     loop(name) {
-      const loop: LoopState = { name, dueMs: undefined, reported: false };
+      const loop: LoopState = { name, dueMs: Number.POSITIVE_INFINITY, reported: false };
       loops.push(loop);
       return {
-        beat(withinMs) {
-          const nowMs = clock.monotonicMs();
-          if (loop.reported) parts.onRecovered?.(name, nowMs - (loop.dueMs ?? nowMs));
+        beat(withinMs, nowMs = clock.monotonicMs()) {
+          if (loop.reported) parts.onRecovered?.(name, nowMs - loop.dueMs);
           // A loop that is late itself speaks after the whole process was kept from running: the others come next.
-          const isPunctual = !isOverdue(loop, nowMs);
+          const isPunctual = nowMs - loop.dueMs <= graceMs;
           loop.reported = false;
           loop.dueMs = nowMs + withinMs;
           feedUnlessOverdue(nowMs, isPunctual);
         },
         end() {
-          loop.dueMs = undefined;
+          loop.dueMs = Number.POSITIVE_INFINITY;
           loop.reported = false;
         },
       };

@@ -55,9 +55,9 @@ function bench(options: { readonly conversionMs?: number; readonly clockState?: 
     clock,
     sensorClock: clock,
     clockSync: {
-      stamp: (endedMs = clock.monotonicMs()): { stamp: Stamp; monotonicMs: number } => ({
-        stamp: { state: options.clockState ?? 'synced', tsMs: clock.nowMs() - clock.monotonicMs() + endedMs },
-        monotonicMs: endedMs,
+      stamp: (ageMs = 0): { stamp: Stamp; monotonicMs: number } => ({
+        stamp: { state: options.clockState ?? 'synced', tsMs: clock.nowMs() - ageMs },
+        monotonicMs: clock.monotonicMs() - ageMs,
       }),
     },
     journals,

@@ -36,12 +36,15 @@ export function rangesInclude(ranges: readonly SeqRange[], seq: number): boolean
 
 /** How many numbers the ranges hold. */
 export function countOfRanges(ranges: readonly SeqRange[]): number {
-  return ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+  let count = 0;
+  for (const [from, to] of ranges) count += to - from + 1;
+  return count;
 }
 
 /** What is left of normalised ranges when the numbers of others are taken out; normalised. One pass over both. */
 export function subtractRanges(ranges: readonly SeqRange[], taken: readonly SeqRange[]): readonly SeqRange[] {
-  const out = normaliseRanges(taken);
+  // A single range is normalised.
+  const out = taken.length > 1 ? normaliseRanges(taken) : taken;
   const left: SeqRange[] = [];
   let index = 0;
   for (const [first, last] of ranges) {
@@ -65,9 +68,10 @@ const BITS = 8;
  * Numbers are added in ascending order and never lie below the first.
  */
 export class SeqSet {
+  /** How many numbers it holds; changed here only. */
+  size = 0;
   readonly #first: number;
   #bits: Uint8Array;
-  #size = 0;
   /** No number of the set lies in a byte before this one; it only moves up, as the oldest numbers leave first. */
   #lowByte = 0;
 
@@ -76,31 +80,27 @@ export class SeqSet {
     this.#bits = new Uint8Array(Math.ceil(capacity / BITS));
   }
 
-  get size(): number {
-    return this.#size;
-  }
-
   add(seq: number): void {
     const bit = seq - this.#first;
     const byte = Math.floor(bit / BITS);
     if (byte >= this.#bits.length) this.#grow(byte + 1);
     if (this.has(seq)) return;
-    this.#bits[byte] = this.#byte(byte) | (1 << (bit % BITS));
-    this.#size += 1;
+    this.#bits[byte] = (this.#bits[byte] ?? 0) | (1 << (bit % BITS));
+    this.size += 1;
     this.#lowByte = Math.min(this.#lowByte, byte);
   }
 
   has(seq: number): boolean {
     const bit = seq - this.#first;
-    return bit >= 0 && (this.#byte(Math.floor(bit / BITS)) & (1 << (bit % BITS))) !== 0;
+    return bit >= 0 && ((this.#bits[Math.floor(bit / BITS)] ?? 0) & (1 << (bit % BITS))) !== 0;
   }
 
   delete(seq: number): boolean {
     if (!this.has(seq)) return false;
     const bit = seq - this.#first;
     const byte = Math.floor(bit / BITS);
-    this.#bits[byte] = this.#byte(byte) & ~(1 << (bit % BITS));
-    this.#size -= 1;
+    this.#bits[byte] = (this.#bits[byte] ?? 0) & ~(1 << (bit % BITS));
+    this.size -= 1;
     return true;
   }
 
@@ -115,11 +115,11 @@ export class SeqSet {
 
   /** The lowest number at or above `from`. */
   next(from: number): number | undefined {
-    if (this.#size === 0) return undefined;
+    if (this.size === 0) return undefined;
     let bit = Math.max(0, from - this.#first, this.#lowByte * BITS);
     const end = this.#bits.length * BITS;
     while (bit < end) {
-      if (bit % BITS === 0 && this.#byte(bit / BITS) === 0) bit += BITS;
+      if (bit % BITS === 0 && this.#bits[bit / BITS] === 0) bit += BITS;
       else if (this.has(this.#first + bit)) return this.#first + bit;
       else bit += 1;
     }
@@ -135,10 +135,6 @@ export class SeqSet {
 
   *[Symbol.iterator](): Generator<number> {
     for (let seq = this.min(); seq !== undefined; seq = this.next(seq + 1)) yield seq;
-  }
-
-  #byte(index: number): number {
-    return this.#bits[index] ?? 0;
   }
 
   #grow(bytes: number): void {

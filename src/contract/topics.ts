@@ -20,8 +20,11 @@ export function parseSensorTopic(topic: string): SensorTopic | undefined {
   const [home, homeId, sensors, deviceUid, leaf, ...rest] = topic.split('/');
   if (home !== 'home' || sensors !== 'sensors' || rest.length > 0) return undefined;
   if (homeId === undefined || deviceUid === undefined || !isId(homeId) || !isId(deviceUid)) return undefined;
-  const known = SENSOR_TOPIC_LEAVES.find((candidate) => candidate === leaf);
-  return known === undefined ? undefined : { homeId, deviceUid, leaf: known };
+  return isLeaf(leaf) ? { homeId, deviceUid, leaf } : undefined;
+}
+
+function isLeaf(level: unknown): level is SensorTopicLeaf {
+  return (SENSOR_TOPIC_LEAVES as readonly unknown[]).includes(level);
 }
 
 /** Where servers announce themselves, retained, with a will. */

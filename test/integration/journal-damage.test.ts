@@ -46,7 +46,7 @@ async function createSample(end: 'closed' | 'killed' = 'closed'): Promise<Sample
   const given = new Map((await journal.read(0, 100)).map((entry) => [entry.seq, entry]));
   const released = [1, 2, 10];
   for (const seq of released) journal.release([[seq, seq]]);
-  const { lastSeq } = journal.stats();
+  const { lastSeq } = journal.stats;
   if (end === 'closed') await home.close();
   // Releases that a kill left without a note never happened, as far as the disk can tell.
   return { fs: fs.copy(), given, released: new Set(end === 'closed' ? released : []), lastSeq };

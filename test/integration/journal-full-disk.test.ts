@@ -28,7 +28,7 @@ describe('a real disk', { timeout: 300_000 }, () => {
       expect(readings.at(-1)).toBe(5_000);
       expect(new Set(readings).size).toBe(readings.length);
       const counted = entries.reduce((sum, { entry }) => sum + (entry.kind === 'gap' ? (entry.gap.count ?? 0) : 0), 0);
-      expect(entries.length + counted).toBe(rig.set.journals()[0]?.stats().lastSeq);
+      expect(entries.length + counted).toBe(rig.set.journals()[0]?.stats.lastSeq);
       rmSync(filler);
       await rig.set.close();
     } finally {

@@ -110,11 +110,7 @@ async function check(fs: CrashFs, world: World, section: Partial<JournalSection>
     `told of damage: ${JSON.stringify(damages)}`,
   );
   if (world.released.size === 0) {
-    const { lastSeq = 0 } =
-      set
-        .journals()
-        .find(({ epoch }) => epoch === 'epoch1')
-        ?.stats() ?? {};
+    const { lastSeq = 0 } = set.journals().find(({ epoch }) => epoch === 'epoch1')?.stats ?? {};
     const accounted = accountedFor(entries, 'epoch1');
     demand(accounted === lastSeq, `of ${lastSeq} numbers ${accounted} are accounted for`);
   }

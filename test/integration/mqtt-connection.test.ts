@@ -314,7 +314,7 @@ describe.skipIf(!mosquittoInstalled)('the connection to a real Mosquitto (needs 
       await broker.start();
       await agent.drained();
     }
-    expect(agent.journals.active().stats().lastSeq).toBe(6);
+    expect(agent.journals.active().stats.lastSeq).toBe(6);
   });
 
   it('leaves "offline" behind when it dies, and when it is told to stop', async () => {

@@ -17,7 +17,7 @@ export function describeJournalContract(
       expect((await journal.append(testReading(1))).seq).toBe(1);
       expect((await journal.appendGap(GAP, 77)).seq).toBe(2);
       expect((await journal.append(testReading(2))).seq).toBe(3);
-      expect(journal.stats()).toMatchObject({ lastSeq: 3, unreleased: 3, pending: 0 });
+      expect(journal.stats).toMatchObject({ lastSeq: 3, unreleased: 3, pending: 0 });
       await journal.close();
     });
 
@@ -92,9 +92,9 @@ export function describeJournalContract(
         ...[5, 6, 7, 8, 9],
         ...Array.from({ length: 73 }, (_, at) => at + 26),
       ]);
-      expect(journal.stats()).toMatchObject({ unreleased: 78, lastSeq: 100 });
+      expect(journal.stats).toMatchObject({ unreleased: 78, lastSeq: 100 });
       await journal.append(testReading(101));
-      expect(journal.stats()).toMatchObject({ unreleased: 79, lastSeq: 101 });
+      expect(journal.stats).toMatchObject({ unreleased: 79, lastSeq: 101 });
       await journal.close();
     });
 
@@ -102,10 +102,10 @@ export function describeJournalContract(
       const journal = await open();
       for (let round = 0; round < 5; round += 1) {
         for (let index = 1; index <= 40; index += 1) await journal.append(testReading(index));
-        journal.release([[1, journal.stats().lastSeq]]);
+        journal.release([[1, journal.stats.lastSeq]]);
         expect(await journal.read(0, 10)).toEqual([]);
       }
-      expect(journal.stats()).toMatchObject({ unreleased: 0, lastSeq: 200 });
+      expect(journal.stats).toMatchObject({ unreleased: 0, lastSeq: 200 });
       await journal.close();
     });
 
@@ -123,7 +123,7 @@ export function describeJournalContract(
       expect(count).toBe(keepsReleased ? 4 : 0);
       const again = await readAll(journal);
       expect(again).toEqual(keepsReleased ? before : before.filter(({ seq }) => [1, 5].includes(seq)));
-      expect(journal.stats()).toMatchObject({ unreleased: 3 + count, pending: 1, lastSeq: 7 });
+      expect(journal.stats).toMatchObject({ unreleased: 3 + count, pending: 1, lastSeq: 7 });
       expect(await journal.recall()).toBe(0);
       journal.release([[1, 7]]);
       expect(await journal.read(0, 10)).toEqual([]);
@@ -137,7 +137,7 @@ export function describeJournalContract(
       await journal.append(pendingReading(3, { bootId: BOOT_B }));
       expect((await journal.read(0, 10)).map(({ seq }) => seq)).toEqual([2]);
       expect([...journal.pendingBootIds()].sort()).toEqual([BOOT_A, BOOT_B]);
-      expect(journal.stats()).toMatchObject({ unreleased: 3, pending: 2 });
+      expect(journal.stats).toMatchObject({ unreleased: 3, pending: 2 });
       await journal.close();
     });
 

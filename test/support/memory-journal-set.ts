@@ -110,7 +110,7 @@ export class ArrayJournal implements Journal {
     return await Promise.resolve(count);
   }
 
-  stats(): JournalStats {
+  get stats(): JournalStats {
     return {
       unreleased: this.#unreleased,
       pending: this.#pending,
@@ -163,7 +163,7 @@ export class ArrayJournalSet implements JournalSet {
   }
 
   journals(): readonly Journal[] {
-    return this.all.filter((journal) => journal === this.all.at(-1) || journal.stats().unreleased > 0);
+    return this.all.filter((journal) => journal === this.all.at(-1) || journal.stats.unreleased > 0);
   }
 
   activeEpoch(): string {
@@ -171,7 +171,7 @@ export class ArrayJournalSet implements JournalSet {
   }
 
   stats(): JournalSetStats {
-    const all = this.all.map((journal) => journal.stats());
+    const all = this.all.map((journal) => journal.stats);
     const sum = (pick: (stats: JournalStats) => number): number => all.reduce((total, stats) => total + pick(stats), 0);
     return {
       unreleased: sum(({ unreleased }) => unreleased),

@@ -131,13 +131,13 @@ export class PublisherRig {
   /** Puts readings into the journal that is written to, as if they had been taken offline. */
   buffer(count: number, changes: Partial<NewReading> = {}): void {
     const journal = this.journals.active();
-    for (let n = 0; n < count; n += 1) journal.put(this.reading(journal.stats().lastSeq + 1, changes));
+    for (let n = 0; n < count; n += 1) journal.put(this.reading(journal.stats.lastSeq + 1, changes));
   }
 
   /** Takes a reading: into the journal and to the publisher. */
   take(changes: Partial<NewReading> = {}): Placed<ReadingEntry> {
     const journal = this.journals.active();
-    const placed = { journal, entry: journal.put(this.reading(journal.stats().lastSeq + 1, changes)) };
+    const placed = { journal, entry: journal.put(this.reading(journal.stats.lastSeq + 1, changes)) };
     this.publisher.live(placed);
     return placed;
   }

@@ -20,13 +20,16 @@ export class JournalDirectories {
 
   /** All journals on disk, earlier paths first. */
   journals(): readonly FileJournal[] {
-    return this.#directories.flatMap((journalDirectory) => journalDirectory.journals());
+    const [only, ...others] = this.#directories;
+    return only === undefined || others.length > 0
+      ? this.#directories.flatMap(({ journals }) => journals)
+      : only.journals;
   }
 
   /** With the path of each. */
   placed(): readonly { readonly path: string; readonly journal: FileJournal }[] {
     return this.#directories.flatMap((journalDirectory) =>
-      journalDirectory.journals().map((journal) => ({ path: journalDirectory.path, journal })),
+      journalDirectory.journals.map((journal) => ({ path: journalDirectory.path, journal })),
     );
   }
 
@@ -75,12 +78,12 @@ export class JournalDirectories {
   ): Promise<number> {
     let dropped = 0;
     for (const journalDirectory of this.#directories) {
-      const empty = journalDirectory
-        .journals()
-        .filter((journal) => !isKept(journal) && journal.losses().length === 0 && journal.stats().unreleased === 0);
+      const empty = journalDirectory.journals.filter(
+        (journal) => !isKept(journal) && journal.losses().length === 0 && journal.stats.unreleased === 0,
+      );
       for (const journal of empty) {
         if (!(await mayGo(journal))) continue;
-        dropped += journal.stats().dropped;
+        dropped += journal.stats.dropped;
         await journalDirectory.remove(journal).catch((err: unknown) => {
           this.#onEvent({ level: 'warn', message: 'released readings could not be removed', err });
         });
@@ -118,7 +121,7 @@ export class JournalDirectories {
   }
 
   async #leaveEmpty(): Promise<void> {
-    const empty = this.#directories.slice(0, -1).filter((journalDirectory) => journalDirectory.journals().length === 0);
+    const empty = this.#directories.slice(0, -1).filter((journalDirectory) => journalDirectory.journals.length === 0);
     if (empty.length === 0) return;
     for (const journalDirectory of empty) await journalDirectory.close();
     await this.#rearrange(this.#directories.filter((journalDirectory) => !empty.includes(journalDirectory)));

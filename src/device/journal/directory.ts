@@ -25,8 +25,8 @@ export interface JournalDirectoryParts {
 /** Everything under one journal path, locked: the journals of all devices and epochs in it. One caller at a time. */
 export interface JournalDirectory {
   readonly path: string;
-  /** By device, oldest first. */
-  journals(): readonly FileJournal[];
+  /** By device, oldest first; the list changes as journals come and go. */
+  readonly journals: readonly FileJournal[];
   /** Why its lock keeps only some others out, for people. */
   readonly lockWeakness: string | undefined;
   /** Epochs that a later version of this program wrote; they are left alone. */
@@ -90,7 +90,7 @@ function createDirectory(
     get lockWeakness() {
       return held.weakness;
     },
-    journals: () => journals,
+    journals,
     activate: async (deviceUid, createEpochName) => {
       const newest = journals.filter((journal) => journal.deviceUid === deviceUid).at(-1);
       if (newest?.givesNumbers === true && newest.place.generation === newestGeneration(deviceUid)) return newest;

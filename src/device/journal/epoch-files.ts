@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path';
-import { type EpochPlace, NOTE_FILE } from './epoch-scan.ts';
+import { type EpochPlace, type EpochScan, NOTE_FILE } from './epoch-scan.ts';
 import { goneError, isMissing, type JournalFile, type JournalFs, toJournalError } from './journal-fs.ts';
 import { encodeEnd, SLOT_BYTES, sealRecord, segmentSeed } from './record.ts';
-import { encodeNote, NOTE_FILE_BYTES, NOTE_SLOT_OFFSETS, type ReleaseNote } from './release-note.ts';
+import { encodeNote, NOTE_SLOT_OFFSETS, type ReleaseNote } from './release-note.ts';
 import { type Segment, type SegmentHeader, SLOTS_PER_BLOCK, segmentFileName, slotOffset } from './segment.ts';
 import { newSegment, type SegmentContent, writeSegment } from './segment-file.ts';
 import { SegmentList } from './segment-list.ts';
@@ -12,6 +12,7 @@ import { SegmentList } from './segment-list.ts';
  */
 export class EpochFiles {
   readonly list: SegmentList;
+  readonly segments: readonly Segment[];
   readonly #fs: JournalFs;
   readonly #place: EpochPlace;
   #tailFile: JournalFile | undefined;
@@ -20,23 +21,19 @@ export class EpochFiles {
   #readFile: { readonly path: string; readonly file: JournalFile } | undefined;
   #noteCounter: number;
 
-  constructor(fs: JournalFs, place: EpochPlace, segments: readonly Segment[], note: ReleaseNote | undefined) {
+  constructor(fs: JournalFs, { place, segments, lastSeq, note }: EpochScan) {
     this.#fs = fs;
     this.#place = place;
-    this.list = new SegmentList(segments);
+    this.list = new SegmentList(
+      segments.map(({ segment }) => segment),
+      lastSeq,
+    );
+    this.segments = this.list.all;
     this.#noteCounter = note?.counter ?? 0;
-  }
-
-  get segments(): readonly Segment[] {
-    return this.list.all;
   }
 
   get tail(): Segment | undefined {
     return this.list.tail;
-  }
-
-  get bytes(): number {
-    return this.list.counters.bytes + NOTE_FILE_BYTES;
   }
 
   /**

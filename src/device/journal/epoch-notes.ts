@@ -93,7 +93,7 @@ export class EpochNotes {
     const { directories, memoryFallback, active, path: settingsPath } = this.#parts;
     const inFiles = directories.placed().map(({ path, journal }): RegisteredEpoch => {
       const { deviceUid, epoch } = journal;
-      const { lastSeq, unreleased } = journal.stats();
+      const { lastSeq, unreleased } = journal.stats;
       const isOver = state === 'closed' || journal !== active();
       const end = { ...(isOver && { lastSeq }), ...(state === 'closed' && { unreleased }) };
       return { deviceUid, epoch, path, place: 'disk', releasedTo: journal.upkeep.releasedTo(), ...end };
@@ -103,7 +103,7 @@ export class EpochNotes {
     });
     const inMemory = memoryFallback.withoutCopy().map((journal): RegisteredEpoch => {
       const { deviceUid, epoch } = journal;
-      const { lastSeq, unreleased } = journal.stats();
+      const { lastSeq, unreleased } = journal.stats;
       const end = state === 'closed' ? { lastSeq, unreleased } : {};
       return { deviceUid, epoch, path: settingsPath(), place: 'memory', releasedTo: 0, ...end };
     });

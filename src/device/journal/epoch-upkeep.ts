@@ -10,7 +10,6 @@ const RELEASES_PER_NOTE = 1024;
 export interface EpochUpkeepParts {
   readonly source: EntrySource;
   readonly losses: UntoldLosses;
-  readonly lastSeq: () => number;
   /** The low-water marks in the records up to this number do not count any more. */
   readonly recalledTo: number;
   /** Whether an earlier epoch is still there: what speaks of it is kept as long. */
@@ -24,15 +23,15 @@ export interface EpochUpkeepParts {
  * make room, and looks after files that are missing. One caller at a time.
  */
 export class EpochUpkeep {
+  /** Whether files were missing since the journal was opened. */
+  hasLostFiles = false;
   readonly #parts: EpochUpkeepParts;
   readonly #missing: MissingSegments;
   #releasesToNote = 0;
   #isStale = false;
   #recalledTo: number;
-  #dropped = 0;
   /** The files are not, or not certainly, at their path. */
   #isAway = false;
-  #hasLostFiles = false;
 
   constructor(parts: EpochUpkeepParts) {
     this.#parts = parts;
@@ -51,16 +50,6 @@ export class EpochUpkeep {
     this.#isStale ||= this.#releasesToNote > 0;
   }
 
-  /** Readings given up on since the journal was opened. */
-  get dropped(): number {
-    return this.#dropped;
-  }
-
-  /** Whether files were missing since the journal was opened. */
-  get hasLostFiles(): boolean {
-    return this.#hasLostFiles;
-  }
-
   /** Whether `putBack` has something to do. */
   get hasToPutBack(): boolean {
     return this.#missing.any;
@@ -74,13 +63,17 @@ export class EpochUpkeep {
 
   /** Everything up to this number has been released or is told by a gap record. */
   releasedTo(): number {
-    const { source, losses, lastSeq } = this.#parts;
-    return source.files.list.releasedTo(Math.min(lastSeq(), losses.lowest() - 1));
+    const { source, losses } = this.#parts;
+    const { list } = source.files;
+    const { lastSeq } = list.stats;
+    return list.releasedTo(losses.all.length === 0 ? lastSeq : Math.min(lastSeq, losses.lowest() - 1));
   }
 
   /** Removes segments from the old end whose entries are all released, and cuts others down; notes releases now and then. */
   async tidy(): Promise<void> {
-    if (!this.#isAway) await this.tolerate(() => this.#tidy());
+    const isNoteDue = this.#releasesToNote >= RELEASES_PER_NOTE;
+    if (this.#isAway || (this.#parts.source.files.segments.length < 2 && !isNoteDue)) return;
+    await this.tolerate(() => this.#tidy());
   }
 
   /** For what need not fail the call: a disk that refuses it is reported, and the call goes on. */
@@ -110,7 +103,7 @@ export class EpochUpkeep {
   /** Gives up what was planned; a gap record that tells of it is on disk. Where the file cannot follow, the next opening sees to it. */
   async thin(segment: Segment, level: number, { readings }: Removal): Promise<void> {
     const { source } = this.#parts;
-    this.#dropped += readings.length;
+    source.files.list.stats.dropped += readings.length;
     for (const seq of readings) source.files.list.forget(seq, seq, [segment]);
     segment.level = level;
     await this.tolerate(() => shrink(source, segment));
@@ -118,7 +111,7 @@ export class EpochUpkeep {
 
   /** Gives up everything up to the end of the segment; a gap record that tells of it is on disk. */
   async drop(segment: Segment, { readings }: Removal): Promise<void> {
-    this.#dropped += readings.length;
+    this.#parts.source.files.list.stats.dropped += readings.length;
     this.#parts.losses.removeUpTo(segment.lastSeq);
     this.#forget(1, segment.lastSeq);
     await this.tidy();
@@ -127,7 +120,7 @@ export class EpochUpkeep {
   /** A gap record tells of this loss now. */
   lossTold(loss: Gap): void {
     this.#parts.losses.remove(loss);
-    this.#dropped += loss.count ?? 0;
+    this.#parts.source.files.list.stats.dropped += loss.count ?? 0;
     if (loss.to !== undefined && loss.count === loss.to - loss.from + 1) this.#forget(loss.from, loss.to);
   }
 
@@ -140,7 +133,7 @@ export class EpochUpkeep {
   async findMissing(): Promise<void> {
     this.#parts.losses.add(await this.#missing.find());
     this.#isAway = this.#missing.any;
-    this.#hasLostFiles ||= this.#missing.any;
+    this.hasLostFiles ||= this.#missing.any;
   }
 
   /** Writes again what `findMissing` could read. `addSegment`: shows that nothing was given behind it. @throws JournalError */
@@ -153,7 +146,7 @@ export class EpochUpkeep {
 
   /** @throws JournalError */
   async note(durability: 'durable' | 'lazy'): Promise<void> {
-    const { source, losses, lastSeq } = this.#parts;
+    const { source, losses } = this.#parts;
     const { files, settlements: all } = source;
     const upTo = this.releasedTo();
     // Where nothing waits, something may be lost: as long as that is untold it must not pass for released.
@@ -161,7 +154,13 @@ export class EpochUpkeep {
     const ranges = segments.flatMap((segment) => releasedRangesOf(segment)).filter(([, to]) => to > upTo);
     const oldest = files.segments[0]?.firstSeq ?? 0;
     const settlements = all.filter(({ uptoSeq }) => uptoSeq >= oldest);
-    const note = { releasedTo: upTo, ranges, lastSeq: lastSeq(), settlements, recalledTo: this.#recalledTo };
+    const note = {
+      releasedTo: upTo,
+      ranges,
+      lastSeq: files.list.stats.lastSeq,
+      settlements,
+      recalledTo: this.#recalledTo,
+    };
     await files.writeNote(note, durability);
     this.#releasesToNote = 0;
     if (durability === 'durable') this.#isStale = false;

@@ -54,6 +54,9 @@ export interface FileJournalOptions {
 export class FileJournal implements Journal {
   readonly durable = true;
   readonly place: EpochPlace;
+  readonly deviceUid: string;
+  readonly epoch: string;
+  readonly stats: JournalStats;
   /** For the journal set, which holds the mutex. */
   readonly upkeep: EpochUpkeep;
   readonly #options: FileJournalOptions;
@@ -70,31 +73,20 @@ export class FileJournal implements Journal {
     this.#options = options;
     this.#mutex = options.setMutex ?? new Mutex();
     this.place = scan.place;
-    this.#files = new EpochFiles(
-      fs,
-      scan.place,
-      scan.segments.map(({ segment }) => segment),
-      scan.note,
-    );
+    this.deviceUid = scan.place.deviceUid;
+    this.epoch = scan.place.epoch;
+    this.#files = new EpochFiles(fs, scan);
+    this.stats = this.#files.list.stats;
     this.#source = { files: this.#files, place: scan.place, settlements: [...scan.settlements] };
     this.#losses = new UntoldLosses(scan.place.epoch, losses);
     this.#end = new EpochEnd({ files: this.#files, scan, slotsPerSegment: options.slotsPerSegment });
     this.upkeep = new EpochUpkeep({
       source: this.#source,
       losses: this.#losses,
-      lastSeq: () => this.#end.lastSeq,
       recalledTo: scan.note?.recalledTo ?? 0,
       isEpochPresent: options.isEpochPresent,
       onFault: options.onFault,
     });
-  }
-
-  get deviceUid(): string {
-    return this.place.deviceUid;
-  }
-
-  get epoch(): string {
-    return this.place.epoch;
   }
 
   /** Whether numbers can still be given here. */
@@ -105,10 +97,9 @@ export class FileJournal implements Journal {
   append(reading: NewReading): Promise<ReadingEntry> {
     return this.#exclusively(async () => {
       this.#assertGivesNumbers();
-      const entry = numberReading(reading, this.#end.lastSeq + 1);
+      const entry = numberReading(reading, this.stats.lastSeq + 1);
       const bootKey = this.#names.keyOf(entry.bootId);
-      await this.#end.makeSlot(RESERVED_SLOTS, this.upkeep.releasedTo());
-      await this.#files.append([encodeReading(entry, bootKey)], this.upkeep.releasedTo());
+      await this.#write(encodeReading(entry, bootKey), RESERVED_SLOTS);
       this.#end.take(entry.stamp.state === 'pending' ? bootKey : undefined);
       await this.upkeep.tidy();
       return entry;
@@ -122,9 +113,8 @@ export class FileJournal implements Journal {
   /** As `appendGap`, within a call of the set; `level` is the thinning level that the segment reaches. @throws JournalError */
   async tellGap(gap: Gap, tsMs: number, level: number): Promise<GapEntry> {
     this.#assertGivesNumbers();
-    const entry: GapEntry = { kind: 'gap', seq: this.#end.lastSeq + 1, gap, tsMs: wholeMs(tsMs) };
-    await this.#end.makeSlot(0, this.upkeep.releasedTo());
-    await this.#files.append([encodeGap({ ...entry, level }, this.epoch)], this.upkeep.releasedTo());
+    const entry: GapEntry = { kind: 'gap', seq: this.stats.lastSeq + 1, gap, tsMs: wholeMs(tsMs) };
+    await this.#write(encodeGap({ ...entry, level }, this.epoch), 0);
     this.#end.take().gaps.push({ ...entry, level });
     return entry;
   }
@@ -135,9 +125,8 @@ export class FileJournal implements Journal {
       const bootKey = this.#names.keyOf(settlement.bootId);
       const count = this.#files.list.pendingOf(bootKey);
       if (count === 0) return 0;
-      const stored: StoredSettlement = { ...settlement, bootId: bootKey, uptoSeq: this.#end.lastSeq };
-      await this.#end.makeSlot(0, this.upkeep.releasedTo());
-      await this.#files.append([encodeSettlement(stored)], this.upkeep.releasedTo());
+      const stored: StoredSettlement = { ...settlement, bootId: bootKey, uptoSeq: this.stats.lastSeq };
+      await this.#write(encodeSettlement(stored), 0);
       this.#source.settlements.push(stored);
       this.#files.tail?.settlements.push(stored);
       // Again in another file, so that no damage brings the readings another time than the one they were sent with.
@@ -180,16 +169,10 @@ export class FileJournal implements Journal {
           count += this.#files.list.recall(segment, seqs);
         });
       }
-      this.upkeep.recalled(this.#end.lastSeq);
+      this.upkeep.recalled(this.stats.lastSeq);
       await this.upkeep.note('durable');
       return count;
     });
-  }
-
-  stats(): JournalStats {
-    const { unreleased, pending } = this.#files.list.counters;
-    const { bytes: bytesOnDisk } = this.#files;
-    return { unreleased, pending, lastSeq: this.#end.lastSeq, dropped: this.upkeep.dropped, bytesOnDisk };
   }
 
   oldest(): number | undefined {
@@ -259,6 +242,13 @@ export class FileJournal implements Journal {
   async closeForRemoval(): Promise<void> {
     await this.upkeep.note('durable');
     await this.close();
+  }
+
+  /** Puts a record on disk, with room for `reserve` more behind it. @throws JournalError */
+  async #write(record: Buffer, reserve: number): Promise<void> {
+    const releasedTo = this.upkeep.releasedTo();
+    if (!this.#end.hasSlot(reserve)) await this.#end.addSegment(releasedTo);
+    await this.#files.append([record], releasedTo);
   }
 
   /** For the calls that change something. The set holds its mutex already; a call without it is a fault of this program. */

@@ -46,11 +46,10 @@ export async function inspectJournals(path: string, fs: JournalFs): Promise<read
 /** Every whole entry under a path, released ones too as long as they are on disk; by device, oldest first. */
 export async function* inspectEntries(path: string, fs: JournalFs): AsyncGenerator<InspectedEntry> {
   for (const { scan } of await scanEpochs(fs, await listEpochs(fs, path))) {
-    const segments = scan.segments.map(({ segment }) => segment);
-    const files = new EpochFiles(fs, scan.place, segments, scan.note);
+    const files = new EpochFiles(fs, scan);
     const source: EntrySource = { files, place: scan.place, settlements: scan.settlements };
     try {
-      for (const segment of segments) yield* entriesOf(source, segment);
+      for (const segment of files.segments) yield* entriesOf(source, segment);
     } finally {
       await files.close();
     }

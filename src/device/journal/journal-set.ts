@@ -208,12 +208,12 @@ class DiskJournalSet implements JournalSet {
   stats(): JournalSetStats {
     let [unreleased, pending, dropped, bytesOnDisk] = [0, 0, this.#droppedBefore, 0];
     for (const journal of this.journals()) {
-      const stats = journal.stats();
+      const stats = journal.stats;
       unreleased += stats.unreleased;
       pending += stats.pending;
       dropped += stats.dropped;
     }
-    for (const journal of this.#directories.journals()) bytesOnDisk += journal.stats().bytesOnDisk;
+    for (const journal of this.#directories.journals()) bytesOnDisk += journal.stats.bytesOnDisk;
     const counters = { unreleased, pending, dropped, bytesOnDisk };
     const fault = this.#fault.error?.message;
     return fault === undefined ? { ...counters, durable: true } : { ...counters, durable: false, fault };

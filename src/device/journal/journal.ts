@@ -49,7 +49,8 @@ export interface Journal {
    * @throws JournalError when the disk does not note it; the entries wait again all the same, until the process ends
    */
   recall(): Promise<number>;
-  stats(): JournalStats;
+  /** As of now: kept where it changes. Copy what must not change. */
+  readonly stats: JournalStats;
   /** The lowest number that is not released; undefined where nothing waits. */
   oldest(): number | undefined;
   /** Notes the releases, syncs, and lets go of the files. Idempotent. */

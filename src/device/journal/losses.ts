@@ -133,40 +133,37 @@ function subtract([from, to]: SeqRange, known: readonly SeqRange[]): readonly Se
 
 /** Losses of one epoch that no gap record tells of yet: found when it was opened, or met since. */
 export class UntoldLosses {
+  /** Replaced here only, at each change. */
+  all: readonly Gap[];
   readonly #epoch: string;
-  #losses: readonly Gap[];
 
   constructor(epoch: string, losses: readonly Gap[]) {
     this.#epoch = epoch;
-    this.#losses = losses;
-  }
-
-  get all(): readonly Gap[] {
-    return this.#losses;
+    this.all = losses;
   }
 
   /** The lowest number that is lost; Infinity where none is. */
   lowest(): number {
-    return this.#losses.reduce((lowest, { from }) => Math.min(lowest, from), Number.POSITIVE_INFINITY);
+    return this.all.reduce((lowest, { from }) => Math.min(lowest, from), Number.POSITIVE_INFINITY);
   }
 
   /** The records of these numbers cannot be read any more. */
   add(lost: readonly SeqRange[]): void {
-    const known = this.#losses;
+    const known = this.all;
     for (const [from, to] of lost) {
       if (known.some((loss) => loss.from <= from && (loss.to ?? 0) >= to)) continue;
       const loss: Gap = { ofEpoch: this.#epoch, from, to, count: to - from + 1, reason: 'damaged' };
-      this.#losses = [...this.#losses, loss];
+      this.all = [...this.all, loss];
     }
   }
 
   /** A gap record tells of it now. */
   remove(loss: Gap): void {
-    this.#losses = this.#losses.filter((other) => other !== loss);
+    this.all = this.all.filter((other) => other !== loss);
   }
 
   /** Everything up to this number is told by a gap record now. */
   removeUpTo(seq: number): void {
-    this.#losses = this.#losses.filter(({ to }) => to === undefined || to > seq);
+    this.all = this.all.filter(({ to }) => to === undefined || to > seq);
   }
 }

@@ -99,7 +99,7 @@ export class MemoryJournal implements Journal {
     return Promise.resolve(0);
   }
 
-  stats(): JournalStats {
+  get stats(): JournalStats {
     return {
       unreleased: this.#entries.length,
       pending: this.#entries.filter(isPending).length,
@@ -250,7 +250,7 @@ export class MemoryFallback {
       const { memory } = fallback;
       if (fallback.copy !== undefined || memory.entries().length === 0) continue;
       const { deviceUid, epoch } = memory;
-      const lastSeq = memory.stats().lastSeq;
+      const lastSeq = memory.stats.lastSeq;
       fallback.copy = await journalDirectory.begin({ deviceUid, epoch, entries: [...memory.entries()], lastSeq });
       // What was released while it was being written.
       fallback.copy.release(releasedSince(fallback.copy, memory));
@@ -261,7 +261,7 @@ export class MemoryFallback {
   handOverToCopies(): number {
     const onDisk = this.#memoryFallback.filter(({ copy }) => copy !== undefined);
     this.#memoryFallback = this.#memoryFallback.filter(({ copy }) => copy === undefined);
-    return onDisk.reduce((sum, { memory }) => sum + memory.stats().dropped, 0);
+    return onDisk.reduce((sum, { memory }) => sum + memory.stats.dropped, 0);
   }
 
   /**
@@ -269,14 +269,14 @@ export class MemoryFallback {
    * @returns what they gave up on
    */
   forgetEmpty(written: Journal | undefined): number {
-    const empty = this.#memoryFallback.filter(({ memory }) => memory !== written && memory.stats().unreleased === 0);
+    const empty = this.#memoryFallback.filter(({ memory }) => memory !== written && memory.stats.unreleased === 0);
     this.#memoryFallback = this.#memoryFallback.filter((fallback) => !empty.includes(fallback));
-    return empty.reduce((sum, { memory }) => sum + memory.stats().dropped, 0);
+    return empty.reduce((sum, { memory }) => sum + memory.stats.dropped, 0);
   }
 
   /** Entries that are nowhere but in memory. */
   onlyInMemory(): number {
-    return this.withoutCopy().reduce((sum, memory) => sum + memory.stats().unreleased, 0);
+    return this.withoutCopy().reduce((sum, memory) => sum + memory.stats.unreleased, 0);
   }
 }
 

@@ -82,7 +82,7 @@ export class JournalLimits {
   }
 
   #sum(key: 'unreleased' | 'dropped' | 'bytesOnDisk'): number {
-    return this.#parts.journals().reduce((sum, journal) => sum + journal.stats()[key], 0);
+    return this.#parts.journals().reduce((sum, journal) => sum + journal.stats[key], 0);
   }
 }
 
@@ -165,7 +165,7 @@ function fullSegments(journals: readonly FileJournal[]): readonly Candidate[] {
 
 /** Where everything lies in segments that are still appended to: the oldest goes on in a new one. */
 async function rollOverOldest(journals: readonly FileJournal[]): Promise<boolean> {
-  const journal = journals.find((candidate) => candidate.stats().unreleased > 0);
+  const journal = journals.find((candidate) => candidate.stats.unreleased > 0);
   if (journal === undefined) return false;
   await journal.rollOver();
   return true;

@@ -1,41 +1,27 @@
-import {
-  addPending,
-  countPending,
-  forget,
-  markReleased,
-  recall,
-  releasedTo,
-  type Segment,
-  type SegmentCounters,
-} from './segment.ts';
+import type { JournalStats } from './journal.ts';
+import { NOTE_FILE_BYTES } from './release-note.ts';
+import { addPending, countPending, forget, markReleased, recall, releasedTo, type Segment } from './segment.ts';
 
 /**
  * The segments of one epoch, oldest first, and what waits in them. Each change of a segment's numbers goes through this list, so
  * that the counters are right at any time without asking the segments.
  */
 export class SegmentList {
+  readonly all: readonly Segment[];
+  /** `dropped` is counted by the epoch's upkeep, the rest here. */
+  readonly stats: { -readonly [Key in keyof JournalStats]: JournalStats[Key] };
   readonly #segments: Segment[];
-  #unreleased = 0;
-  #pending = 0;
-  #bytes = 0;
 
-  constructor(segments: readonly Segment[]) {
+  constructor(segments: readonly Segment[], lastSeq: number) {
     this.#segments = [...segments];
+    this.all = this.#segments;
+    this.stats = { unreleased: 0, pending: 0, lastSeq, dropped: 0, bytesOnDisk: NOTE_FILE_BYTES };
     for (const segment of segments) this.#count(segment, 1);
-  }
-
-  get all(): readonly Segment[] {
-    return this.#segments;
   }
 
   /** The one that is appended to. */
   get tail(): Segment | undefined {
     return this.#segments.at(-1);
-  }
-
-  /** As of now; kept, not counted. */
-  get counters(): SegmentCounters {
-    return { unreleased: this.#unreleased, pending: this.#pending, bytes: this.#bytes };
   }
 
   add(segment: Segment): void {
@@ -55,13 +41,16 @@ export class SegmentList {
     this.#count(segment, -1);
   }
 
-  /** The last segment holds an entry more. `pendingKey`: the key of its boot, where it waits for its time. */
-  append(tail: Segment, seq: number, pendingKey?: string): void {
-    this.#change(tail, () => {
-      tail.lastSeq = seq;
-      tail.unreleased.add(seq);
-      if (pendingKey !== undefined) addPending(tail, pendingKey, seq);
-    });
+  /** The last segment holds an entry more, with the next number. `pendingKey`: the key of its boot, where it waits for its time. */
+  append(tail: Segment, pendingKey?: string): void {
+    const { stats } = this;
+    stats.lastSeq += 1;
+    stats.unreleased += 1;
+    tail.lastSeq = stats.lastSeq;
+    tail.unreleased.add(stats.lastSeq);
+    if (pendingKey === undefined) return;
+    addPending(tail, pendingKey, stats.lastSeq);
+    stats.pending += 1;
   }
 
   /** Takes note of a release; what waits for its time stays. @returns how many went */
@@ -69,8 +58,9 @@ export class SegmentList {
     let released = 0;
     for (const segment of this.#segments) {
       if (to < segment.firstSeq || from > segment.lastSeq) continue;
-      released += this.#change(segment, () => markReleased(segment, from, to));
+      released += markReleased(segment, from, to);
     }
+    this.stats.unreleased -= released;
     return released;
   }
 
@@ -103,14 +93,14 @@ export class SegmentList {
 
   /** The lowest number that waits for its release. */
   oldest(): number | undefined {
-    if (this.#unreleased === 0) return undefined;
+    if (this.stats.unreleased === 0) return undefined;
     for (const { unreleased } of this.#segments) if (unreleased.size > 0) return unreleased.min();
     return undefined;
   }
 
   /** Everything up to this number has been released or given up on; at most `lastSeq`. */
   releasedTo(lastSeq: number): number {
-    return this.#unreleased === 0 ? lastSeq : releasedTo(this.#segments, lastSeq);
+    return this.stats.unreleased === 0 ? lastSeq : releasedTo(this.#segments, lastSeq);
   }
 
   #change<T>(segment: Segment, action: () => T): T {
@@ -123,8 +113,8 @@ export class SegmentList {
   }
 
   #count(segment: Segment, sign: 1 | -1): void {
-    this.#unreleased += sign * segment.unreleased.size;
-    this.#pending += sign * countPending(segment);
-    this.#bytes += sign * segment.bytes;
+    this.stats.unreleased += sign * segment.unreleased.size;
+    this.stats.pending += sign * countPending(segment);
+    this.stats.bytesOnDisk += sign * segment.bytes;
   }
 }

@@ -144,14 +144,6 @@ export interface Segment {
   readonly seqBeforeBlock: number[];
 }
 
-/** What waits in segments, and their size. */
-export interface SegmentCounters {
-  readonly unreleased: number;
-  /** Of these, readings that wait for their time. */
-  readonly pending: number;
-  readonly bytes: number;
-}
-
 /** Where a slot lies in its file. */
 export function slotOffset(slotIndex: number): number {
   return HEADER_BYTES + slotIndex * SLOT_BYTES;

@@ -52,6 +52,7 @@ export class ArraySizes {
 
   /** An array of this size does not get through, and smaller messages do. */
   tooLarge(bytes: number, nowMs: number): void {
+    this.#forgetCeiling(nowMs);
     if (bytes > this.#ceilingBytes) return;
     // What had passed at this size does not any more.
     if (this.#goodBytes >= bytes) this.#goodBytes = 0;

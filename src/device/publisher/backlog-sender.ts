@@ -43,7 +43,7 @@ interface Batch {
 export interface BacklogSenderParts {
   readonly clock: Clock;
   readonly random: Random;
-  readonly journals: Pick<JournalSet, 'journals' | 'stats'>;
+  readonly journals: Pick<JournalSet, 'journals'>;
   readonly device: Live<DeviceSection>;
   readonly mqtt: Live<MqttSection>;
   readonly faults: Faults;
@@ -84,8 +84,9 @@ export class BacklogSender {
     this.#takenBefore = tracker.taken();
     this.#hasBlamed = false;
     for (;;) {
-      const receiptDueMs = tracker.lookAtClock();
-      const waitMs = this.#hasWork() ? this.#waitMs() : Number.POSITIVE_INFINITY;
+      const nowMs = clock.monotonicMs();
+      const receiptDueMs = tracker.lookAtClock(nowMs);
+      const waitMs = this.#hasWork(nowMs) ? this.#waitMs(nowMs) : Number.POSITIVE_INFINITY;
       if (waitMs > 0) {
         await backlog.wait(clock, Math.min(waitMs, receiptDueMs), signal);
         continue;
@@ -101,17 +102,18 @@ export class BacklogSender {
   }
 
   /** From counters alone, so that an idle agent does not touch its disk. */
-  #hasWork(): boolean {
+  #hasWork(nowMs: number): boolean {
     const { signal, journals, inFlight, live, tracker } = this.#parts;
     if (this.#rescans !== signal.rescans) return true;
-    const { unreleased, pending } = journals.stats();
-    return unreleased - pending > inFlight.entries() + live.waiting() + tracker.held();
+    let waiting = -inFlight.entries;
+    for (const { stats } of journals.journals()) waiting += stats.unreleased - stats.pending;
+    return waiting > 0 && waiting > live.waiting() + tracker.held(nowMs);
   }
 
   /** 0: go on; else ms to wait, unless it is woken before. */
-  #waitMs(): number {
-    const { clock, mqtt, tracker, receipts, subscribers } = this.#parts;
-    const pauseMs = this.#pausedUntilMs - clock.monotonicMs();
+  #waitMs(nowMs: number): number {
+    const { mqtt, tracker, receipts, subscribers } = this.#parts;
+    const pauseMs = this.#pausedUntilMs - nowMs;
     if (pauseMs > 0) return pauseMs;
     if (tracker.mode() === 'receipt') return receipts.maySend() ? 0 : Number.POSITIVE_INFINITY;
     const askMs = subscribers.askInMs('reading');

@@ -16,6 +16,8 @@ export class DeliveryLimits {
   readonly sizes = new ArraySizes();
   readonly #aside = new SetAside();
   readonly #parts: DeliveryLimitsParts;
+  /** The fault about the message size is told. */
+  #hasToldLimit = false;
 
   constructor(parts: DeliveryLimitsParts) {
     this.#parts = parts;
@@ -49,6 +51,7 @@ export class DeliveryLimits {
     log.info({ bytes, smaller }, `MQTT: ${what}`);
     const limit = this.sizes.knownLimit(nowMs);
     if (limit === undefined) return;
+    this.#hasToldLimit = true;
     const cause = 'is there a limit at the broker (message_size_limit in Mosquitto)?';
     faults.failed(
       'message size',
@@ -58,8 +61,10 @@ export class DeliveryLimits {
   }
 
   /** Ends the fault about the message size when its limit is forgotten. */
-  lookAtClock(): void {
-    if (this.sizes.knownLimit(this.#parts.clock.monotonicMs()) === undefined) this.#parts.faults.works('message size');
+  lookAtClock(nowMs: number): void {
+    if (!this.#hasToldLimit || this.sizes.knownLimit(nowMs) !== undefined) return;
+    this.#hasToldLimit = false;
+    this.#parts.faults.works('message size');
   }
 
   isSetAside(epoch: string, seq: number): boolean {
@@ -67,8 +72,8 @@ export class DeliveryLimits {
   }
 
   /** Entries that are set aside at the moment. */
-  setAside(): number {
-    return this.#aside.count(this.#parts.clock.monotonicMs());
+  setAside(nowMs = this.#parts.clock.monotonicMs()): number {
+    return this.#aside.count(nowMs);
   }
 
   /** These have left the journal. */

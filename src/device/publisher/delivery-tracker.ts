@@ -95,8 +95,9 @@ export class DeliveryTracker {
     if (!byNobody) this.#acknowledged.add(outgoing.epoch, outgoing.seqs);
     // An announcement that is about to arrive may say that PUBACK is not enough.
     if (mqtt.current.delivery === 'auto') await this.#introduced;
-    if (subscribers.answered(leaf, byNobody, this.mode())) backlog.rescan();
-    if (this.mode() === 'broker') {
+    const mode = this.mode();
+    if (subscribers.answered(leaf, byNobody, mode)) backlog.rescan();
+    if (mode === 'broker') {
       inFlight.remove(outgoing);
       const stays = byNobody ? mqtt.current.noSubscriber === 'keep' : subscribers.isWaiting();
       if (!stays) this.#release(journal, rangesOf(outgoing.seqs));
@@ -120,12 +121,14 @@ export class DeliveryTracker {
   received(journal: Journal, stored: readonly SeqRange[]): number {
     const { epoch } = journal;
     const believed = this.#acknowledged.among(epoch, stored);
-    const rest = subtractRanges(subtractRanges(stored, believed), this.#done.among(epoch, stored));
-    const neverSent = subtractRanges(rest, this.#parts.inFlight.confirmEarly(epoch, rest));
+    const others = subtractRanges(stored, believed);
+    const rest = others.length === 0 ? others : subtractRanges(others, this.#done.among(epoch, stored));
+    const neverSent =
+      rest.length === 0 ? 0 : countOfRanges(subtractRanges(rest, this.#parts.inFlight.confirmEarly(epoch, rest)));
     if (believed.length > 0) this.#confirmed(journal, believed);
     // Where readings leave at PUBACK a receipt comes late, and says that a server is there whose announcement was not heard.
     else if (this.mode() === 'broker' && rest.length === 0 && stored.length > 0) this.#receiptCame();
-    return countOfRanges(neverSent);
+    return neverSent;
   }
 
   /** Whether an entry need not be sent for another reason than that it is in flight. */
@@ -135,19 +138,20 @@ export class DeliveryTracker {
   }
 
   /** Entries that are held, as far as they are counted. */
-  held(): number {
-    return (this.#waitsForServer() ? this.#acknowledged.count() : 0) + this.#parts.limits.setAside();
+  held(nowMs: number): number {
+    return (this.#waitsForServer() ? this.#acknowledged.count() : 0) + this.#parts.limits.setAside(nowMs);
   }
 
   /** Does what is due: missed receipts, the end of the wait for a server. @returns ms until something may be due again */
-  lookAtClock(): number {
+  lookAtClock(nowMs: number): number {
     const { subscribers, journals, serverWatch, limits, receipts } = this.#parts;
-    if (this.mode() === 'broker' && subscribers.waitIsOver()) {
+    const mode = this.mode();
+    if (mode === 'broker' && subscribers.waitIsOver(nowMs)) {
       for (const journal of journals.journals()) this.#release(journal, this.#acknowledged.ranges(journal.epoch));
     }
-    serverWatch.lookAtClock(this.mode());
-    limits.lookAtClock();
-    return Math.min(receipts.lookAtClock(), subscribers.waitLeftMs());
+    serverWatch.lookAtClock(mode, nowMs);
+    limits.lookAtClock(nowMs);
+    return Math.min(receipts.lookAtClock(nowMs), subscribers.waitLeftMs(nowMs));
   }
 
   /** The record that is there now has not given the receipts so far, nor those for what is in flight. */
@@ -169,7 +173,7 @@ export class DeliveryTracker {
   }
 
   #waitsForServer(): boolean {
-    return this.mode() === 'broker' && this.#parts.subscribers.isWaiting();
+    return this.#parts.subscribers.isWaiting() && this.mode() === 'broker';
   }
 
   #awaitReceipt(outgoing: OutgoingMessage, journal: Journal, byNobody: boolean): void {
@@ -177,8 +181,8 @@ export class DeliveryTracker {
     const nowMs = clock.monotonicMs();
     const early = byNobody ? [] : inFlight.earlyOf(outgoing);
     if (servers.giverOnline()) inFlight.awaitReceipt(outgoing, nowMs + receipts.patienceMs());
+    else inFlight.remove(outgoing);
     if (early.length > 0) this.#confirmed(journal, early);
-    if (!servers.giverOnline()) inFlight.remove(outgoing);
     if (nowMs - this.#notedMs < NOTE_ACKNOWLEDGED_MS) return;
     this.#notedMs = nowMs;
     state.note(this.toRemember());

@@ -43,6 +43,8 @@ const SEEN_STEP_MS = 3_600_000;
  */
 export class Delivery {
   readonly #known = new Map<string, Entry>();
+  /** Those of them that are online. */
+  #online: readonly Entry[] = [];
   /** A receipt came that no announced server can have given: brokers without retained messages hide the announcement. */
   #provedByReceipt = false;
 
@@ -61,10 +63,17 @@ export class Delivery {
   forgetPresence(): void {
     this.#provedByReceipt = false;
     for (const entry of this.#known.values()) entry.presence = 'unheard';
+    this.#online = [];
   }
 
   /** An announcement, or its removal (empty). @throws WireError and changes nothing */
   announced(instance: string, payload: string, nowMs: number): Heard {
+    const heard = this.#hear(instance, payload, nowMs);
+    this.#online = [...this.#known.values()].filter(({ presence }) => presence === 'online');
+    return heard;
+  }
+
+  #hear(instance: string, payload: string, nowMs: number): Heard {
     if (payload === '') return { changed: this.#known.delete(instance) };
     const announcement = decodeAnnouncement(payload);
     const known = this.#known.get(instance);
@@ -87,8 +96,7 @@ export class Delivery {
 
   /** A receipt was believed: the server that gave it is there. @returns whether what is remembered has changed */
   receiptCame(nowMs: number): boolean {
-    const online = this.#online();
-    if (online.length === 0) {
+    if (this.#online.length === 0) {
       this.#provedByReceipt = true;
       if (this.#known.size > 0) return false;
       const server = { name: SOME_SERVER, accepts: ['receipt'], seenMs: nowMs, gaveReceipts: true } as const;
@@ -96,7 +104,7 @@ export class Delivery {
       return true;
     }
     let changed = false;
-    for (const entry of online) {
+    for (const entry of this.#online) {
       if (entry.server.gaveReceipts) continue;
       entry.server = { ...entry.server, gaveReceipts: true };
       changed = true;
@@ -112,18 +120,19 @@ export class Delivery {
 
   /** As a person asks for it. @returns whether it was known */
   forget(name: string): boolean {
+    this.#online = this.#online.filter(({ server }) => server.name !== name);
     return this.#known.delete(name);
   }
 
   /** Whether somebody is there who would give a receipt. */
   giverOnline(): boolean {
-    return this.#provedByReceipt || this.#online().length > 0;
+    return this.#provedByReceipt || this.#online.length > 0;
   }
 
   /** Whether one of those takes arrays on `backlog`. */
   takesBatches(): boolean {
-    const online = this.#online();
-    const asked = online.length === 0 && this.#provedByReceipt ? [...this.#known.values()] : online;
+    const isProvedOnly = this.#online.length === 0 && this.#provedByReceipt;
+    const asked = isProvedOnly ? [...this.#known.values()] : this.#online;
     return asked.some(({ server }) => server.accepts.includes('batch'));
   }
 
@@ -170,10 +179,6 @@ export class Delivery {
     );
     const [first] = away;
     return first !== undefined && this.#known.delete(first.server.name);
-  }
-
-  #online(): readonly Entry[] {
-    return [...this.#known.values()].filter(({ presence }) => presence === 'online');
   }
 }
 

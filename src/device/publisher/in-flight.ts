@@ -22,6 +22,8 @@ interface Awaited {
   readonly order: number;
   /** What is not confirmed yet. */
   ranges: readonly SeqRange[];
+  /** Numbers in `ranges`. */
+  count: number;
   /** Receipts that were faster than the PUBACK; they count when that has come. */
   early: readonly SeqRange[];
   /** Monotonic ms at which the receipt is overdue; undefined until the broker has acknowledged. */
@@ -38,15 +40,27 @@ export interface Sent {
 export class InFlight {
   readonly #awaited = new Map<OutgoingMessage, Awaited>();
   #order = 0;
+  /** Numbers of all kinds. Counted here only, where messages come and go. */
+  entries = 0;
+  /** Messages of each kind, counted in the same way. */
+  readonly messages: Record<Urgency, number> = { live: 0, backlog: 0 };
 
   add(outgoing: OutgoingMessage): void {
     this.#order += 1;
-    this.#awaited.set(outgoing, { order: this.#order, ranges: rangesOf(outgoing.seqs), early: [], dueMs: undefined });
+    const { seqs, urgency } = outgoing;
+    const awaited = { order: this.#order, ranges: rangesOf(seqs), count: seqs.length, early: [], dueMs: undefined };
+    this.#awaited.set(outgoing, awaited);
+    this.entries += seqs.length;
+    this.messages[urgency] += 1;
   }
 
-  /** It did not get through, or needs no receipt. */
+  /** It did not get through, needs no receipt, or has got it. */
   remove(outgoing: OutgoingMessage): void {
+    const awaited = this.#awaited.get(outgoing);
+    if (awaited === undefined) return;
     this.#awaited.delete(outgoing);
+    this.entries -= awaited.count;
+    this.messages[outgoing.urgency] -= 1;
   }
 
   /** The broker has it; the receipt is awaited until `dueMs`. Nothing happens if the receipt was faster. */
@@ -61,10 +75,13 @@ export class InFlight {
     for (const [outgoing, awaited] of this.#awaited) {
       if (outgoing.epoch !== epoch) continue;
       const left = subtractRanges(awaited.ranges, stored);
-      if (countOfRanges(left) === countOfRanges(awaited.ranges)) continue;
+      const count = countOfRanges(left);
+      if (count === awaited.count) continue;
       touched.push({ outgoing, order: awaited.order });
+      this.entries += count - awaited.count;
       awaited.ranges = left;
-      if (left.length === 0) this.#awaited.delete(outgoing);
+      awaited.count = count;
+      if (count === 0) this.remove(outgoing);
     }
     return touched;
   }
@@ -95,11 +112,11 @@ export class InFlight {
 
   /** Gives up waiting for receipts; what the broker has not acknowledged stays. */
   forgetAwaited(): void {
-    for (const [outgoing, awaited] of this.#awaited) if (awaited.dueMs !== undefined) this.#awaited.delete(outgoing);
+    for (const [outgoing, { dueMs }] of this.#awaited) if (dueMs !== undefined) this.remove(outgoing);
   }
 
   clear(): void {
-    this.#awaited.clear();
+    for (const outgoing of this.#awaited.keys()) this.remove(outgoing);
   }
 
   has(epoch: string, seq: number): boolean {
@@ -114,20 +131,6 @@ export class InFlight {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const { dueMs } of this.#awaited.values()) nextMs = Math.min(nextMs, dueMs ?? Number.POSITIVE_INFINITY);
     return nextMs;
-  }
-
-  /** Messages of one kind. */
-  messages(urgency: Urgency): number {
-    let count = 0;
-    for (const outgoing of this.#awaited.keys()) if (outgoing.urgency === urgency) count += 1;
-    return count;
-  }
-
-  /** Numbers of all kinds. */
-  entries(): number {
-    let count = 0;
-    for (const { ranges } of this.#awaited.values()) count += countOfRanges(ranges);
-    return count;
   }
 }
 

@@ -90,6 +90,15 @@ export class Incoming {
   };
 
   #dispatch(topic: string, payload: string, retained: boolean): void {
+    const sensor = parseSensorTopic(topic);
+    if (sensor?.leaf === 'receipt') {
+      this.#receipt(topic, sensor.deviceUid, payload, retained);
+      return;
+    }
+    if (sensor?.leaf === 'command') {
+      this.#command(topic, payload, retained);
+      return;
+    }
     const instance = parseServerTopic(topic);
     if (instance !== undefined) {
       if (!retained) this.#parts.receipts.serverSpoke();
@@ -101,11 +110,7 @@ export class Incoming {
       if (payload !== 'online' || retained) return;
       if (this.#starts.take(STARTS_PER_SECOND, START_BURST) > 0) this.#ignore(topic, 'Home Assistant starts too often');
       else this.#parts.onHomeAssistant();
-      return;
     }
-    const sensor = parseSensorTopic(topic);
-    if (sensor?.leaf === 'receipt') this.#receipt(topic, sensor.deviceUid, payload, retained);
-    else if (sensor?.leaf === 'command') this.#command(topic, payload, retained);
   }
 
   #announcement(topic: string, instance: string, payload: string): void {
@@ -140,7 +145,7 @@ export class Incoming {
     }
     const neverSent = tracker.received(journal, normaliseRanges(stored.slice(0, MOST_RANGES)));
     if (neverSent === 0) return;
-    const { lastSeq } = journal.stats();
+    const { lastSeq } = journal.stats;
     if (stored.some(([, to]) => to > lastSeq)) {
       this.#disbelieve(
         topic,

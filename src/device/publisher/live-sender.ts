@@ -51,11 +51,18 @@ export class LiveSender {
     this.#parts = parts;
   }
 
-  /** Takes a new reading; its number is in the journal already. Keeps the newest only while there is no connection. */
-  offer(placed: Placed<ReadingEntry>): void {
-    if (placed.entry.stamp.state === 'pending') return;
-    this.#waiting = [...this.#waiting, placed].slice(this.#online ? -MOST_WAITING : -1);
+  /**
+   * Takes a new reading; its number is in the journal already. Keeps the newest only while there is no connection.
+   * @returns whether it goes out on this lane, and nothing else had to make way for it
+   */
+  offer(placed: Placed<ReadingEntry>): boolean {
+    if (placed.entry.stamp.state === 'pending') return false;
+    const most = this.#online ? MOST_WAITING : 1;
+    this.#waiting.push(placed);
+    const isAll = this.#waiting.length <= most;
+    if (!isAll) this.#waiting = this.#waiting.slice(-most);
     this.#wakeUp.notify();
+    return isAll;
   }
 
   /** Whether this lane is about to send it. */
@@ -95,7 +102,7 @@ export class LiveSender {
     const message = entryMessage(device.current.homeId, journal, entry);
     const bytes = Buffer.byteLength(message.payload);
     const outgoing = { epoch: journal.epoch, urgency: 'live', seqs: [entry.seq], bytes } as const;
-    if (inFlight.messages('live') < MOST_UNRECEIPTED) inFlight.add(outgoing);
+    if (inFlight.messages.live < MOST_UNRECEIPTED) inFlight.add(outgoing);
     let taken: Taken;
     try {
       taken = await slot.send(message);

@@ -25,7 +25,7 @@ import type { StoredState } from './state-file.ts';
 import { Subscribers } from './subscribers.ts';
 
 export interface PublisherParts {
-  readonly journals: Pick<JournalSet, 'journals' | 'stats' | 'recall'>;
+  readonly journals: Pick<JournalSet, 'journals' | 'recall'>;
   readonly openLink: OpenLink;
   readonly device: Live<DeviceSection>;
   readonly mqtt: Live<MqttSection>;

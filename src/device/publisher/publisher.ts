@@ -74,9 +74,8 @@ class JournalPublisher implements Publisher {
       this.#early = placed;
       return;
     }
-    this.#works.live.offer(placed);
-    // The journal may hold more than this one: gap records, or readings that found no room for the live sender.
-    this.#works.backlogSignal.notify();
+    // Else the PUBACK wakes the backlog sender: the journal may hold gap records besides.
+    if (!this.#works.live.offer(placed)) this.#works.backlogSignal.notify();
   }
 
   wake(): void {

@@ -71,7 +71,7 @@ export class ReceiptWait {
 
   /** Whether another backlog message may go out in receipt mode. */
   maySend(): boolean {
-    return this.#parts.servers.giverOnline() && this.#parts.inFlight.messages('backlog') < this.#allowance;
+    return this.#parts.servers.giverOnline() && this.#parts.inFlight.messages.backlog < this.#allowance;
   }
 
   /** How long the next receipt is waited for; doubles with each time in a row that receipts did not come. */
@@ -98,9 +98,8 @@ export class ReceiptWait {
   }
 
   /** Begins again when a receipt is overdue, with a single message as a probe. @returns ms until the next may be overdue */
-  lookAtClock(): number {
-    const { clock, inFlight, backlog } = this.#parts;
-    const nowMs = clock.monotonicMs();
+  lookAtClock(nowMs: number): number {
+    const { inFlight, backlog } = this.#parts;
     const nextMs = inFlight.nextDueMs() - nowMs;
     if (nextMs > 0) return nextMs;
     if (nextMs < -OWN_LATENESS_MS && !this.#readsFirst) {

@@ -27,14 +27,17 @@ export class Sender {
   }
 
   async place(urgency: Urgency, signal: AbortSignal): Promise<SendSlot> {
-    const leave = await this.#heartbeat.during(PUBLISH_TIMEOUT_MS + SLACK_MS, this.#window.enter(urgency, signal));
+    signal.throwIfAborted();
+    const limitMs = PUBLISH_TIMEOUT_MS + SLACK_MS;
+    if (!this.#window.tryEnter(urgency)) await this.#heartbeat.during(limitMs, this.#window.enter(urgency, signal));
+    const release = (): void => this.#window.leave(urgency);
     return {
-      release: leave,
+      release,
       send: async (message) => {
         try {
-          return await this.#heartbeat.during(PUBLISH_TIMEOUT_MS + SLACK_MS, this.session.publish(message));
+          return await this.#heartbeat.during(limitMs, this.session.publish(message));
         } finally {
-          leave();
+          release();
         }
       },
     };
@@ -78,8 +81,15 @@ export class SendWindow {
     this.#admit();
   }
 
-  /** Waits for a place; to be called once for each place given. Rejects with the signal's reason. */
-  async enter(urgency: Urgency, signal: AbortSignal): Promise<() => void> {
+  /** Takes a place if one is free. Who takes one gives it back with `leave`, once. */
+  tryEnter(urgency: Urgency): boolean {
+    if (!this.#hasPlace(urgency)) return false;
+    this.#held[urgency] += 1;
+    return true;
+  }
+
+  /** Waits for a place. Rejects with the signal's reason. */
+  async enter(urgency: Urgency, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       const waiting = this.#waiting[urgency];
@@ -97,10 +107,9 @@ export class SendWindow {
       waiting.add(waiter);
       this.#admit();
     });
-    return () => this.#leave(urgency);
   }
 
-  #leave(urgency: Urgency): void {
+  leave(urgency: Urgency): void {
     this.#held[urgency] -= 1;
     this.#admit();
   }

@@ -47,7 +47,9 @@ export class ServerWatch {
   #waiting: OtherRecord | undefined;
   #recalling = false;
   #recalledMs = Number.NEGATIVE_INFINITY;
-  #toldMs = Number.NEGATIVE_INFINITY;
+  /** When the fault about another record was told; Infinity while none is. */
+  #toldMs = Number.POSITIVE_INFINITY;
+  #hasToldSilence = false;
 
   constructor(parts: ServerWatchParts) {
     this.#parts = parts;
@@ -61,27 +63,39 @@ export class ServerWatch {
     if (changed) this.#parts.state.note({ servers: this.#parts.servers.servers() });
     if (otherRecord === undefined) return;
     const { name, before, now } = otherRecord;
-    this.#waiting = { name, record: now };
-    this.#toldMs = this.#parts.clock.monotonicMs();
+    const nowMs = this.#parts.clock.monotonicMs();
+    const waiting = { name, record: now };
+    this.#waiting = waiting;
+    this.#toldMs = nowMs;
     const what = `server ${name} keeps another record (${now}) than the one that gave the receipts (${before})`;
     const then = 'what is still on this device is given again; what has left it is in the other record alone';
     this.#parts.faults.failed('record', 'RECORD_CHANGED', `${what}: ${then}`);
-    this.#recallIfDue();
+    this.#recallIfDue(waiting, nowMs);
   }
 
-  lookAtClock(mode: DeliveryMode): void {
+  lookAtClock(mode: DeliveryMode, nowMs: number): void {
+    const { faults, servers } = this.#parts;
+    if (this.#waiting !== undefined) this.#recallIfDue(this.#waiting, nowMs);
+    else if (nowMs - this.#toldMs > TELL_RECORD_MS) {
+      this.#toldMs = Number.POSITIVE_INFINITY;
+      faults.works('record');
+    }
+    const isSilent = mode === 'receipt' && nowMs - this.#sessionMs > SETTLED_MS && !servers.giverOnline();
+    if (isSilent) this.#tellSilence();
+    else if (this.#hasToldSilence) this.#silenceEnds();
+  }
+
+  /** Unless one was online not long ago. */
+  #tellSilence(): void {
     const { clock, faults, servers } = this.#parts;
-    const nowMs = clock.monotonicMs();
-    this.#recallIfDue();
-    if (this.#waiting === undefined && nowMs - this.#toldMs > TELL_RECORD_MS) faults.works('record');
-    const isSilent = mode === 'receipt' && !servers.giverOnline() && nowMs - this.#sessionMs > SETTLED_MS;
     const known = servers.servers().filter(({ name }) => name !== SOME_SERVER);
     const seenMs = Math.max(0, ...known.map((server) => server.seenMs));
     const [first] = known;
-    if (!isSilent || first === undefined || clock.nowMs() - seenMs < SILENT_MS) {
-      faults.works('silent server');
+    if (first === undefined || clock.nowMs() - seenMs < SILENT_MS) {
+      this.#silenceEnds();
       return;
     }
+    this.#hasToldSilence = true;
     const since = seenMs === 0 ? '' : ` since ${new Date(seenMs).toISOString().slice(0, 16)}Z`;
     const names = known.map(({ name }) => name).join(', ');
     const remedy = `Is it gone for good? sudo techtemp-device servers forget ${first.name}`;
@@ -92,12 +106,16 @@ export class ServerWatch {
     );
   }
 
-  #recallIfDue(): void {
-    const nowMs = this.#parts.clock.monotonicMs();
-    if (this.#waiting === undefined || this.#recalling || nowMs - this.#recalledMs < RECALL_SPACING_MS) return;
+  #silenceEnds(): void {
+    this.#hasToldSilence = false;
+    this.#parts.faults.works('silent server');
+  }
+
+  #recallIfDue(waiting: OtherRecord, nowMs: number): void {
+    if (this.#recalling || nowMs - this.#recalledMs < RECALL_SPACING_MS) return;
     this.#recalledMs = nowMs;
     this.#recalling = true;
-    void this.#recall(this.#waiting).finally(() => {
+    void this.#recall(waiting).finally(() => {
       this.#recalling = false;
     });
   }

@@ -88,8 +88,8 @@ export class Subscribers {
   }
 
   /** Whether the wait has just ended: from now on PUBACK is enough where there is no server. */
-  waitIsOver(): boolean {
-    if (this.#hasWaited || this.#firstConnectedMs === undefined || this.#leftMs() > 0) return false;
+  waitIsOver(nowMs: number): boolean {
+    if (this.#hasWaited || this.#firstConnectedMs === undefined || this.#leftMs(nowMs) > 0) return false;
     const wasWaiting = this.isWaiting();
     this.#hasWaited = true;
     this.#parts.state.note({ waitedForServer: true });
@@ -104,14 +104,14 @@ export class Subscribers {
   }
 
   /** Ms until the wait is over; Infinity while nothing waits. */
-  waitLeftMs(): number {
+  waitLeftMs(nowMs: number): number {
     return this.isWaiting() && this.#firstConnectedMs !== undefined
-      ? Math.max(1, this.#leftMs())
+      ? Math.max(1, this.#leftMs(nowMs))
       : Number.POSITIVE_INFINITY;
   }
 
-  #leftMs(): number {
-    return (this.#firstConnectedMs ?? 0) + WAIT_FOR_SERVER_MS - this.#parts.clock.monotonicMs();
+  #leftMs(nowMs: number): number {
+    return (this.#firstConnectedMs ?? 0) + WAIT_FOR_SERVER_MS - nowMs;
   }
 
   #somebody(leaf: string): void {

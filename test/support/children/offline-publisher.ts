@@ -45,7 +45,9 @@ const journal: Journal = {
   release: () => undefined,
   recall: async () => Promise.resolve(0),
   oldest: () => 1,
-  stats: () => ({ unreleased: lastSeq, pending: 0, lastSeq, dropped: 0, bytesOnDisk: 0 }),
+  get stats() {
+    return { unreleased: lastSeq, pending: 0, lastSeq, dropped: 0, bytesOnDisk: 0 };
+  },
   close: async () => Promise.resolve(),
 };
 
@@ -64,7 +66,6 @@ const silent = (): void => undefined;
 const publisher = createPublisher({
   journals: {
     journals: () => [journal],
-    stats: () => ({ ...journal.stats(), durable: true }),
     recall: async () => Promise.resolve({ count: 0, durable: true }),
   },
   openLink: countingLink,

@@ -68,7 +68,7 @@ async function expectCountersEqualARecount(set: JournalSet): Promise<void> {
   let ready = 0;
   for (const journal of set.journals()) {
     const entries = await readAll(journal);
-    const { unreleased, pending } = journal.stats();
+    const { unreleased, pending } = journal.stats;
     expect({ epoch: journal.epoch, ready: unreleased - pending }).toEqual({
       epoch: journal.epoch,
       ready: entries.length,
@@ -78,7 +78,7 @@ async function expectCountersEqualARecount(set: JournalSet): Promise<void> {
   }
   const { unreleased, pending } = set.stats();
   expect(unreleased - pending).toBe(ready);
-  const oldest = set.journals().find((journal) => journal.stats().unreleased > 0);
+  const oldest = set.journals().find((journal) => journal.stats.unreleased > 0);
   expect(set.oldest()).toEqual(oldest === undefined ? undefined : { epoch: oldest.epoch, seq: oldest.oldest() });
 }
 

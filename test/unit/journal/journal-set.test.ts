@@ -30,7 +30,7 @@ async function indexes({ set }: SetRig): Promise<number[]> {
 }
 
 function releaseAll({ set }: SetRig): void {
-  for (const journal of set.journals()) journal.release([[1, journal.stats().lastSeq]]);
+  for (const journal of set.journals()) journal.release([[1, journal.stats.lastSeq]]);
 }
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1);
@@ -264,7 +264,7 @@ describe('a disk that refuses', () => {
     const entries = await readSet(rig.set);
     expect(entries.length).toBeLessThanOrEqual(101);
     const counted = entries.reduce((sum, { entry }) => sum + (entry.kind === 'gap' ? (entry.gap.count ?? 0) : 0), 0);
-    expect(entries.length + counted).toBe(rig.set.journals().at(-1)?.stats().lastSeq);
+    expect(entries.length + counted).toBe(rig.set.journals().at(-1)?.stats.lastSeq);
     expect(entries.some(({ entry }) => entry.kind === 'gap' && entry.gap.reason === 'lost-in-memory')).toBe(true);
   });
 
@@ -290,7 +290,7 @@ describe('a journal that is full', () => {
     expect(rig.set.stats().unreleased).toBeLessThanOrEqual(400);
     const entries = await readSet(rig.set);
     const counted = entries.reduce((sum, { entry }) => sum + (entry.kind === 'gap' ? (entry.gap.count ?? 0) : 0), 0);
-    expect(entries.length + counted).toBe(rig.set.journals()[0]?.stats().lastSeq);
+    expect(entries.length + counted).toBe(rig.set.journals()[0]?.stats.lastSeq);
     const readings = await indexes(rig);
     expect(readings.at(-1)).toBe(6_000);
     if (whenFull === 'drop-oldest') expect(readings).toEqual(upTo(6_000).slice(-readings.length));
@@ -342,7 +342,7 @@ describe('a journal that is full', () => {
     expect(rig.set.stats().unreleased).toBeLessThanOrEqual(50);
     const entries = await readSet(rig.set);
     const counted = entries.reduce((sum, { entry }) => sum + (entry.kind === 'gap' ? (entry.gap.count ?? 0) : 0), 0);
-    expect(entries.length + counted).toBe(rig.set.journals()[0]?.stats().lastSeq);
+    expect(entries.length + counted).toBe(rig.set.journals()[0]?.stats.lastSeq);
   });
 
   it('does not grow while little of the disk is free', async () => {
@@ -391,7 +391,7 @@ describe('a journal that is full and has a segment that cannot be read', () => {
     expect(rig.set.stats().unreleased).toBeLessThanOrEqual(200);
     const entries = await readSet(rig.set);
     const counted = entries.reduce((sum, { entry }) => sum + (entry.kind === 'gap' ? (entry.gap.count ?? 0) : 0), 0);
-    expect(entries.length + counted).toBe(rig.set.journals()[0]?.stats().lastSeq);
+    expect(entries.length + counted).toBe(rig.set.journals()[0]?.stats.lastSeq);
     expect(rig.events.length).toBeLessThan(10);
   });
 });

@@ -166,7 +166,7 @@ class Rig {
         await this.#reopen(next.how);
         break;
     }
-    expect(this.#journal.stats()).toMatchObject({
+    expect(this.#journal.stats).toMatchObject({
       lastSeq: model.lastSeq,
       unreleased: model.entries.length - model.released.size,
       pending: model.pending().length,
@@ -176,12 +176,12 @@ class Rig {
 
   /** The counters are kept at each change; counting everything anew must give the same. */
   #expectCountersEqualARecount(): void {
-    const [journal] = this.#home.journals();
+    const [journal] = this.#home.journals;
     if (journal === undefined) throw new Error('the journal is gone');
     const segments = journal.segments();
     const sum = (count: (segment: Segment) => number): number =>
       segments.reduce((total, segment) => total + count(segment), 0);
-    expect(journal.stats()).toMatchObject({
+    expect(journal.stats).toMatchObject({
       unreleased: sum(({ unreleased }) => [...unreleased].length),
       pending: sum(({ pending }) => [...pending.values()].reduce((total, seqs) => total + [...seqs].length, 0)),
       bytesOnDisk: sum(({ bytes }) => bytes) + NOTE_FILE_BYTES,
@@ -213,7 +213,7 @@ class Rig {
     }
     const faults: unknown[] = [];
     this.#home = await openTestHome(this.#fs, 16, faults);
-    const [journal] = this.#home.journals();
+    const [journal] = this.#home.journals;
     if (journal === undefined) throw new Error('the journal is gone');
     expect(faults).toEqual([]);
     expect(journal.losses()).toEqual([]);

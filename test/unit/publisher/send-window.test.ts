@@ -15,9 +15,9 @@ function taking(window: SendWindow): {
     in: order,
     take: (urgency, name, signal = never) => {
       void window.enter(urgency, signal).then(
-        (leave) => {
+        () => {
           order.push(name);
-          inside.set(name, leave);
+          inside.set(name, () => window.leave(urgency));
         },
         () => order.push(`${name} gave up`),
       );

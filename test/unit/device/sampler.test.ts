@@ -55,7 +55,7 @@ function bench(options: { readonly conversionMs?: number; readonly clockState?: 
     clock,
     sensorClock: clock,
     clockSync: {
-      stamp: (ageMs = 0): { stamp: Stamp; monotonicMs: number } => ({
+      stamp: (ageMs: number): { stamp: Stamp; monotonicMs: number } => ({
         stamp: { state: options.clockState ?? 'synced', tsMs: clock.nowMs() - ageMs },
         monotonicMs: clock.monotonicMs() - ageMs,
       }),

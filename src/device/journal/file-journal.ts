@@ -1,8 +1,7 @@
 import { Mutex } from 'async-mutex';
 import type { Gap } from '../../contract/reading.ts';
 import type { SeqRange } from '../../contract/seq-ranges.ts';
-import { EpochEnd } from './epoch-end.ts';
-import { EpochFiles } from './epoch-files.ts';
+import { EpochEnd, EpochFiles } from './epoch-files.ts';
 import type { EpochPlace, EpochScan } from './epoch-scan.ts';
 import { EpochUpkeep } from './epoch-upkeep.ts';
 import {

@@ -5,7 +5,7 @@ import type { DeviceSection, JournalSection } from '../config.ts';
 import { ActiveJournal } from './active-journal.ts';
 import { JournalDirectories } from './directories.ts';
 import { type LockDirectory, lockDirectory } from './directory-lock.ts';
-import { DiskFault } from './disk-fault.ts';
+import { DiskFault, OwedSettlements } from './disk-fault.ts';
 import { createEpochName } from './epoch-directories.ts';
 import { EpochNotes } from './epoch-notes.ts';
 import { EpochRegister } from './epoch-register.ts';
@@ -23,7 +23,6 @@ import {
 } from './journal.ts';
 import { createNodeJournalFs, type JournalFs } from './journal-fs.ts';
 import { MemoryFallback } from './memory-journal.ts';
-import { OwedSettlements } from './owed-settlements.ts';
 import { JournalLimits, slotsPerSegment } from './retention.ts';
 
 export interface JournalSetOptions {

@@ -6,7 +6,6 @@ import type { LoopHeartbeat } from '../../platform/systemd.ts';
 import type { DeviceSection, MqttSection } from '../config.ts';
 import type { Journal, JournalEntry, JournalSet } from '../journal/journal.ts';
 import type { LinkError, LinkMessage, Taken } from '../mqtt/session.ts';
-import type { BacklogSignal } from './backlog-signal.ts';
 import type { Delivery } from './delivery.ts';
 import type { DeliveryLimits } from './delivery-limits.ts';
 import type { DeliveryTracker } from './delivery-tracker.ts';
@@ -15,9 +14,8 @@ import type { Faults } from './faults.ts';
 import type { InFlight, OutgoingMessage } from './in-flight.ts';
 import type { LiveSender } from './live-sender.ts';
 import type { ReceiptWait } from './receipt-wait.ts';
-import type { Sender, SendSlot } from './sender.ts';
+import type { BacklogSignal, Sender, SendSlot, TaskGroup } from './sender.ts';
 import type { Subscribers } from './subscribers.ts';
-import type { TaskGroup } from './task-group.ts';
 
 /** A disk that needs longer for a few entries hangs. */
 const READ_LIMIT_MS = 60_000;

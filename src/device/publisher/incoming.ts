@@ -22,8 +22,7 @@ import type { LinkSession } from '../mqtt/session.ts';
 import { type Delivery, SOME_SERVER } from './delivery.ts';
 import type { DeliveryTracker } from './delivery-tracker.ts';
 import { homeAssistantStatusTopic } from './discovery.ts';
-import type { Faults, OptionalStep } from './faults.ts';
-import type { SessionSteps } from './optional-steps.ts';
+import type { Faults, OptionalStep, SessionSteps } from './faults.ts';
 import type { ReceiptWait } from './receipt-wait.ts';
 import type { ServerWatch } from './servers.ts';
 

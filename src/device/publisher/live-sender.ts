@@ -7,15 +7,12 @@ import { WakeUp } from '../../platform/tasks.ts';
 import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config.ts';
 import type { Placed, ReadingEntry } from '../journal/journal.ts';
 import type { Taken } from '../mqtt/session.ts';
-import type { BacklogSignal } from './backlog-signal.ts';
 import type { DeliveryLimits } from './delivery-limits.ts';
 import type { DeliveryTracker } from './delivery-tracker.ts';
 import { entryMessage, wireItem } from './entry-message.ts';
-import type { Faults } from './faults.ts';
+import type { Faults, SessionSteps } from './faults.ts';
 import type { InFlight } from './in-flight.ts';
-import type { SessionSteps } from './optional-steps.ts';
-import type { Sender, SendSlot } from './sender.ts';
-import type { TaskGroup } from './task-group.ts';
+import type { BacklogSignal, Sender, SendSlot, TaskGroup } from './sender.ts';
 
 /** More than these few wait in the journal, where the backlog lane finds them. */
 const MOST_WAITING = 4;

@@ -1,11 +1,11 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
 import type { MqttSection } from '../config.ts';
-import type { BacklogSignal } from './backlog-signal.ts';
 import type { Delivery } from './delivery.ts';
 import type { DeliveryLimits } from './delivery-limits.ts';
 import type { Faults } from './faults.ts';
 import type { InFlight, Sent } from './in-flight.ts';
+import type { BacklogSignal } from './sender.ts';
 
 /** However long receipts fail to come, they are asked for again after this at the latest. */
 const LONGEST_PATIENCE_MS = 3_600_000;

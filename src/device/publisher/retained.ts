@@ -8,9 +8,8 @@ import { WakeUp } from '../../platform/tasks.ts';
 import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config.ts';
 import type { LinkMessage } from '../mqtt/session.ts';
 import { discoveryMessages } from './discovery.ts';
-import type { Faults } from './faults.ts';
+import type { Faults, SessionSteps } from './faults.ts';
 import { latestWanted } from './live-sender.ts';
-import type { SessionSteps } from './optional-steps.ts';
 import type { Sender } from './sender.ts';
 import type { StoredState } from './state-file.ts';
 

@@ -1,5 +1,7 @@
+import { isRefusal } from '../../mqtt/errors.ts';
 import type { LoopHeartbeat } from '../../platform/systemd.ts';
-import { type LinkMessage, type LinkSession, publishPacketSize, type Taken } from '../mqtt/session.ts';
+import { WakeUp } from '../../platform/tasks.ts';
+import { LinkError, type LinkMessage, type LinkSession, publishPacketSize, type Taken } from '../mqtt/session.ts';
 
 /** The link limits a publish by this; a place in the window is free after as long at the latest. */
 export const PUBLISH_TIMEOUT_MS = 30_000;
@@ -130,5 +132,52 @@ export class SendWindow {
     if (live + backlog >= this.#size) return false;
     if (urgency === 'live') return true;
     return backlog < Math.max(1, this.#size - 1);
+  }
+}
+
+/** The tasks of one session. They end with it; what fails for another reason is not swallowed. */
+export class TaskGroup {
+  /** Resolves with the first error that must not be ignored. */
+  readonly failed: Promise<unknown>;
+  readonly #tasks = new Set<Promise<void>>();
+  readonly #signal: AbortSignal;
+  #fail!: (error: unknown) => void;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    this.failed = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
+  }
+
+  add(task: Promise<void>): void {
+    const watched = task
+      .catch((error: unknown) => {
+        // The end of the session is told by the session itself; its tasks only notice.
+        const ended = this.#signal.aborted || (error instanceof LinkError && !isRefusal(error));
+        if (!ended) this.#fail(error);
+      })
+      .finally(() => this.#tasks.delete(watched));
+    this.#tasks.add(watched);
+  }
+
+  /** Resolves when all tasks are over, also those that are added meanwhile. */
+  async over(): Promise<void> {
+    while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+  }
+}
+
+/**
+ * Wakes the backlog sender, and tells it when to begin again at the oldest entry. `notify`: there may be something to send, or
+ * room to send it.
+ */
+export class BacklogSignal extends WakeUp {
+  /** How often `rescan` was called: a change means that the backlog begins again. */
+  rescans = 0;
+
+  /** The backlog begins again at the oldest entry that is not in flight. */
+  rescan(): void {
+    this.rescans += 1;
+    this.notify();
   }
 }

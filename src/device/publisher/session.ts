@@ -5,14 +5,12 @@ import { DeadlineError, waitAny, withDeadline } from '../../platform/tasks.ts';
 import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config.ts';
 import type { LinkError, LinkSession } from '../mqtt/session.ts';
 import type { BacklogSender } from './backlog-sender.ts';
-import type { BacklogSignal } from './backlog-signal.ts';
 import type { DeliveryTracker } from './delivery-tracker.ts';
+import type { SessionSteps } from './faults.ts';
 import type { Subscriptions } from './incoming.ts';
 import type { LiveSender } from './live-sender.ts';
-import type { SessionSteps } from './optional-steps.ts';
 import type { RetainedPublisher } from './retained.ts';
-import { Sender, SendWindow } from './sender.ts';
-import { TaskGroup } from './task-group.ts';
+import { type BacklogSignal, Sender, SendWindow, TaskGroup } from './sender.ts';
 
 /** After our first messages are answered, brokers that look up retained messages in the background get this much more. */
 const ANNOUNCEMENT_GRACE_MS = 1_000;

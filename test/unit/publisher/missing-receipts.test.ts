@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { encodeAnnouncement } from '../../../src/contract/announcement.ts';
-import { BacklogSignal } from '../../../src/device/publisher/backlog-signal.ts';
 import { Delivery } from '../../../src/device/publisher/delivery.ts';
 import { DeliveryLimits } from '../../../src/device/publisher/delivery-limits.ts';
 import { DeliveryTracker } from '../../../src/device/publisher/delivery-tracker.ts';
@@ -8,6 +7,7 @@ import type { Faults } from '../../../src/device/publisher/faults.ts';
 import { InFlight } from '../../../src/device/publisher/in-flight.ts';
 import { Incoming } from '../../../src/device/publisher/incoming.ts';
 import { ReceiptWait } from '../../../src/device/publisher/receipt-wait.ts';
+import { BacklogSignal } from '../../../src/device/publisher/sender.ts';
 import { ServerWatch } from '../../../src/device/publisher/servers.ts';
 import { NEW_MEMORY } from '../../../src/device/publisher/state-file.ts';
 import { Subscribers } from '../../../src/device/publisher/subscribers.ts';

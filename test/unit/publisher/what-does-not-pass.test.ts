@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { LinkError } from '../../../src/device/mqtt/session.ts';
-import { ArraySizes } from '../../../src/device/publisher/array-sizes.ts';
 import { ClientIdWatch } from '../../../src/device/publisher/connection-loop.ts';
-import { Faults } from '../../../src/device/publisher/faults.ts';
-import { createSessionSteps, type SessionSteps } from '../../../src/device/publisher/optional-steps.ts';
-import { SetAside } from '../../../src/device/publisher/set-aside.ts';
+import { ArraySizes, SetAside } from '../../../src/device/publisher/delivery-limits.ts';
+import { createSessionSteps, Faults, type SessionSteps } from '../../../src/device/publisher/faults.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordingLog } from '../../support/recording.ts';
 

@@ -98,7 +98,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     log,
     progress: watchdog.loop('publisher'),
     maxIdleMs: watchdog.maxIdleMs,
-    memoryPath: join(stateDirectory(env), 'delivery.json'),
+    statePath: join(stateDirectory(env), 'delivery.json'),
     env,
     status: () => deviceStatus(sources),
     onCommand: () => sampler.measureNow(),

@@ -9,7 +9,7 @@ import {
   BOOT_A,
   BOOT_B,
   DEVICE_UID,
-  openTestHome,
+  openTestDirectory,
   openTestSet,
   pendingReading,
   readSet,
@@ -35,7 +35,7 @@ interface Sample {
 /** Segments of 7 readings: released ones at the front, a gap record, a boot that got its time late, readings without time. */
 async function createSample(end: 'closed' | 'killed' = 'closed'): Promise<Sample> {
   const fs = await createStateFs();
-  const home = await openTestHome(fs, SLOTS);
+  const home = await openTestDirectory(fs, SLOTS);
   const journal = await home.activate(DEVICE_UID, () => EPOCH);
   for (let index = 1; index <= 3; index += 1) await journal.append(testReading(index));
   await journal.appendGap({ ofEpoch: 'older', from: 1, to: 9, count: 9, reason: 'dropped' }, 5);

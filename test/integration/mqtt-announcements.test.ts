@@ -237,14 +237,14 @@ describe.skipIf(!mosquittoInstalled)('what is left at a real Mosquitto (needs Mo
     first.take();
     await until('all is there', async () => (await retainedOn(broker.port, '#')).size === 5);
     await first.stop();
-    const second = rig(broker.port, { memoryPath: first.memoryPath, device: { deviceUid: 'aht20-renamed' } });
+    const second = rig(broker.port, { statePath: first.statePath, device: { deviceUid: 'aht20-renamed' } });
     await second.startConnected();
     await until('only the new status is there', async () => {
       const topics = [...(await retainedOn(broker.port, '#')).keys()];
       return topics.length === 1 && topics[0] === second.topic('status');
     });
     await second.stop();
-    expect(JSON.parse(readFileSync(first.memoryPath, 'utf8'))).toMatchObject({ retained: [second.topic('status')] });
+    expect(JSON.parse(readFileSync(first.statePath, 'utf8'))).toMatchObject({ retained: [second.topic('status')] });
   });
 });
 

@@ -107,7 +107,7 @@ describe('receipts that nobody should believe', () => {
     first.buffer(4);
     const second = rig(broker.port, {
       mqtt: { delivery: 'receipt' },
-      memoryPath: first.memoryPath,
+      statePath: first.statePath,
       journals: first.journals,
     });
     await second.startConnected();
@@ -150,7 +150,7 @@ describe('servers that are not what they seem', () => {
     await until('all were read', () => agent.publisher.state().ignoredMessages === 1);
     expect(agent.publisher.state().servers).toHaveLength(16);
     await agent.stop();
-    expect((JSON.parse(readFileSync(agent.memoryPath, 'utf8')) as { servers: unknown[] }).servers).toHaveLength(16);
+    expect((JSON.parse(readFileSync(agent.statePath, 'utf8')) as { servers: unknown[] }).servers).toHaveLength(16);
   });
 
   it('C6: one that was never online changes nothing', async () => {
@@ -172,11 +172,11 @@ describe('servers that are not what they seem', () => {
     broker.send(serverTopic('wrong'), ONLINE);
     broker.send(serverTopic('false'), ONLINE);
     await until('they are believed', () => agent.publisher.state().servers.length === 2);
-    await requestForgetting(agent.memoryPath, ['wrong']);
+    await requestForgetting(agent.statePath, ['wrong']);
     await until('one is forgotten', () => agent.publisher.state().servers.length === 1);
     await agent.stop();
-    await requestForgetting(agent.memoryPath, ['false']);
-    const again = rig(broker.port, { memoryPath: agent.memoryPath });
+    await requestForgetting(agent.statePath, ['false']);
+    const again = rig(broker.port, { statePath: agent.statePath });
     again.buffer(2);
     again.start();
     await again.drained();
@@ -269,7 +269,7 @@ describe('a new installation on a broker of MQTT 3.1.1', () => {
     await agent.drained();
     expect(broker.on('/reading')).toHaveLength(3);
     await agent.stop();
-    expect(readFileSync(agent.memoryPath, 'utf8')).toContain('"waited_for_server": true');
+    expect(readFileSync(agent.statePath, 'utf8')).toContain('"waited_for_server": true');
   });
 });
 

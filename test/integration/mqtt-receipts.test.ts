@@ -112,7 +112,7 @@ describe.skipIf(!mosquittoInstalled)('delivery with receipts, through a real Mos
     await until('the server is seen', () => first.publisher.state().serverOnline);
     await until('it is remembered', () => {
       try {
-        return readFileSync(first.memoryPath, 'utf8').includes('"main"');
+        return readFileSync(first.statePath, 'utf8').includes('"main"');
       } catch {
         return false;
       }
@@ -120,7 +120,7 @@ describe.skipIf(!mosquittoInstalled)('delivery with receipts, through a real Mos
     await first.stop();
     server.crash();
     await broker.restart();
-    const second = rig(broker.port, { memoryPath: first.memoryPath, journals: first.journals });
+    const second = rig(broker.port, { statePath: first.statePath, journals: first.journals });
     second.buffer(10);
     await second.startConnected();
     const watcher = await client(broker.port, 'home/#');
@@ -167,7 +167,7 @@ describe.skipIf(!mosquittoInstalled)('delivery with receipts, through a real Mos
     await agent.drained();
     expect(agent.publisher.state().delivery).toBe('broker');
     await agent.stop();
-    expect(JSON.parse(readFileSync(agent.memoryPath, 'utf8'))).toMatchObject({ servers: [] });
+    expect(JSON.parse(readFileSync(agent.statePath, 'utf8'))).toMatchObject({ servers: [] });
   });
 
   for (const accepts of [['receipt'], ['batch', 'receipt']] as const satisfies (readonly ServerAbility[])[]) {

@@ -21,7 +21,7 @@ async function command(
   broker: Mosquitto,
   ...words: readonly string[]
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const { io, stdout, stderr } = recordedIo({ env: { STATE_DIRECTORY: dirname(agent.memoryPath) } });
+  const { io, stdout, stderr } = recordedIo({ env: { STATE_DIRECTORY: dirname(agent.statePath) } });
   const flags = { 'mqtt.broker_host': '127.0.0.1', 'mqtt.broker_port': `${broker.port}` };
   const options = { configPath: join(agent.folder, 'none.conf'), flags };
   const [verb, name = ''] = words;
@@ -41,7 +41,7 @@ async function agentWithServer(): Promise<{ agent: PublisherRig; broker: Mosquit
   await stranger.publish('techtemp/server/wrong', '{"state":"online","accepts":["receipt"],"record":"r-1"}', true);
   const agent = new PublisherRig(broker.port);
   closing.push(async () => agent.dispose());
-  const journals = join(dirname(agent.memoryPath), 'journal');
+  const journals = join(dirname(agent.statePath), 'journal');
   mkdirSync(journals, { recursive: true });
   const lock = await lockDirectory(journals);
   const unlock = async (): Promise<void> => lock.release();

@@ -42,7 +42,7 @@ export function indexOf(entry: JournalEntry): number {
 }
 
 /** A home with tiny segments. */
-export function openTestHome(fs: JournalFs, slots = 16, faults: unknown[] = []): Promise<JournalDirectory> {
+export function openTestDirectory(fs: JournalFs, slots = 16, faults: unknown[] = []): Promise<JournalDirectory> {
   const journal = {
     slotsPerSegment: () => slots,
     isEpochPresent: () => false,

@@ -26,7 +26,7 @@ export interface RigOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly openLink?: OpenLink;
-  readonly memoryPath?: string;
+  readonly statePath?: string;
   readonly status?: Partial<DeviceStatus>;
   readonly env?: Record<string, string>;
   readonly maxIdleMs?: number;
@@ -46,13 +46,13 @@ export class PublisherRig {
   readonly publisher: Publisher;
   readonly clock: Clock;
   readonly folder: string;
-  readonly memoryPath: string;
+  readonly statePath: string;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
 
   constructor(port: number, options: RigOptions = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'techtemp-publisher-'));
-    this.memoryPath = options.memoryPath ?? join(this.folder, 'state', 'delivery.json');
+    this.statePath = options.statePath ?? join(this.folder, 'state', 'delivery.json');
     this.mqtt = testLive(mqttSection(port, options.mqtt));
     this.device = testLive(deviceSection({ deviceUid: UID, homeId: HOME, ...options.device }));
     this.homeassistant = testLive(homeAssistantSection(options.homeassistant));
@@ -69,7 +69,7 @@ export class PublisherRig {
       log: this.log,
       progress: this.progress,
       maxIdleMs: options.maxIdleMs ?? Number.POSITIVE_INFINITY,
-      memoryPath: this.memoryPath,
+      statePath: this.statePath,
       env: options.env ?? {},
       status: () => this.status(options.status),
       onCommand: (command) => this.commands.push(command),

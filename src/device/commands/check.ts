@@ -41,7 +41,7 @@ import {
 } from '../doctor/examinations/system.ts';
 import { report } from '../doctor/findings/catalogue.ts';
 import { createOpenLink } from '../mqtt/client.ts';
-import { loadMemory, NEW_MEMORY } from '../publisher/state-file.ts';
+import { loadState, NEW_STATE } from '../publisher/state-file.ts';
 import type { CommandIo, ExitCode } from './command-io.ts';
 import {
   journalFolder,
@@ -125,10 +125,10 @@ function withConfig(
   const timing = { delay: clock.sleep, monotonicMs: clock.monotonicMs };
   const { i2cBus: busNumber, i2cAddress: address } = config.sensor;
   const journals = journalFolder(loaded, options, io);
-  const memoryPath = join(stateDirectory(serviceEnvironment(options, io)), 'delivery.json');
+  const statePath = join(stateDirectory(serviceEnvironment(options, io)), 'delivery.json');
   const remembered = once(async () => {
-    const { memory, problem } = await loadMemory(memoryPath);
-    return problem === undefined ? memory : NEW_MEMORY;
+    const { state, problem } = await loadState(statePath);
+    return problem === undefined ? state : NEW_STATE;
   });
   return [
     i2cExamination({

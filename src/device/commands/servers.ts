@@ -5,9 +5,9 @@ import { ConfigError } from '../../config/problem.ts';
 import { serverTopic } from '../../contract/topics.ts';
 import { stateDirectory } from '../../platform/files.ts';
 import { isDirectoryLocked } from '../journal/directory-lock.ts';
-import { type KnownServer, SOME_SERVER } from '../publisher/delivery.ts';
+import { type KnownServer, SOME_SERVER } from '../publisher/known-servers.ts';
 import { requestedForgetting, requestForgetting } from '../publisher/servers.ts';
-import { loadMemory } from '../publisher/state-file.ts';
+import { loadState } from '../publisher/state-file.ts';
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from './command-io.ts';
 import { type ConfigOptions, journalFolder, loadConfigOrDefaults, serviceEnvironment } from './config.ts';
 
@@ -25,7 +25,7 @@ const LOOK_AGAIN_MS = 50;
 const MOST_NAME_CHARACTERS = 50;
 
 interface Place {
-  readonly memoryPath: string;
+  readonly statePath: string;
   readonly journals: string;
   readonly brokerHost: string;
   readonly brokerPort: number;
@@ -33,39 +33,39 @@ interface Place {
 
 /** Prints the servers for whose receipts the agent waits. Reads what is on disk; an agent that runs may know more for some seconds. */
 export async function runServersList(options: ServersListOptions, io: CommandIo): Promise<ExitCode> {
-  return await withPlace(options, io, async ({ memoryPath }) => {
-    const { memory, problem } = await loadMemory(memoryPath);
+  return await withPlace(options, io, async ({ statePath }) => {
+    const { state, problem } = await loadState(statePath);
     if (problem !== undefined) {
       io.stderr.write(`${problem}\n`);
       return EXIT_FAILED;
     }
-    const leaving = await requestedForgetting(memoryPath);
+    const leaving = await requestedForgetting(statePath);
     if (options.json) {
-      const servers = memory.servers.map((server) => ({
+      const servers = state.servers.map((server) => ({
         ...jsonOf(server),
         to_be_forgotten: leaving.includes(server.name),
       }));
-      io.stdout.write(`${JSON.stringify({ path: memoryPath, servers }, undefined, 2)}\n`);
-    } else io.stdout.write(listOf(memory.servers, leaving));
+      io.stdout.write(`${JSON.stringify({ path: statePath, servers }, undefined, 2)}\n`);
+    } else io.stdout.write(listOf(state.servers, leaving));
     return EXIT_OK;
   });
 }
 
 /** Asks the agent to forget a server: at once where it runs, else when it starts. */
 export async function runServersForget({ name, ...options }: ServersForgetOptions, io: CommandIo): Promise<ExitCode> {
-  return await withPlace(options, io, async ({ memoryPath, journals, brokerHost, brokerPort }) => {
-    const { memory } = await loadMemory(memoryPath);
-    if (!memory.servers.some((server) => server.name === name)) {
-      const known = memory.servers.map((server) => visibleText(server.name, MOST_NAME_CHARACTERS)).join(', ');
+  return await withPlace(options, io, async ({ statePath, journals, brokerHost, brokerPort }) => {
+    const { state } = await loadState(statePath);
+    if (!state.servers.some((server) => server.name === name)) {
+      const known = state.servers.map((server) => visibleText(server.name, MOST_NAME_CHARACTERS)).join(', ');
       io.stderr.write(
         `no server "${visibleText(name, MOST_NAME_CHARACTERS)}" is known; known: ${known === '' ? 'none' : known}\n`,
       );
       return EXIT_FAILED;
     }
-    await requestForgetting(memoryPath, [name]);
+    await requestForgetting(statePath, [name]);
     // Where the lock cannot be looked at it is not known whether an agent runs; whether it answers is seen all the same.
     const runs = await isDirectoryLocked(journals).catch(() => undefined);
-    const isDone = runs !== false && (await carriedOut(memoryPath, io));
+    const isDone = runs !== false && (await carriedOut(statePath, io));
     if (runs === true && !isDone) {
       io.stderr.write(
         `the agent has not taken the request within ${CARRIED_OUT_LIMIT_MS / 1000} s; it does when it starts again: $ sudo systemctl restart techtemp-device\n`,
@@ -88,9 +88,9 @@ export async function runServersForget({ name, ...options }: ServersForgetOption
   });
 }
 
-async function carriedOut(memoryPath: string, { clock, signal }: CommandIo): Promise<boolean> {
+async function carriedOut(statePath: string, { clock, signal }: CommandIo): Promise<boolean> {
   const endMs = clock.monotonicMs() + CARRIED_OUT_LIMIT_MS;
-  while ((await requestedForgetting(memoryPath)).length > 0) {
+  while ((await requestedForgetting(statePath)).length > 0) {
     if (clock.monotonicMs() > endMs) return false;
     await clock.sleep(LOOK_AGAIN_MS, signal);
   }
@@ -128,11 +128,11 @@ async function withPlace(
   try {
     const { loaded } = await loadConfigOrDefaults(options, io);
     const { brokerHost, brokerPort } = loaded.config.mqtt;
-    const memoryPath = join(stateDirectory(serviceEnvironment(options, io)), 'delivery.json');
-    await access(memoryPath, constants.R_OK).catch((error: unknown) => {
+    const statePath = join(stateDirectory(serviceEnvironment(options, io)), 'delivery.json');
+    await access(statePath, constants.R_OK).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     });
-    return await act({ memoryPath, journals: journalFolder(loaded, options, io), brokerHost, brokerPort });
+    return await act({ statePath, journals: journalFolder(loaded, options, io), brokerHost, brokerPort });
   } catch (error) {
     const { code, path, message } = error as NodeJS.ErrnoException;
     if (error instanceof ConfigError) {

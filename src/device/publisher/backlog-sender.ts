@@ -6,12 +6,12 @@ import type { LoopHeartbeat } from '../../platform/systemd.ts';
 import type { DeviceSection, MqttSection } from '../config.ts';
 import type { Journal, JournalEntry, JournalSet } from '../journal/journal.ts';
 import type { LinkError, LinkMessage, Taken } from '../mqtt/session.ts';
-import type { Delivery } from './delivery.ts';
 import type { DeliveryLimits } from './delivery-limits.ts';
 import type { DeliveryTracker } from './delivery-tracker.ts';
 import { entryMessage, fittingBacklog } from './entry-message.ts';
 import type { Faults } from './faults.ts';
 import type { InFlight, OutgoingMessage } from './in-flight.ts';
+import type { KnownServers } from './known-servers.ts';
 import type { LiveSender } from './live-sender.ts';
 import type { ReceiptWait } from './receipt-wait.ts';
 import type { BacklogSignal, Sender, SendSlot, TaskGroup } from './sender.ts';
@@ -52,7 +52,7 @@ export interface BacklogSenderParts {
   readonly tracker: DeliveryTracker;
   readonly receipts: Pick<ReceiptWait, 'maySend'>;
   readonly limits: DeliveryLimits;
-  readonly servers: Pick<Delivery, 'takesBatches'>;
+  readonly servers: Pick<KnownServers, 'takesBatches'>;
   readonly subscribers: Pick<Subscribers, 'askInMs'>;
 }
 
@@ -89,7 +89,7 @@ export class BacklogSender {
         await backlog.wait(clock, Math.min(waitMs, receiptDueMs), signal);
         continue;
       }
-      const slot = await sender.place('backlog', signal);
+      const slot = await sender.slot('backlog', signal);
       const batch = await this.#next(sender);
       if (batch !== undefined) tasks.add(this.#send(slot, batch));
       else {

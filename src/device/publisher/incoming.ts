@@ -19,10 +19,10 @@ import { WakeUp } from '../../platform/tasks.ts';
 import type { DeviceSection, HomeAssistantSection, MqttSection } from '../config.ts';
 import type { JournalSet } from '../journal/journal.ts';
 import type { LinkSession } from '../mqtt/session.ts';
-import { type Delivery, SOME_SERVER } from './delivery.ts';
 import type { DeliveryTracker } from './delivery-tracker.ts';
 import { homeAssistantStatusTopic } from './discovery.ts';
 import type { Faults, OptionalStep, SessionSteps } from './faults.ts';
+import { type KnownServers, SOME_SERVER } from './known-servers.ts';
 import type { ReceiptWait } from './receipt-wait.ts';
 import type { ServerWatch } from './servers.ts';
 
@@ -45,7 +45,7 @@ export interface IncomingParts {
   readonly log: Log;
   readonly homeassistant: Live<HomeAssistantSection>;
   readonly journals: Pick<JournalSet, 'journals'>;
-  readonly servers: Pick<Delivery, 'announced'>;
+  readonly servers: Pick<KnownServers, 'announced'>;
   readonly serverWatch: Pick<ServerWatch, 'heard'>;
   readonly receipts: Pick<ReceiptWait, 'serverSpoke'>;
   readonly tracker: Pick<DeliveryTracker, 'deliveryChanged' | 'received'>;
@@ -194,7 +194,7 @@ export interface SubscriptionsParts {
   readonly journals: Pick<JournalSet, 'journals'>;
   readonly faults: Faults;
   readonly steps: SessionSteps;
-  readonly servers: Pick<Delivery, 'servers'>;
+  readonly servers: Pick<KnownServers, 'servers'>;
 }
 
 /**

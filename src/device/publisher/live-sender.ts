@@ -79,7 +79,7 @@ export class LiveSender {
       for (;;) {
         if (this.#waiting.length === 0) await this.#wakeUp.wait(clock, Number.POSITIVE_INFINITY, signal);
         if (this.#waiting.length === 0) continue;
-        const slot = await sender.place('live', signal);
+        const slot = await sender.slot('live', signal);
         const next = this.#waiting.shift();
         if (next === undefined) slot.release();
         else {

@@ -1,8 +1,8 @@
 import { LoopHeartbeat } from '../../platform/systemd.ts';
 import type { Placed, ReadingEntry } from '../journal/journal.ts';
-import type { DeliveryMode, KnownServer, Presence } from './delivery.ts';
+import { type AssembledPublisher, assemblePublisher, type PublisherParts } from './assemble-publisher.ts';
 import { type Fault, Faults } from './faults.ts';
-import { assemblePublisher, type PublisherParts, type PublisherWorks } from './publisher-works.ts';
+import type { DeliveryMode, KnownServer, Presence } from './known-servers.ts';
 import { followForgetting } from './servers.ts';
 import { StoredState } from './state-file.ts';
 
@@ -54,8 +54,8 @@ class JournalPublisher implements Publisher {
   readonly #faults: Faults;
   readonly #heartbeat: LoopHeartbeat;
   readonly #onChange: (word: 'news' | 'routine') => void;
-  #works: PublisherWorks | undefined;
-  /** A reading that came before the memory was read. */
+  #assembled: AssembledPublisher | undefined;
+  /** A reading that came before the state file was read. */
   #early: Placed<ReadingEntry> | undefined;
 
   constructor(parts: PublisherParts) {
@@ -70,72 +70,72 @@ class JournalPublisher implements Publisher {
   }
 
   live(placed: Placed<ReadingEntry>): void {
-    if (this.#works === undefined) {
+    if (this.#assembled === undefined) {
       this.#early = placed;
       return;
     }
     // Else the PUBACK wakes the backlog sender: the journal may hold gap records besides.
-    if (!this.#works.live.offer(placed)) this.#works.backlogSignal.notify();
+    if (!this.#assembled.live.offer(placed)) this.#assembled.backlogSignal.notify();
   }
 
   wake(): void {
-    this.#works?.backlogSignal.rescan();
-    this.#works?.subscriptions.changed();
+    this.#assembled?.backlogSignal.rescan();
+    this.#assembled?.subscriptions.changed();
   }
 
   statusChanged(): void {
-    this.#works?.retained.statusChanged();
+    this.#assembled?.retained.statusChanged();
   }
 
   state(): PublisherState {
     const { mqtt } = this.#parts;
-    const session = this.#works?.connection.session();
+    const session = this.#assembled?.connection.session();
     const lastError = this.#faults.last();
     return {
       connected: session !== undefined,
       ...(session !== undefined && { protocolVersion: session.protocolVersion }),
-      delivery: this.#works?.tracker.mode() ?? (mqtt.current.delivery === 'broker' ? 'broker' : 'receipt'),
-      taken: this.#works?.tracker.taken() ?? 0,
-      serverOnline: this.#works?.servers.giverOnline() ?? false,
+      delivery: this.#assembled?.tracker.mode() ?? (mqtt.current.delivery === 'broker' ? 'broker' : 'receipt'),
+      taken: this.#assembled?.tracker.taken() ?? 0,
+      serverOnline: this.#assembled?.servers.giverOnline() ?? false,
       ...(lastError !== undefined && { lastError }),
-      ignoredMessages: this.#works?.incoming.ignored() ?? 0,
+      ignoredMessages: this.#assembled?.incoming.ignored() ?? 0,
       problems: this.#faults.all(),
-      nobodySubscribed: this.#works?.subscribers.areNone() ?? false,
-      waitingForServer: this.#works?.tracker.mode() === 'broker' && this.#works.subscribers.isWaiting(),
-      leftOut: this.#works?.steps.leftOut().map(({ name }) => name) ?? [],
-      setAside: this.#works?.limits.setAside() ?? 0,
+      nobodySubscribed: this.#assembled?.subscribers.areNone() ?? false,
+      waitingForServer: this.#assembled?.tracker.mode() === 'broker' && this.#assembled.subscribers.isWaiting(),
+      leftOut: this.#assembled?.steps.leftOut().map(({ name }) => name) ?? [],
+      setAside: this.#assembled?.limits.setAside() ?? 0,
       servers: this.#servers(),
     };
   }
 
   #servers(): PublisherState['servers'] {
-    const servers = this.#works?.servers;
+    const servers = this.#assembled?.servers;
     if (servers === undefined) return [];
     return servers.servers().map((server) => ({ ...server, presence: servers.presenceOf(server.name) }));
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { memoryPath, clock } = this.#parts;
-    const memory = await StoredState.open(memoryPath, this.#faults, this.#heartbeat, clock);
-    const works = assemblePublisher({
+    const { statePath, clock } = this.#parts;
+    const state = await StoredState.open(statePath, this.#faults, this.#heartbeat, clock);
+    const assembled = assemblePublisher({
       ...this.#parts,
       faults: this.#faults,
       heartbeat: this.#heartbeat,
-      state: memory,
+      state,
       onStateChange: () => this.#changed(),
     });
-    this.#works = works;
-    if (this.#early !== undefined) works.live.offer(this.#early);
+    this.#assembled = assembled;
+    if (this.#early !== undefined) assembled.live.offer(this.#early);
     const forget = async (names: readonly string[]): Promise<void> => {
-      await this.#forget(works, memory, names);
+      await this.#forget(assembled, state, names);
     };
-    await Promise.all([works.connection.run(signal), followForgetting({ memoryPath, clock, forget }, signal)]);
+    await Promise.all([assembled.connection.run(signal), followForgetting({ statePath, clock, forget }, signal)]);
     // What no caller waited for, such as which servers there are.
-    await memory.update(works.tracker.toRemember());
+    await state.update(assembled.tracker.toRemember());
   }
 
   /** A person has asked for it. */
-  async #forget({ servers, tracker }: PublisherWorks, memory: StoredState, names: readonly string[]): Promise<void> {
+  async #forget({ servers, tracker }: AssembledPublisher, state: StoredState, names: readonly string[]): Promise<void> {
     for (const name of names) {
       const known = servers.forget(name);
       const what = known
@@ -143,7 +143,7 @@ class JournalPublisher implements Publisher {
         : `asked to forget the server ${name}, which is not known`;
       this.#parts.log.info({ server: name }, what);
     }
-    await memory.update({ servers: servers.servers() });
+    await state.update({ servers: servers.servers() });
     tracker.deliveryChanged();
     this.#changed();
   }

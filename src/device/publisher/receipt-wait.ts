@@ -1,10 +1,10 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
 import type { MqttSection } from '../config.ts';
-import type { Delivery } from './delivery.ts';
 import type { DeliveryLimits } from './delivery-limits.ts';
 import type { Faults } from './faults.ts';
 import type { InFlight, Sent } from './in-flight.ts';
+import type { KnownServers } from './known-servers.ts';
 import type { BacklogSignal } from './sender.ts';
 
 /** However long receipts fail to come, they are asked for again after this at the latest. */
@@ -29,7 +29,7 @@ export interface ReceiptWaitParts {
   readonly mqtt: Live<MqttSection>;
   readonly faults: Faults;
   readonly inFlight: InFlight;
-  readonly servers: Pick<Delivery, 'giverOnline'>;
+  readonly servers: Pick<KnownServers, 'giverOnline'>;
   readonly limits: DeliveryLimits;
   readonly backlog: Pick<BacklogSignal, 'rescan' | 'notify'>;
 }

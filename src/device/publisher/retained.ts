@@ -60,7 +60,7 @@ export interface RetainedPublisherParts {
   readonly mqtt: Live<MqttSection>;
   readonly homeassistant: Live<HomeAssistantSection>;
   readonly faults: Faults;
-  readonly memory: StoredState;
+  readonly state: StoredState;
   readonly steps: SessionSteps;
   readonly random: Random;
   readonly version: string;
@@ -166,15 +166,15 @@ export class RetainedPublisher {
   /** Also what an earlier run of the program left, under another uid, prefix or home. */
   async #clearStale(sender: Sender, signal: AbortSignal): Promise<void> {
     const wanted = new Set(this.#wantedTopics());
-    const stale = this.#parts.memory.current.retained.filter((topic) => !wanted.has(topic));
+    const stale = this.#parts.state.current.retained.filter((topic) => !wanted.has(topic));
     if (stale.length === 0) return;
     const kept = new Set(stale);
     for (const topic of stale) {
       this.#published.delete(topic);
       if (await this.#offer('discovery', { topic, payload: '', retain: true }, sender, signal)) kept.delete(topic);
     }
-    const retained = this.#parts.memory.current.retained.filter((topic) => wanted.has(topic) || kept.has(topic));
-    await this.#parts.memory.update({ retained });
+    const retained = this.#parts.state.current.retained.filter((topic) => wanted.has(topic) || kept.has(topic));
+    await this.#parts.state.update({ retained });
   }
 
   /** @returns whether the broker took it */
@@ -232,8 +232,8 @@ export class RetainedPublisher {
 
   /** Before the first message on a topic, so that it can be taken back even if we die now. */
   async #remember(topics: readonly string[]): Promise<void> {
-    const { retained } = this.#parts.memory.current;
+    const { retained } = this.#parts.state.current;
     if (topics.every((topic) => retained.includes(topic))) return;
-    await this.#parts.memory.update({ retained: [...new Set([...retained, ...topics])] });
+    await this.#parts.state.update({ retained: [...new Set([...retained, ...topics])] });
   }
 }

@@ -28,7 +28,7 @@ export class Sender {
     this.#heartbeat = heartbeat;
   }
 
-  async place(urgency: Urgency, signal: AbortSignal): Promise<SendSlot> {
+  async slot(urgency: Urgency, signal: AbortSignal): Promise<SendSlot> {
     signal.throwIfAborted();
     const limitMs = PUBLISH_TIMEOUT_MS + SLACK_MS;
     if (!this.#window.tryEnter(urgency)) await this.#heartbeat.during(limitMs, this.#window.enter(urgency, signal));
@@ -47,7 +47,7 @@ export class Sender {
 
   /** Waits for a place and sends. @throws LinkError, or the signal's reason */
   async send(urgency: Urgency, message: LinkMessage, signal: AbortSignal): Promise<Taken> {
-    const place = await this.place(urgency, signal);
+    const place = await this.slot(urgency, signal);
     return await place.send(message);
   }
 

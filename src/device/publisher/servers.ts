@@ -7,8 +7,8 @@ import type { Log } from '../../platform/log.ts';
 import type { LoopHeartbeat } from '../../platform/systemd.ts';
 import { WakeUp } from '../../platform/tasks.ts';
 import type { JournalSet } from '../journal/journal.ts';
-import { type Delivery, type DeliveryMode, type Heard, SOME_SERVER } from './delivery.ts';
 import type { Faults } from './faults.ts';
+import { type DeliveryMode, type Heard, type KnownServers, SOME_SERVER } from './known-servers.ts';
 import type { StoredState } from './state-file.ts';
 
 /** Readings are given again for another record this often at most, however often a server changes its mind. */
@@ -34,7 +34,7 @@ export interface ServerWatchParts {
   readonly faults: Faults;
   readonly heartbeat: LoopHeartbeat;
   readonly state: Pick<StoredState, 'note'>;
-  readonly servers: Delivery;
+  readonly servers: KnownServers;
   /** Readings that were released wait again. */
   readonly onRecalled: () => void;
 }
@@ -140,26 +140,26 @@ export class ServerWatch {
   }
 }
 
-/** Beside the publisher's memory: names of servers that a person wants forgotten. The agent carries it out and removes it. */
-export function forgetRequestPath(memoryPath: string): string {
-  return join(dirname(memoryPath), 'forget-servers.json');
+/** Beside the state file: names of servers that a person wants forgotten. The agent carries it out and removes it. */
+export function forgetRequestPath(statePath: string): string {
+  return join(dirname(statePath), 'forget-servers.json');
 }
 
 /** Readable for the agent, whose user is another one than the one who asks. */
 const REQUEST_MODE = 0o644;
 
 /** Asks the agent to forget these too; one that is stopped does so when it starts. @throws what the file system throws */
-export async function requestForgetting(memoryPath: string, names: readonly string[]): Promise<void> {
-  const path = forgetRequestPath(memoryPath);
+export async function requestForgetting(statePath: string, names: readonly string[]): Promise<void> {
+  const path = forgetRequestPath(statePath);
   await mkdir(dirname(path), { recursive: true });
-  const all = new Set([...(await requestedForgetting(memoryPath)), ...names]);
+  const all = new Set([...(await requestedForgetting(statePath)), ...names]);
   await writeFileAtomic(path, JSON.stringify([...all]), { mode: REQUEST_MODE });
 }
 
 /** What is asked for and not carried out yet. What cannot be read is no request. */
-export async function requestedForgetting(memoryPath: string): Promise<readonly string[]> {
+export async function requestedForgetting(statePath: string): Promise<readonly string[]> {
   try {
-    const value: unknown = JSON.parse(await readFile(forgetRequestPath(memoryPath), 'utf8'));
+    const value: unknown = JSON.parse(await readFile(forgetRequestPath(statePath), 'utf8'));
     return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : [];
   } catch {
     return [];
@@ -167,15 +167,15 @@ export async function requestedForgetting(memoryPath: string): Promise<readonly 
 }
 
 export interface Forgetting {
-  readonly memoryPath: string;
+  readonly statePath: string;
   readonly clock: Clock;
   /** To be done and kept before the request is removed. Must not reject. */
   readonly forget: (names: readonly string[]) => Promise<void>;
 }
 
 /** Carries out what is asked for, at once and then whenever the file appears, until the signal is aborted. */
-export async function followForgetting({ memoryPath, clock, forget }: Forgetting, signal: AbortSignal): Promise<void> {
-  const path = forgetRequestPath(memoryPath);
+export async function followForgetting({ statePath, clock, forget }: Forgetting, signal: AbortSignal): Promise<void> {
+  const path = forgetRequestPath(statePath);
   const wakeUp = new WakeUp();
   // A folder that is not there yet, or cannot be watched: what is asked for is found at the next start.
   await mkdir(dirname(path), { recursive: true }).catch(() => undefined);
@@ -185,7 +185,7 @@ export async function followForgetting({ memoryPath, clock, forget }: Forgetting
   watcher?.on('error', () => undefined);
   try {
     for (;;) {
-      const names = await requestedForgetting(memoryPath);
+      const names = await requestedForgetting(statePath);
       if (names.length > 0) {
         await forget(names);
         await unlink(path).catch(() => undefined);

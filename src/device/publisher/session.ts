@@ -48,19 +48,19 @@ export async function runSession(
   const stop = new AbortController();
   const tasks = new TaskGroup(stop.signal);
   const window = new SendWindow(windowSize(mqtt.current, session));
-  const post = new Sender(session, window, heartbeat);
+  const sender = new Sender(session, window, heartbeat);
   const ended = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true, signal: stop.signal });
   });
 
   parts.steps.begin(signal);
-  const introduced = introduce(parts, post, stop.signal);
+  const introduced = introduce(parts, sender, stop.signal);
   introduced.catch(() => undefined);
   parts.tracker.begin(introduced, session.protocolVersion);
-  tasks.add(parts.live.run(post, tasks, stop.signal));
-  tasks.add(introduced.then(async () => parts.retained.run(post, stop.signal)));
-  tasks.add(introduced.then(async () => parts.backlog.run(post, tasks, stop.signal)));
+  tasks.add(parts.live.run(sender, tasks, stop.signal));
+  tasks.add(introduced.then(async () => parts.retained.run(sender, stop.signal)));
+  tasks.add(introduced.then(async () => parts.backlog.run(sender, tasks, stop.signal)));
   tasks.add(introduced.then(async () => parts.subscriptions.run(session, stop.signal)));
   tasks.add(followConfig(parts, session, window, stop.signal));
 
@@ -73,7 +73,7 @@ export async function runSession(
   if (end.why === 'asked') {
     const limited = { clock, limitMs: DRAIN_LIMIT_MS, what: 'draining' };
     await withDeadline(Promise.race([tasks.over(), session.closed]), limited).catch(ignoreDeadline);
-    await sayOffline(parts, post, session);
+    await sayOffline(parts, sender, session);
   }
   await session.end(end.why === 'asked' ? GOODBYE_LIMIT_MS : 0);
   await tasks.over();
@@ -82,10 +82,10 @@ export async function runSession(
 }
 
 /** Resolves when it is known which servers have announced themselves: their retained words come before our status is answered. */
-async function introduce(parts: SessionParts, post: Sender, signal: AbortSignal): Promise<void> {
+async function introduce(parts: SessionParts, sender: Sender, signal: AbortSignal): Promise<void> {
   const { clock, mqtt, tracker, retained, subscriptions } = parts;
-  await subscriptions.begin(post.session);
-  await retained.begin(post, signal);
+  await subscriptions.begin(sender.session);
+  await retained.begin(sender, signal);
   const undecided = mqtt.current.delivery === 'auto' && tracker.mode() === 'broker';
   if (undecided) await clock.sleep(ANNOUNCEMENT_GRACE_MS, signal);
 }
@@ -117,9 +117,9 @@ function windowSize({ maxInFlight }: MqttSection, session: LinkSession): number 
   return Math.max(1, Math.min(maxInFlight, session.receiveMaximum));
 }
 
-async function sayOffline({ clock, retained }: SessionParts, post: Sender, session: LinkSession): Promise<void> {
+async function sayOffline({ clock, retained }: SessionParts, sender: Sender, session: LinkSession): Promise<void> {
   const giveUp = new AbortController();
-  const said = retained.end(post, giveUp.signal).catch(() => undefined);
+  const said = retained.end(sender, giveUp.signal).catch(() => undefined);
   const limited = { clock, limitMs: LAST_STATUS_LIMIT_MS, what: 'the last status' };
   await withDeadline(Promise.race([said, session.closed]), limited).catch(ignoreDeadline);
   giveUp.abort(new Error('no time for the last status'));

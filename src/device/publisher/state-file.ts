@@ -6,9 +6,9 @@ import type { Clock } from '../../platform/clock.ts';
 import { writeFileAtomic } from '../../platform/files.ts';
 import { TokenBucket } from '../../platform/pacing.ts';
 import type { LoopHeartbeat } from '../../platform/systemd.ts';
-import { type KnownServer, SOME_SERVER } from './delivery.ts';
 import type { Faults } from './faults.ts';
 import type { AcknowledgedRanges } from './in-flight.ts';
+import { type KnownServer, SOME_SERVER } from './known-servers.ts';
 
 /** A file system that takes longer than this for a few hundred bytes hangs. */
 const SAVE_LIMIT_MS = 60_000;
@@ -16,7 +16,7 @@ const SAVE_LIMIT_MS = 60_000;
 const NOTES_PER_SECOND = 0.1;
 const NOTE_BURST = 5;
 
-/** The publisher's memory, in RAM and, a moment later, on disk. */
+/** The publisher's state, in RAM and, a moment later, on disk. */
 export class StoredState {
   readonly #path: string;
   readonly #faults: Faults;
@@ -42,7 +42,7 @@ export class StoredState {
     this.#clock = clock;
     this.#notes = new TokenBucket(clock, NOTE_BURST);
     this.#current = loaded;
-    this.#saved = encodeMemory(loaded);
+    this.#saved = encodeState(loaded);
   }
 
   static async open(
@@ -51,9 +51,9 @@ export class StoredState {
     heartbeat: LoopHeartbeat,
     clock: Pick<Clock, 'monotonicMs' | 'sleep'>,
   ): Promise<StoredState> {
-    const { memory, problem } = await heartbeat.during(SAVE_LIMIT_MS, loadMemory(path));
+    const { state, problem } = await heartbeat.during(SAVE_LIMIT_MS, loadState(path));
     if (problem !== undefined) faults.failed('memory', 'MEMORY_UNREADABLE', problem);
-    return new StoredState(path, faults, heartbeat, clock, memory);
+    return new StoredState(path, faults, heartbeat, clock, state);
   }
 
   get current(): RememberedState {
@@ -90,16 +90,16 @@ export class StoredState {
   }
 
   #isSaved(): boolean {
-    return this.#saved === encodeMemory(this.#current);
+    return this.#saved === encodeState(this.#current);
   }
 
   /** Entered when there is something to write: it must not end before it has been noted in `#saving`. */
   async #save(): Promise<void> {
     while (!this.#isSaved()) {
-      const memory = this.#current;
+      const state = this.#current;
       try {
-        await this.#heartbeat.during(SAVE_LIMIT_MS, saveMemory(this.#path, memory));
-        this.#saved = encodeMemory(memory);
+        await this.#heartbeat.during(SAVE_LIMIT_MS, saveState(this.#path, state));
+        this.#saved = encodeState(state);
         this.#faults.works('memory');
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? 'MEMORY_UNWRITABLE';
@@ -127,13 +127,13 @@ export interface RememberedState {
   readonly nobodySubscribed: boolean;
 }
 
-export interface LoadedMemory {
-  readonly memory: RememberedState;
+export interface LoadedState {
+  readonly state: RememberedState;
   /** Why the file could not be used, for people. */
   readonly problem?: string;
 }
 
-export const NEW_MEMORY: RememberedState = {
+export const NEW_STATE: RememberedState = {
   servers: [],
   retained: [],
   acknowledged: {},
@@ -145,27 +145,27 @@ export const NEW_MEMORY: RememberedState = {
  * Never rejects. A file that is there but cannot be read counts as "there may have been a server": to wait for receipts that never come
  * can be undone, to release readings that are not stored cannot.
  */
-export async function loadMemory(path: string): Promise<LoadedMemory> {
+export async function loadState(path: string): Promise<LoadedState> {
   try {
-    return { memory: decodeMemory(await readFile(path, 'utf8')) };
+    return { state: decodeState(await readFile(path, 'utf8')) };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { memory: NEW_MEMORY };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { state: NEW_STATE };
     const problem =
       `cannot use ${path} (${(error as Error).message}), which remembers whether a server gives receipts; readings are kept ` +
       'until one does. Without a TechTemp server, set delivery = broker in section [mqtt] or delete the file';
-    return { memory: { ...NEW_MEMORY, servers: [rememberedByName(SOME_SERVER)] }, problem };
+    return { state: { ...NEW_STATE, servers: [rememberedByName(SOME_SERVER)] }, problem };
   }
 }
 
 /** Durable when it resolves. @throws what the file system throws; the old content holds then */
-export async function saveMemory(path: string, memory: RememberedState): Promise<void> {
+export async function saveState(path: string, state: RememberedState): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFileAtomic(path, `${encodeMemory(memory)}\n`);
+  await writeFileAtomic(path, `${encodeState(state)}\n`);
 }
 
 /** `servers` stays a list of names: an older release, after a rollback, reads nothing else. */
-export function encodeMemory(memory: RememberedState): string {
-  const { servers, retained, acknowledged, waitedForServer, nobodySubscribed } = memory;
+export function encodeState(state: RememberedState): string {
+  const { servers, retained, acknowledged, waitedForServer, nobodySubscribed } = state;
   const facts = servers.map(({ name, ...rest }) => [name, rest] as const);
   const value = {
     servers: servers.map(({ name }) => name),
@@ -178,7 +178,7 @@ export function encodeMemory(memory: RememberedState): string {
   return JSON.stringify(value, null, 1);
 }
 
-function decodeMemory(text: string): RememberedState {
+function decodeState(text: string): RememberedState {
   const value: unknown = JSON.parse(text);
   if (typeof value !== 'object' || value === null) throw new Error('not a JSON object');
   const record = value as Record<string, unknown>;

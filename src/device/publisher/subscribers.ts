@@ -2,8 +2,8 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
 import type { MqttSection } from '../config.ts';
-import type { DeliveryMode } from './delivery.ts';
 import type { Faults } from './faults.ts';
+import type { DeliveryMode } from './known-servers.ts';
 import type { StoredState } from './state-file.ts';
 
 /**

@@ -77,7 +77,7 @@ const publisher = createPublisher({
   log: { debug: silent, info: silent, warn: silent, error: silent },
   progress: { beat: silent, end: silent },
   maxIdleMs: 1_000,
-  memoryPath: join(tmpdir(), `techtemp-heap-${process.pid}`, 'delivery.json'),
+  statePath: join(tmpdir(), `techtemp-heap-${process.pid}`, 'delivery.json'),
   env: {},
   status: () => ({ state: 'online', interval_s: 1 }),
   onCommand: silent,

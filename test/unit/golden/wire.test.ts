@@ -8,11 +8,11 @@ import { SERVER_TOPIC_FILTER, sensorTopic, serverTopic } from '../../../src/cont
 import type { DeviceConfig, DeviceSection } from '../../../src/device/config.ts';
 import type { Journal, JournalEntry, ReadingEntry } from '../../../src/device/journal/journal.ts';
 import type { LinkMessage } from '../../../src/device/mqtt/session.ts';
-import type { KnownServer } from '../../../src/device/publisher/delivery.ts';
 import { discoveryMessages, homeAssistantStatusTopic } from '../../../src/device/publisher/discovery.ts';
 import { entryMessage, fittingBacklog, wireItem } from '../../../src/device/publisher/entry-message.ts';
+import type { KnownServer } from '../../../src/device/publisher/known-servers.ts';
 import { statusMessage } from '../../../src/device/publisher/retained.ts';
-import { encodeMemory } from '../../../src/device/publisher/state-file.ts';
+import { encodeState } from '../../../src/device/publisher/state-file.ts';
 import { deviceStatus, type StatusSources } from '../../../src/device/status.ts';
 import { eventText, openEventStream } from '../../../src/server/http/routes/events.ts';
 import { decodeMessage } from '../../../src/server/ingest/decode-message.ts';
@@ -212,7 +212,7 @@ describe('the messages of the wire', () => {
   it('of the agent lie in its state file in a form that older and newer ones read', () => {
     expectGolden(
       'publisher-state.json',
-      `${encodeMemory({
+      `${encodeState({
         servers: [SERVER],
         retained: [statusTopic],
         acknowledged: { k3v9x2aa: [[1, 1042]] },

@@ -7,7 +7,7 @@ import { createNodeJournalFs } from '../../../src/device/journal/journal-fs.ts';
 import { MemoryJournal } from '../../../src/device/journal/memory-journal.ts';
 import { createStateFs } from '../../support/crash-fs.ts';
 import { describeJournalContract } from '../../support/journal-contract.ts';
-import { DEVICE_UID, noLock, openTestHome } from '../../support/journal-rig.ts';
+import { DEVICE_UID, noLock, openTestDirectory } from '../../support/journal-rig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'techtemp-journal-contract-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -15,8 +15,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describeJournalContract(
   'FileJournal with segments of 7 readings',
   async () => {
-    const home = await openTestHome(await createStateFs());
-    return await home.activate(DEVICE_UID, () => 'epoch1');
+    const directory = await openTestDirectory(await createStateFs());
+    return await directory.activate(DEVICE_UID, () => 'epoch1');
   },
   { keepsReleased: true },
 );
@@ -25,11 +25,11 @@ describeJournalContract(
   'FileJournal on a real disk',
   async () => {
     const journal = { slotsPerSegment: () => 64, isEpochPresent: () => false, onFault: fail };
-    const home = await openJournalDirectory(
+    const directory = await openJournalDirectory(
       { fs: createNodeJournalFs(), lock: noLock, journal },
       mkdtempSync(join(folder, 'journal-')),
     );
-    return await home.activate(DEVICE_UID, () => 'epoch1');
+    return await directory.activate(DEVICE_UID, () => 'epoch1');
   },
   { keepsReleased: true },
 );

@@ -10,7 +10,7 @@ import {
   BOOT_A,
   BOOT_B,
   DEVICE_UID,
-  openTestHome,
+  openTestDirectory,
   pendingReading,
   readAll,
   seededRandom,
@@ -112,12 +112,12 @@ class Rig {
   readonly model = new Model();
   readonly #random = seededRandom(SEED);
   #fs: CrashFs;
-  #home: JournalDirectory;
+  #directory: JournalDirectory;
   #journal: Journal;
 
-  constructor(fs: CrashFs, home: JournalDirectory, journal: Journal) {
+  constructor(fs: CrashFs, directory: JournalDirectory, journal: Journal) {
     this.#fs = fs;
-    this.#home = home;
+    this.#directory = directory;
     this.#journal = journal;
   }
 
@@ -176,7 +176,7 @@ class Rig {
 
   /** The counters are kept at each change; counting everything anew must give the same. */
   #expectCountersEqualARecount(): void {
-    const [journal] = this.#home.journals;
+    const [journal] = this.#directory.journals;
     if (journal === undefined) throw new Error('the journal is gone');
     const segments = journal.segments();
     const sum = (count: (segment: Segment) => number): number =>
@@ -205,15 +205,15 @@ class Rig {
 
   /** After a crash released entries may come again; nothing else may have changed. */
   async #reopen(how: 'closed' | 'killed' | 'power cut'): Promise<void> {
-    if (how === 'closed') await this.#home.close();
+    if (how === 'closed') await this.#directory.close();
     if (how === 'killed') this.#fs = this.#fs.copy();
     if (how === 'power cut') {
       const [state] = this.#fs.crashes(1, this.#random);
       if (state !== undefined) this.#fs = state;
     }
     const faults: unknown[] = [];
-    this.#home = await openTestHome(this.#fs, 16, faults);
-    const [journal] = this.#home.journals;
+    this.#directory = await openTestDirectory(this.#fs, 16, faults);
+    const [journal] = this.#directory.journals;
     if (journal === undefined) throw new Error('the journal is gone');
     expect(faults).toEqual([]);
     expect(journal.losses()).toEqual([]);
@@ -232,8 +232,8 @@ describe('a journal of files', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 120 }), async (steps) => {
         const fs = await createStateFs();
-        const home = await openTestHome(fs, 16);
-        const rig = new Rig(fs, home, await home.activate(DEVICE_UID, () => 'epoch1'));
+        const directory = await openTestDirectory(fs, 16);
+        const rig = new Rig(fs, directory, await directory.activate(DEVICE_UID, () => 'epoch1'));
         for (const next of steps) await rig.play(next);
         await rig.play({ kind: 'reopen', how: 'closed' });
       }),

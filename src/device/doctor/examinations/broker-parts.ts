@@ -1,7 +1,7 @@
 import type { Clock } from '../../../platform/clock.ts';
 import type { MqttSection } from '../../config.ts';
 import type { OpenLink } from '../../mqtt/session.ts';
-import type { KnownServer } from '../../publisher/delivery.ts';
+import type { KnownServer } from '../../publisher/known-servers.ts';
 import type { JournalUse } from './journal.ts';
 
 /** What the examinations of the broker work with. */

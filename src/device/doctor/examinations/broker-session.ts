@@ -11,7 +11,7 @@ import {
 } from '../../../doctor/examinations/broker.ts';
 import type { Finding } from '../../../doctor/finding.ts';
 import { LinkError, type LinkSession, publishPacketSize, type Taken } from '../../mqtt/session.ts';
-import { SOME_SERVER } from '../../publisher/delivery.ts';
+import { SOME_SERVER } from '../../publisher/known-servers.ts';
 import { report } from '../findings/catalogue.ts';
 import type { BrokerParts } from './broker-parts.ts';
 

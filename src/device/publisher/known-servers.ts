@@ -41,7 +41,7 @@ const SEEN_STEP_MS = 3_600_000;
  * its announcement or a person says to forget it, whether it is online or not and whether the broker still knows of it or not: a
  * broker's PUBACK is not storage. What was never online changes nothing. Each announcement costs the same, whatever came before.
  */
-export class Delivery {
+export class KnownServers {
   readonly #known = new Map<string, Entry>();
   /** Those of them that are online. */
   #online: readonly Entry[] = [];

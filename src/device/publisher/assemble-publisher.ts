@@ -9,12 +9,12 @@ import type { JournalSet } from '../journal/journal.ts';
 import type { OpenLink } from '../mqtt/session.ts';
 import { BacklogSender } from './backlog-sender.ts';
 import { ConnectionLoop } from './connection-loop.ts';
-import { Delivery } from './delivery.ts';
 import { DeliveryLimits } from './delivery-limits.ts';
 import { DeliveryTracker } from './delivery-tracker.ts';
 import { createSessionSteps, type Faults, type SessionSteps } from './faults.ts';
 import { InFlight } from './in-flight.ts';
 import { Incoming, Subscriptions } from './incoming.ts';
+import { KnownServers } from './known-servers.ts';
 import { LiveSender } from './live-sender.ts';
 import { ReceiptWait } from './receipt-wait.ts';
 import { RetainedPublisher } from './retained.ts';
@@ -36,7 +36,7 @@ export interface PublisherParts {
   /** Longest time without a beat, ms; Infinity without a watchdog. */
   readonly maxIdleMs: number;
   /** File that remembers servers that give receipts, and what we left retained at the broker. */
-  readonly memoryPath: string;
+  readonly statePath: string;
   /** For CREDENTIALS_DIRECTORY. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Asked for whenever a status is to be published; also for `interval_s`. */
@@ -49,7 +49,7 @@ export interface PublisherParts {
 }
 
 /** What is there once the state file has been read. */
-export interface WorksParts extends PublisherParts {
+export interface AssemblyParts extends PublisherParts {
   readonly state: StoredState;
   readonly faults: Faults;
   readonly heartbeat: LoopHeartbeat;
@@ -58,8 +58,8 @@ export interface WorksParts extends PublisherParts {
 }
 
 /** The parts that a running publisher consists of. */
-export interface PublisherWorks {
-  readonly servers: Delivery;
+export interface AssembledPublisher {
+  readonly servers: KnownServers;
   readonly subscribers: Subscribers;
   readonly limits: DeliveryLimits;
   readonly tracker: DeliveryTracker;
@@ -73,12 +73,12 @@ export interface PublisherWorks {
 }
 
 /** Makes each part of the publisher and hands it what it uses. */
-export function assemblePublisher(parts: WorksParts): PublisherWorks {
+export function assemblePublisher(parts: AssemblyParts): AssembledPublisher {
   const { clock, log, random, state, faults, heartbeat, journals, device, mqtt, homeassistant, status } = parts;
   const config = { device, mqtt, homeassistant };
   const onDeliveryChange = parts.onStateChange;
 
-  const servers = new Delivery(state.current.servers);
+  const servers = new KnownServers(state.current.servers);
   const inFlight = new InFlight();
   const backlogSignal = new BacklogSignal();
   const steps = createSessionSteps(clock, faults);
@@ -132,7 +132,7 @@ export function assemblePublisher(parts: WorksParts): PublisherWorks {
     subscribers,
   });
   const { version } = parts;
-  const retained = new RetainedPublisher({ ...config, clock, faults, memory: state, steps, random, version, status });
+  const retained = new RetainedPublisher({ ...config, clock, faults, state, steps, random, version, status });
   const subscriptions = new Subscriptions({ ...config, clock, journals, faults, steps, servers });
   const incoming = new Incoming({
     clock,

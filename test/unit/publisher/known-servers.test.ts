@@ -1,16 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { Delivery, type KnownServer, MOST_SERVERS, SOME_SERVER } from '../../../src/device/publisher/delivery.ts';
+import {
+  type KnownServer,
+  KnownServers,
+  MOST_SERVERS,
+  SOME_SERVER,
+} from '../../../src/device/publisher/known-servers.ts';
 import { rememberedByName } from '../../../src/device/publisher/state-file.ts';
 
 const online = '{"state":"online","accepts":["batch","receipt"]}';
 const offline = '{"state":"offline","accepts":["batch","receipt"]}';
 const NOW = 1_790_000_000_000;
 
-function remembering(...names: string[]): Delivery {
-  return new Delivery(names.map(rememberedByName));
+function remembering(...names: string[]): KnownServers {
+  return new KnownServers(names.map(rememberedByName));
 }
 
-function names(delivery: Delivery): string[] {
+function names(delivery: KnownServers): string[] {
   return delivery.servers().map(({ name }) => name);
 }
 
@@ -107,7 +112,7 @@ describe('what strangers can make up', () => {
     const known = Array.from({ length: MOST_SERVERS }, (_, n): KnownServer => {
       return { name: `s${n}`, accepts: ['receipt'], seenMs: 1_000 - n, gaveReceipts: n !== 3 };
     });
-    const delivery = new Delivery(known);
+    const delivery = new KnownServers(known);
     delivery.announced('new', online, NOW);
     expect(names(delivery)).not.toContain('s3');
     delivery.announced('newer', online, NOW);
@@ -136,7 +141,7 @@ describe('a server that nobody has heard of (RabbitMQ hides its announcement)', 
   });
 
   it('is asked for arrays where it took them before', () => {
-    const delivery = new Delivery([{ name: 'a', accepts: ['batch', 'receipt'], seenMs: 0, gaveReceipts: true }]);
+    const delivery = new KnownServers([{ name: 'a', accepts: ['batch', 'receipt'], seenMs: 0, gaveReceipts: true }]);
     delivery.receiptCame(NOW);
     expect(delivery.takesBatches()).toBe(true);
   });

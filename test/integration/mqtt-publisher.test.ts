@@ -109,6 +109,21 @@ describe('the publisher and a broker without a server', () => {
     expect(seqsOn(broker, 'reading')).toEqual([1, 2, 3, 5]);
   });
 
+  it('sends at once a gap record that came with a live reading, or with one that waits for its time', async () => {
+    const broker = await scripted();
+    const agent = rig(broker.port);
+    await agent.startConnected();
+    await until('it has looked once', () => agent.journals.active().reads > 0);
+    const gap = { ofEpoch: EPOCH, from: 1, to: 2, count: 2, reason: 'damaged' } as const;
+    await agent.journals.active().appendGap(gap, 1_790_000_000_000);
+    agent.take();
+    await agent.drained();
+    await agent.journals.active().appendGap(gap, 1_790_000_000_000);
+    agent.take({ stamp: { state: 'pending', tsMs: 1_790_000_000_000 } });
+    await until('only the reading waits', () => agent.unreleased() === 1);
+    expect(seqsOn(broker, 'gap')).toEqual([1, 3]);
+  });
+
   it('keeps a place for the next live reading while the backlog fills the window', async () => {
     const broker = await scripted({ puback: 'hold' });
     const agent = rig(broker.port, { mqtt: { maxInFlight: 4 } });

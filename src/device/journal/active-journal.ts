@@ -25,44 +25,36 @@ export interface ActiveJournalParts {
 
 /** The journal on disk that is written to, as far as the disk lets it; its path and device are those of the settings. */
 export class ActiveJournal {
-  readonly #parts: ActiveJournalParts;
-  #current: FileJournal | undefined;
-  #currentPath = '';
+  /** Undefined before the first use of the disk, and while it is away. Changed here only, as the next field. */
+  current: FileJournal | undefined;
   /** Files or the lock are not where they were; what is there now has not been looked into yet. */
-  #isAway = false;
+  isAway = false;
+  readonly #parts: ActiveJournalParts;
+  #currentPath = '';
   #lookAtMs = 0;
 
   constructor(parts: ActiveJournalParts) {
     this.#parts = parts;
   }
 
-  /** Undefined before the first use of the disk, and while it is away. */
-  get current(): FileJournal | undefined {
-    return this.#current;
-  }
-
-  get isAway(): boolean {
-    return this.#isAway;
-  }
-
   /** Its files are gone: they are left alone until the next use. */
   leave(): void {
-    this.#isAway = true;
+    this.isAway = true;
     this.#parts.directories.leave();
   }
 
   /** Now and then, at an append: files that are not written to can be gone, too. @throws JournalError JOURNAL_GONE */
-  async lookAround(): Promise<void> {
+  async checkFiles(): Promise<void> {
     const { clock, directories, path } = this.#parts;
     const nowMs = clock.monotonicMs();
-    if (this.#isAway || nowMs < this.#lookAtMs) return;
+    if (this.isAway || nowMs < this.#lookAtMs) return;
     this.#lookAtMs = nowMs + LOOK_EVERY_MS;
     if (!(await directories.areInPlace())) throw goneError(path());
   }
 
   /** Opens what the settings name, sees that there is room, tells of losses, then does the work. @throws JournalError */
   async use<T>(work: (journal: FileJournal) => Promise<T>): Promise<T> {
-    if (this.#isAway) await this.#comeBack();
+    if (this.isAway) await this.#comeBack();
     const journal = await this.#activate();
     try {
       return await this.#withRoom(journal, work);
@@ -76,7 +68,7 @@ export class ActiveJournal {
       if (error.code !== 'JOURNAL_IO') throw error;
       // Damage in one place of the disk: go on in another. If there is none, the first error is the one to tell.
       const another = await this.#beginEpoch().catch(() => Promise.reject(error));
-      this.#current = another;
+      this.current = another;
       return await this.#withRoom(another, work);
     }
   }
@@ -92,19 +84,19 @@ export class ActiveJournal {
 
   async #comeBack(): Promise<void> {
     await this.#parts.directories.comeBack();
-    this.#isAway = false;
-    this.#current = undefined;
+    this.isAway = false;
+    this.current = undefined;
   }
 
   async #activate(): Promise<FileJournal> {
     const { directories, registeredPaths, createEpochName } = this.#parts;
     const path = this.#parts.path();
     const deviceUid = this.#parts.deviceUid();
-    if (this.#current?.deviceUid === deviceUid && this.#currentPath === path) return this.#current;
+    if (this.current?.deviceUid === deviceUid && this.#currentPath === path) return this.current;
     const directory = await directories.enter(path, registeredPaths());
-    this.#current = await directory.activate(deviceUid, createEpochName);
+    this.current = await directory.activate(deviceUid, createEpochName);
     this.#currentPath = path;
-    return this.#current;
+    return this.current;
   }
 
   async #beginEpoch(): Promise<FileJournal> {

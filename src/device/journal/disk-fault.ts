@@ -7,9 +7,10 @@ const RETRY_MAX_MS = 60_000;
 
 /** Whether the disk refuses, since when it need not be tried, and what has been reported of it. */
 export class DiskFault {
+  /** Why the disk takes no readings; undefined while it takes them. Changed here only. */
+  error: JournalError | undefined;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #onEvent: OnJournalEvent;
-  #error: JournalError | undefined;
   #retryAtMs = 0;
   #retryInMs = RETRY_MIN_MS;
   #lastComplaint = '';
@@ -19,31 +20,26 @@ export class DiskFault {
     this.#onEvent = onEvent;
   }
 
-  /** Why the disk takes no readings; undefined while it takes them. */
-  get error(): JournalError | undefined {
-    return this.#error;
-  }
-
   /** Whether the disk is to be tried with the next reading. */
   mayTry(): boolean {
-    return this.#error === undefined || this.#clock.monotonicMs() >= this.#retryAtMs;
+    return this.error === undefined || this.#clock.monotonicMs() >= this.#retryAtMs;
   }
 
   /** The disk has refused, perhaps again. */
   begin(error: JournalError, path: string): void {
     // The message may name another file each time; the kind of fault is what people want to know of.
-    if (this.#error?.code !== error.code) {
+    if (this.error?.code !== error.code) {
       this.#onEvent({ level: 'error', message: `readings go to memory: ${error.message}`, path, err: error });
     }
-    this.#retryInMs = this.#error === undefined ? RETRY_MIN_MS : Math.min(this.#retryInMs * 2, RETRY_MAX_MS);
-    this.#error = error;
+    this.#retryInMs = this.error === undefined ? RETRY_MIN_MS : Math.min(this.#retryInMs * 2, RETRY_MAX_MS);
+    this.error = error;
     this.#retryAtMs = this.#clock.monotonicMs() + this.#retryInMs;
   }
 
   /** The disk has taken a reading. @returns whether it had refused before */
   end(path: string): boolean {
-    if (this.#error === undefined) return false;
-    this.#error = undefined;
+    if (this.error === undefined) return false;
+    this.error = undefined;
     this.#lastComplaint = '';
     this.#onEvent({ level: 'info', message: 'readings go to disk again', path });
     return true;

@@ -32,16 +32,12 @@ export class EpochFiles {
     this.#noteCounter = note?.counter ?? 0;
   }
 
-  get tail(): Segment | undefined {
-    return this.list.tail;
-  }
-
   /**
    * Puts records behind the last one, in one write, syncs them, and sees that the file is still the one at its path. Where that
    * fails nothing counts as written, and the place is cleared as far as the disk lets it. @throws JournalError
    */
   async append(records: readonly Buffer[], releasedTo: number): Promise<void> {
-    const { tail } = this;
+    const { tail } = this.list;
     if (tail === undefined || tail.usedSlots + records.length > tail.slots) {
       throw new RangeError(`no room for ${records.length} records in ${tail?.path ?? this.#place.directory}`);
     }
@@ -70,7 +66,7 @@ export class EpochFiles {
    * @throws JournalError
    */
   async addSegment(slots: number, firstSeq: number, retired: boolean, releasedTo: number): Promise<void> {
-    const index = (this.tail?.index ?? 0) + 1;
+    const index = (this.list.tail?.index ?? 0) + 1;
     const { deviceUid, epoch } = this.#place;
     const header: SegmentHeader = { deviceUid, epoch, index, slots, firstSeq, level: 0, retired };
     const path = join(this.#place.directory, segmentFileName(index));
@@ -114,7 +110,7 @@ export class EpochFiles {
    */
   async replace(segment: Segment, content: SegmentContent, fill: (replacement: Segment) => void): Promise<void> {
     await this.#closeReader();
-    if (segment === this.tail) await this.#closeTail();
+    if (segment === this.list.tail) await this.#closeTail();
     await writeSegment(this.#fs, segment.path, content);
     const replacement = newSegment(segment.path, content.header, content.records.length);
     fill(replacement);
@@ -123,7 +119,7 @@ export class EpochFiles {
 
   /** Removes a segment; the caller has made sure that a note on disk says why. @throws JournalError */
   async removeSegment(segment: Segment): Promise<void> {
-    if (segment === this.tail) await this.#closeTail();
+    if (segment === this.list.tail) await this.#closeTail();
     await this.#closeReader();
     await attempt('removing', segment.path, () =>
       this.#fs.remove(segment.path).catch((error: unknown) => {
@@ -160,7 +156,7 @@ export class EpochFiles {
 
   /** The last segment is read through the file that is written to; of the others one is kept open, as a backlog is read in order. */
   async #reader(segment: Segment): Promise<JournalFile> {
-    if (segment === this.tail && this.#tailFile !== undefined) return this.#tailFile;
+    if (segment === this.list.tail && this.#tailFile !== undefined) return this.#tailFile;
     if (this.#readFile?.path === segment.path) return this.#readFile.file;
     await this.#closeReader();
     const file = await this.#fs.open(segment.path, 'read');
@@ -175,7 +171,7 @@ export class EpochFiles {
   }
 
   async #endTail(releasedTo: number): Promise<void> {
-    const { tail } = this;
+    const { tail } = this.list;
     if (tail === undefined || tail.usedSlots >= tail.slots || tail.header === undefined) return;
     await this.append([encodeEnd(tail.lastSeq)], releasedTo);
   }
@@ -203,7 +199,7 @@ export class EpochFiles {
   /** By one look: whether the file at its path is the one that is written to, and as long as it was. */
   async #isInPlace(segment: Segment): Promise<boolean> {
     const there = await this.#fs.identify(segment.path);
-    const id = segment === this.tail ? this.#tailId : undefined;
+    const id = segment === this.list.tail ? this.#tailId : undefined;
     return there !== undefined && there.size === segment.bytes && (id === undefined || there.id === id);
   }
 
@@ -263,7 +259,8 @@ export class EpochEnd {
 
   /** A record with the next number is on disk. `pendingKey`: the key of its boot, where it waits for its time. */
   take(pendingKey?: string): Segment {
-    const { tail, list } = this.#parts.files;
+    const { list } = this.#parts.files;
+    const { tail } = list;
     if (tail === undefined) throw new RangeError(`${this.#parts.scan.place.directory} has no segment`);
     list.append(tail, pendingKey);
     return tail;
@@ -283,7 +280,7 @@ export class EpochEnd {
 
   /** Whether there is room for one record, with `reserve` more behind it. One slot more stays free: the end record's. */
   hasSlot(reserve: number): boolean {
-    const { tail } = this.#parts.files;
+    const { tail } = this.#parts.files.list;
     return tail !== undefined && this.#tailIsSound && tail.usedSlots + 1 + reserve < tail.slots;
   }
 }

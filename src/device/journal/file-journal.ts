@@ -127,7 +127,7 @@ export class FileJournal implements Journal {
       const stored: StoredSettlement = { ...settlement, bootId: bootKey, uptoSeq: this.stats.lastSeq };
       await this.#write(encodeSettlement(stored), 0);
       this.#source.settlements.push(stored);
-      this.#files.tail?.settlements.push(stored);
+      this.#files.list.tail?.settlements.push(stored);
       // Again in another file, so that no damage brings the readings another time than the one they were sent with.
       await this.upkeep.tolerate(() => this.upkeep.note('durable'));
       this.#files.list.settle(bootKey);
@@ -202,7 +202,7 @@ export class FileJournal implements Journal {
   }
 
   isTail(segment: Segment): boolean {
-    return segment === this.#files.tail;
+    return segment === this.#files.list.tail;
   }
 
   /** What the next reading takes on the disk: a segment when the last one is full, else nothing. */

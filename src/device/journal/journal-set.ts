@@ -258,7 +258,7 @@ class DiskJournalSet implements JournalSet {
   async #appendToDisk(reading: NewReading): Promise<Placed<ReadingEntry> | undefined> {
     if (!this.#fault.mayTry()) return undefined;
     try {
-      await this.#active.lookAround();
+      await this.#active.checkFiles();
       const placed = await this.#active.use(async (journal) => ({ journal, entry: await journal.append(reading) }));
       if (this.#fault.end(this.#path())) await this.#bringToDisk();
       await this.#fault.tolerate(() => this.#directories.putBack());

@@ -8,6 +8,8 @@ import { addPending, countPending, forget, markReleased, recall, releasedTo, typ
  */
 export class SegmentList {
   readonly all: readonly Segment[];
+  /** The one that is appended to. */
+  tail: Segment | undefined;
   /** `dropped` is counted by the epoch's upkeep, the rest here. */
   readonly stats: { -readonly [Key in keyof JournalStats]: JournalStats[Key] };
   readonly #segments: Segment[];
@@ -16,28 +18,27 @@ export class SegmentList {
     this.#segments = [...segments];
     this.all = this.#segments;
     this.stats = { unreleased: 0, pending: 0, lastSeq, dropped: 0, bytesOnDisk: NOTE_FILE_BYTES };
+    this.tail = segments.at(-1);
     for (const segment of segments) this.#count(segment, 1);
-  }
-
-  /** The one that is appended to. */
-  get tail(): Segment | undefined {
-    return this.#segments.at(-1);
   }
 
   add(segment: Segment): void {
     this.#segments.push(segment);
+    this.tail = segment;
     this.#count(segment, 1);
   }
 
   /** `replacement` is complete: its numbers are counted now. */
   replace(segment: Segment, replacement: Segment): void {
     this.#segments[this.#segments.indexOf(segment)] = replacement;
+    this.tail = this.#segments.at(-1);
     this.#count(segment, -1);
     this.#count(replacement, 1);
   }
 
   remove(segment: Segment): void {
     this.#segments.splice(this.#segments.indexOf(segment), 1);
+    this.tail = this.#segments.at(-1);
     this.#count(segment, -1);
   }
 

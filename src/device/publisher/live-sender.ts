@@ -84,7 +84,7 @@ export class LiveSender {
         if (next === undefined) slot.release();
         else {
           tasks.add(this.#send(slot, next));
-          if (this.#latestWanted()) tasks.add(this.#sendLatest(sender, next, signal));
+          if (latestWanted(this.#parts)) tasks.add(this.#sendLatest(sender, next, signal));
         }
       }
     } finally {
@@ -132,10 +132,6 @@ export class LiveSender {
       if (!isRefusal(error)) throw error;
       faults.failedWith('latest', error);
     }
-  }
-
-  #latestWanted(): boolean {
-    return latestWanted(this.#parts);
   }
 
   /** By the monotonic clock of this boot: the wall clock may have jumped in between. */

@@ -6,6 +6,8 @@ import { goneError } from './journal-fs.ts';
 
 /** The journal paths in use: the configured one, and earlier ones until what they hold has been released. */
 export class JournalDirectories {
+  /** Whether `putBack` may have something to do. Changed here only. */
+  hasToPutBack = false;
   readonly #parts: JournalDirectoryParts;
   readonly #onEvent: OnJournalEvent;
   /** The current one is the last. */
@@ -69,13 +71,15 @@ export class JournalDirectories {
   }
 
   /**
-   * Removes journals of which everything is released, as far as they may go, and leaves paths that hold none any more.
+   * Removes journals of which everything is released, as far as they may go, and leaves paths that hold none any more. Where there
+   * is only one, which is the one that is written to, nothing is done.
    * @returns how many readings the removed ones had given up on
    */
   async removeEmpty(
     isKept: (journal: FileJournal) => boolean,
     mayGo: (journal: FileJournal) => Promise<boolean>,
   ): Promise<number> {
+    if (this.#directories.length === 1 && this.journals().length === 1) return 0;
     let dropped = 0;
     for (const journalDirectory of this.#directories) {
       const empty = journalDirectory.journals.filter(
@@ -106,13 +110,15 @@ export class JournalDirectories {
 
   /** Makes folders and locks again, and looks what is missing in them. @throws JournalError */
   async comeBack(): Promise<void> {
+    this.hasToPutBack = true;
     for (const journalDirectory of this.#directories) await journalDirectory.comeBack();
     await this.#rearrange(this.#directories);
   }
 
   /** Writes again what could be read of files that are missing. @throws JournalError */
   async putBack(): Promise<void> {
-    for (const journal of this.journals()) if (journal.hasToPutBack) await journal.putBack();
+    for (const journal of this.journals()) await journal.putBack();
+    this.hasToPutBack = false;
   }
 
   async close(): Promise<void> {

@@ -228,13 +228,9 @@ export class FileJournal implements Journal {
     if (!this.#closed) await this.upkeep.findMissing();
   }
 
-  get hasToPutBack(): boolean {
-    return this.upkeep.hasToPutBack && !this.#closed;
-  }
-
-  /** Writes again what `findMissing` could read; gap records tell of the rest. @throws JournalError */
+  /** Writes again what `findMissing` could read; gap records tell of the rest. Nothing where all is there. @throws JournalError */
   async putBack(): Promise<void> {
-    if (this.hasToPutBack) await this.upkeep.putBack(() => this.rollOver());
+    if (this.upkeep.hasToPutBack && !this.#closed) await this.upkeep.putBack(() => this.rollOver());
   }
 
   /** Notes on disk that all has been released, so that removing the files in any order leaves nothing unexplained. */

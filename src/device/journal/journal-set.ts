@@ -261,7 +261,7 @@ class DiskJournalSet implements JournalSet {
       await this.#active.checkFiles();
       const placed = await this.#active.use(async (journal) => ({ journal, entry: await journal.append(reading) }));
       if (this.#fault.end(this.#path())) await this.#bringToDisk();
-      await this.#fault.tolerate(() => this.#directories.putBack());
+      if (this.#directories.hasToPutBack) await this.#fault.tolerate(() => this.#directories.putBack());
       await this.#clearAway(placed.journal);
       return placed;
     } catch (error) {

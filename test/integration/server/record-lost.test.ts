@@ -86,6 +86,20 @@ describe.skipIf(missing !== undefined)('the whole server and its record', () => 
     expect((await server.command('verify')).code).toBe(0);
   });
 
+  it('stops at once while its record is lost: no attempt can succeed before a person acts', async () => {
+    await publish(1);
+    await until('it has its receipt', () => receipted().length === 1);
+    rmSync(join(server.folder, 'techtemp.db'));
+    await publish(2);
+    await until('it was noticed and saved', () => server.log.includes('techtemp-server init --from'));
+    expect(await server.stop()).toBe(0);
+    expect(server.log).toContain('the store waits for a person');
+    // What it says after the ten seconds in which it waits for a store that may take readings again.
+    expect(server.log).not.toContain('stopped before all that was taken could be stored');
+    expect(server.log).toContain('ends normally');
+    expect(receipted()).toEqual([1]);
+  });
+
   it('begins a record that is told to be new as another one for the devices, and keeps the old files', async () => {
     await publish(1);
     await until('it has its receipt', () => receipted().length === 1);

@@ -11,6 +11,7 @@ import type { OpenedBy, RecordOptions } from './place/marked-record.ts';
 import type { RecordFacts } from './place/open-record.ts';
 import type { RecordLock } from './place/record-lock.ts';
 import { createRescue } from './place/rescue.ts';
+import { bucketsInSteps } from './read/buckets.ts';
 import { openReader, type ReaderCalls } from './reader.ts';
 import { openStoreThread } from './store-thread.ts';
 import { openWriter, type WriterCalls } from './writer.ts';
@@ -142,6 +143,7 @@ function storeOf({
     ...reads,
     ...writes,
     ...own,
+    buckets: (scope, edgesMs) => bucketsInSteps((place) => reads.bucketStep(scope, edgesMs, place), edgesMs),
     async tokenByHash(hash, nowMs) {
       const token = await reads.tokenByHash(hash, nowMs);
       if (token !== undefined) noteUse(token.id, nowMs);

@@ -13,6 +13,7 @@ import type { DeviceConfig, LoggingSection } from './config.ts';
 import { JOURNAL_REGISTER_FILE } from './journal/epoch-register.ts';
 import type { Placed, ReadingEntry } from './journal/journal.ts';
 import { openJournalSet } from './journal/journal-set.ts';
+import { createJournalLog } from './journal-log.ts';
 import { createOpenLink } from './mqtt/client.ts';
 import { createPublisher } from './publisher/publisher.ts';
 import { Sampler } from './sampler.ts';
@@ -63,7 +64,10 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     defaultPath: join(stateDirectory(env), 'journal'),
     registerPath: join(stateDirectory(env), JOURNAL_REGISTER_FILE),
     clock,
-    onEvent: ({ level, message, ...fields }) => log[level](fields, message),
+    onEvent: createJournalLog(log, () => {
+      const { delivery, nobodySubscribed } = publisher.state();
+      return delivery === 'broker' && nobodySubscribed === true;
+    }),
   });
   const { whenAbsent, hasBus } = parts;
   const openSensor = await createSensorOpener({

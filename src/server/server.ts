@@ -54,9 +54,9 @@ export async function runServer(parts: ServerParts, stop: AbortSignal): Promise<
   try {
     const path = resolve(storePath(parts.config.current.store, parts.env));
     mustHaveFolder(parts.config.current.store.path, path);
-    const lock = await lockStore(path, parts.env);
+    const lock = await lockStore(parts, path);
     try {
-      const store = await openStore(parts, path);
+      const store = await openStore(parts, path, lock);
       try {
         if (!stop.aborted) await runWithStore(parts, store, stop);
       } finally {
@@ -84,17 +84,21 @@ function mustHaveFolder(named: string, path: string): void {
   );
 }
 
-async function lockStore(path: string, env: ServerParts['env']): Promise<RecordLock> {
+async function lockStore({ env, log }: ServerParts, path: string): Promise<RecordLock> {
   try {
     // First of all: beside a file that is none of ours not even a lock is made.
-    lookBeforeOpening(path, givenStateDirectory(env));
-    return await lockRecord(path);
+    const { state } = lookBeforeOpening(path, givenStateDirectory(env));
+    return await lockRecord(path, { isThere: state === 'present', log });
   } catch (error) {
     throw storeStartError(error);
   }
 }
 
-async function openStore({ config, clock, env, log, notifier }: ServerParts, path: string): Promise<Store> {
+async function openStore(
+  { config, clock, env, log, notifier }: ServerParts,
+  path: string,
+  lock: RecordLock,
+): Promise<Store> {
   notifier.status(`opens the record ${path}`);
   try {
     const stateFolder = givenStateDirectory(env);
@@ -103,6 +107,7 @@ async function openStore({ config, clock, env, log, notifier }: ServerParts, pat
       engine: 'threads',
       clock,
       log,
+      lock,
       ...(stateFolder !== undefined && { stateFolder }),
     });
     const { id, createdMs, note } = store.record;

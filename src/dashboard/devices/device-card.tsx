@@ -30,7 +30,8 @@ export function DeviceFacts({
         ? t('connected')
         : t('disconnected', { time: device.presenceMs === null ? '' : format.moment(device.presenceMs, nowMs) });
   const rejected = status?.config?.state === 'rejected' ? (status.config.error ?? '') : undefined;
-  const lastError = status?.sensor?.error ?? status?.journal?.error ?? status?.last_error;
+  const lastError =
+    status?.sensor?.error ?? status?.journal?.error ?? status?.mqtt?.problems?.[0]?.message ?? status?.last_error;
   return (
     <>
       <p class="subtitle">{t(HEALTH_WHY[health])}</p>

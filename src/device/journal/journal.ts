@@ -5,6 +5,8 @@ import type { SeqRange } from '../../contract/seq-ranges.ts';
 export interface JournalEvent {
   readonly level: 'info' | 'warn' | 'error';
   readonly message: string;
+  /** Readings had to go because the journal is full: how bad this is depends on whether a server should have them. */
+  readonly what?: 'full';
   readonly path?: string;
   readonly err?: unknown;
 }

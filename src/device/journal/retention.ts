@@ -63,7 +63,7 @@ export class JournalLimits {
     const nowMs = this.#parts.clock.monotonicMs();
     if (this.#goneUnsaid === 0 || nowMs < this.#sayAgainAtMs) return;
     const message = `the journal is full: ${this.#goneUnsaid} readings had to go; gap records tell which`;
-    this.#parts.onEvent({ level: 'warn', message, path: written.place.directory });
+    this.#parts.onEvent({ level: 'warn', what: 'full', message, path: written.place.directory });
     this.#sayAgainAtMs = nowMs + SAY_EVERY_MS;
     this.#goneUnsaid = 0;
   }

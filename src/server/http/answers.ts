@@ -1,5 +1,5 @@
 import type { LocalDay } from '../../calendar/buckets.ts';
-import type { DeviceStatus } from '../../contract/status.ts';
+import type { DeviceStatus, StatusOfMqtt } from '../../contract/status.ts';
 import { contactOf } from '../contact.ts';
 import type { Bucket, CatalogueStore, ReadingScope, ReadingStore } from '../store/store.ts';
 import type * as stored from '../store/stored.ts';
@@ -87,7 +87,7 @@ export function roomAnswer(room: stored.Room): Room {
 
 /** What of a device's word is for users; it says more for servers. */
 function statusSummary(status: DeviceStatus): DeviceStatusSummary {
-  const { version, interval_s, delivery, sensor, journal, clock, config, last_error } = status;
+  const { version, interval_s, delivery, sensor, journal, clock, mqtt, config, last_error } = status;
   return {
     ...(version !== undefined && { version }),
     ...(interval_s !== undefined && { interval_s }),
@@ -95,8 +95,19 @@ function statusSummary(status: DeviceStatus): DeviceStatusSummary {
     ...(sensor !== undefined && { sensor }),
     ...(journal !== undefined && { journal }),
     ...(clock !== undefined && { clock: { state: clock.state } }),
+    ...(mqtt !== undefined && { mqtt: mqttAnswer(mqtt) }),
     ...(config !== undefined && { config }),
     ...(last_error !== undefined && { last_error }),
+  };
+}
+
+/** With lists of its own: those of a status are read-only. */
+function mqttAnswer({ left_out, servers, problems, ...rest }: StatusOfMqtt): NonNullable<DeviceStatusSummary['mqtt']> {
+  return {
+    ...rest,
+    ...(left_out !== undefined && { left_out: [...left_out] }),
+    ...(servers !== undefined && { servers: [...servers] }),
+    ...(problems !== undefined && { problems: [...problems] }),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
 import type { IngestSection } from '../config.ts';
-import type { Committer } from './committer.ts';
+import type { Committer, EndWaiting } from './committer.ts';
 import type { Inbox, Taken, Waiting } from './inbox.ts';
 import type { Intake } from './intake.ts';
 
@@ -68,7 +68,7 @@ export class CommitLoop {
       giveUp.signal.addEventListener('abort', () => resolve(), { once: true }),
     );
     try {
-      await Promise.race([this.#loop(signal, giveUp.signal), gaveUp]);
+      await Promise.race([this.#loop({ stop: signal, giveUp: giveUp.signal }), gaveUp]);
     } finally {
       signal.removeEventListener('abort', onAbort);
       over.abort(new Error('stored'));
@@ -80,34 +80,39 @@ export class CommitLoop {
    * Group after group. While one is being written the next one is handed on only if it is full: then the store has no pause between
    * the two; otherwise it may still grow. They are reported in order.
    */
-  async #loop(stop: AbortSignal, giveUp: AbortSignal): Promise<void> {
-    const { inbox, ingest } = this.#parts;
+  async #loop(end: EndWaiting): Promise<void> {
+    const { inbox, ingest, log } = this.#parts;
     let before = Promise.resolve();
     try {
       for (;;) {
         if (inbox.length === 0) await before;
         if (inbox.length === 0) {
-          if (stop.aborted) return;
+          if (end.stop.aborted) return;
           await inbox.arrival();
           continue;
         }
         const { batchMessages } = ingest.current;
-        const current = this.#bring(inbox.take(batchMessages, MAX_GROUP_BYTES), before, giveUp);
+        const current = this.#bring(inbox.take(batchMessages, MAX_GROUP_BYTES), before, end);
         // Its failure is met when it is waited for, if not by then another has ended the loop.
         current.catch(() => undefined);
         await (inbox.length >= batchMessages ? before : current);
         before = current;
       }
     } catch (error) {
-      if (!giveUp.aborted) throw error;
+      if (end.giveUp.aborted) return;
+      if (!end.stop.aborted || error !== end.stop.reason) throw error;
+      log.warn(
+        {},
+        'stopped without storing all that was taken: the store waits for a person. The broker and the devices keep it',
+      );
     }
   }
 
-  async #bring(group: readonly Waiting[], before: Promise<void>, giveUp: AbortSignal): Promise<void> {
+  async #bring(group: readonly Waiting[], before: Promise<void>, end: EndWaiting): Promise<void> {
     const { committer, decode, intake } = this.#parts;
     this.#underway += group.length;
     try {
-      await committer.commit(group.map(decode), before, giveUp);
+      await committer.commit(group.map(decode), before, end);
     } finally {
       this.#underway -= group.length;
     }

@@ -32,6 +32,14 @@ const RETRY = { minMs: 200, maxMs: 10_000 };
 /** A disk that answers later than this hangs, which only a restart can cure, if anything can. */
 const COMMIT_LIMIT_MS = 300_000;
 
+/** What ends the waiting for a store that cannot store. */
+export interface EndWaiting {
+  /** The time for a stop is up. */
+  readonly giveUp: AbortSignal;
+  /** A stop has begun: from now on a store that waits for a person is not waited for. */
+  readonly stop: AbortSignal;
+}
+
 /** Brings groups to disk: whatever happens, none of it is dropped, and none of it is acknowledged earlier. */
 export class Committer {
   readonly #parts: CommitterParts;
@@ -57,40 +65,36 @@ export class Committer {
    * Resolves when every message of the group is on disk, as what it is or as rejected. While the store cannot, the same messages
    * are tried again. Where it can and one of them is the reason that it will not, that one is found by halving. The first attempt
    * begins at once; nothing is reported as stored before `before` has resolved, the group before this one.
-   * @throws the signal's reason; what has not been reported as stored by then has not been
+   * @throws the reason of one of the signals; what has not been reported as stored by then has not been
    */
-  async commit(group: readonly Taken[], before: Promise<void>, signal: AbortSignal): Promise<void> {
+  async commit(group: readonly Taken[], before: Promise<void>, end: EndWaiting): Promise<void> {
     const messages = group.flatMap(({ message }) => (message === undefined ? [] : [message]));
     const first = messages.length === 0 ? undefined : await this.#try(messages);
     await before;
-    await this.#settle(group, first, messages, signal);
+    await this.#settle(group, first, messages, end);
   }
 
   async #settle(
     group: readonly Taken[],
     first: CommitResult | Error | undefined,
     messages: readonly IngestMessage[],
-    signal: AbortSignal,
+    end: EndWaiting,
   ): Promise<void> {
-    const result = first instanceof Error ? await this.#untilClear(first, messages, signal) : first;
+    const result = first instanceof Error ? await this.#untilClear(first, messages, end) : first;
     if (!(result instanceof Error)) this.#parts.onStored(group, result);
     else if (group.length > 1) {
       const middle = group.length >> 1;
-      await this.commit(group.slice(0, middle), Promise.resolve(), signal);
-      await this.commit(group.slice(middle), Promise.resolve(), signal);
-    } else await this.#rejectCulprit(group, result, signal);
+      await this.commit(group.slice(0, middle), Promise.resolve(), end);
+      await this.commit(group.slice(middle), Promise.resolve(), end);
+    } else await this.#rejectCulprit(group, result, end);
   }
 
   /** @returns an error that comes from the messages, not from the state of the store */
-  async #untilClear(
-    first: Error,
-    messages: readonly IngestMessage[],
-    signal: AbortSignal,
-  ): Promise<CommitResult | Error> {
+  async #untilClear(first: Error, messages: readonly IngestMessage[], end: EndWaiting): Promise<CommitResult | Error> {
     const { clock, random } = this.#parts;
     let result: CommitResult | Error = first;
     for (let attempt = 0; result instanceof Error && isOfTheStore(result); attempt += 1) {
-      await clock.sleep(backOffMs(attempt, RETRY, random), signal);
+      await clock.sleep(backOffMs(attempt, RETRY, random), waitsForAPerson(result) ? end.stop : end.giveUp);
       result = await this.#try(messages);
     }
     return result;
@@ -126,19 +130,19 @@ export class Committer {
   async #asRejected(
     message: Exclude<IngestMessage, RejectedMessage>,
     error: Error,
-    signal: AbortSignal,
+    end: EndWaiting,
   ): Promise<CommitResult | Error> {
     const messages = [asRejected(message, error)];
     const result = await this.#try(messages);
-    return result instanceof Error ? await this.#untilClear(result, messages, signal) : result;
+    return result instanceof Error ? await this.#untilClear(result, messages, end) : result;
   }
 
   /** A message that no store takes is kept as rejected; if even that fails, the broker keeps it. */
-  async #rejectCulprit(group: readonly Taken[], error: Error, signal: AbortSignal): Promise<void> {
+  async #rejectCulprit(group: readonly Taken[], error: Error, end: EndWaiting): Promise<void> {
     const message = group[0]?.message;
     if (message === undefined) return;
     const { topic } = message;
-    const result = message.kind === 'rejected' ? error : await this.#asRejected(message, error, signal);
+    const result = message.kind === 'rejected' ? error : await this.#asRejected(message, error, end);
     if (result instanceof Error) {
       this.#parts.log.error(
         { topic, error: result },
@@ -165,7 +169,12 @@ const WAITS_FOR_A_PERSON: ReadonlySet<StoreErrorCode> = new Set([
 /** The same call may succeed later: by itself, or once a person has acted. */
 function isOfTheStore(error: Error): boolean {
   if (!(error instanceof StoreError)) return false;
-  return error.isTemporary || WAITS_FOR_A_PERSON.has(error.code);
+  return error.isTemporary || waitsForAPerson(error);
+}
+
+/** No later attempt succeeds before a person has acted. */
+function waitsForAPerson(error: Error): boolean {
+  return error instanceof StoreError && WAITS_FOR_A_PERSON.has(error.code);
 }
 
 function asRejected(message: Exclude<IngestMessage, RejectedMessage>, error: Error): RejectedMessage {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeAnnouncement } from '../../../src/contract/announcement.ts';
 import { Mosquitto, mosquittoInstalled } from '../../support/mosquitto.ts';
 import { ServerProcess, serverMissing } from '../../support/server-process.ts';
+import { Sqlite } from '../../support/sqlite.ts';
 import { TestClient } from '../../support/test-client.ts';
 import { until } from '../../support/until.ts';
 
@@ -85,6 +86,20 @@ describe.skipIf(missing !== undefined)('the whole server and its record', () => 
     expect((await server.command('verify')).code).toBe(0);
   });
 
+  it('stops at once while its record is lost: no attempt can succeed before a person acts', async () => {
+    await publish(1);
+    await until('it has its receipt', () => receipted().length === 1);
+    rmSync(join(server.folder, 'techtemp.db'));
+    await publish(2);
+    await until('it was noticed and saved', () => server.log.includes('techtemp-server init --from'));
+    expect(await server.stop()).toBe(0);
+    expect(server.log).toContain('the store waits for a person');
+    // What it says after the ten seconds in which it waits for a store that may take readings again.
+    expect(server.log).not.toContain('stopped before all that was taken could be stored');
+    expect(server.log).toContain('ends normally');
+    expect(receipted()).toEqual([1]);
+  });
+
   it('begins a record that is told to be new as another one for the devices, and keeps the old files', async () => {
     await publish(1);
     await until('it has its receipt', () => receipted().length === 1);
@@ -118,6 +133,40 @@ describe.skipIf(missing !== undefined)('the whole server and its record', () => 
     await server.kill();
     await server.start();
     expect((await server.get('/health')).status).toBe(200);
+  });
+
+  it('stays the only one when only the file of its lock is removed', async () => {
+    const lock = join(server.folder, 'techtemp.db.lock');
+    rmSync(lock);
+    const { code, stderr } = await server.command('run', '--set', 'http.port=0');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Another techtemp-server uses the record .*Stop/);
+    rmSync(lock, { force: true });
+    await publish(1);
+    await until('it has its receipt', () => receipted().includes(1));
+    expect(server.log).toContain('the lock of the record was removed or replaced and was made again');
+    expect((await server.command('init', '--new-record')).code).toBe(1);
+    expect((await server.get('/ready')).status).toBe(200);
+  });
+
+  it('gives no receipt while another program has a new file of its lock, and says so everywhere', async () => {
+    const lock = join(server.folder, 'techtemp.db.lock');
+    rmSync(lock);
+    const other = new Sqlite(lock);
+    try {
+      other.exec('BEGIN EXCLUSIVE');
+      await publish(1);
+      await until('the log says so', () => /nothing is acknowledged.*Another techtemp-server/.test(server.log));
+      const ready = await server.get('/ready');
+      expect([ready.status, await ready.json()]).toMatchObject([503, { parts: { database: { ok: false } } }]);
+      const check = await server.command('check');
+      expect([check.code, check.stdout]).toEqual([1, expect.stringContaining('Another techtemp-server')]);
+      expect(receipted()).toEqual([]);
+    } finally {
+      other.close();
+    }
+    await until('it has its receipt', () => receipted().includes(1));
+    expect((await server.get('/ready')).status).toBe(200);
   });
 
   it('tells a person what is wrong in one line, without a stack trace (D11)', async () => {

@@ -118,6 +118,27 @@ describe.skipIf(serverMissing !== undefined)('techtemp-server run', () => {
     },
   );
 
+  it.each([
+    ['has 0 bytes', ''],
+    ['holds blank lines and comments only', '\n# nothing\n  ; is set\n\n'],
+    ['is missing', undefined],
+  ])('D13: runs by the older variables when server.conf %s, and says so', async (_, text) => {
+    if (text !== undefined) writeFileSync(conf, text);
+    const database = join(folder, 'older.db');
+    const variables = { DB_PATH: database, HTTP_PORT: String(httpPort), MQTT_URL: `mqtt://127.0.0.1:${brokerPort}` };
+    await startAnswering(variables);
+    expect(existsSync(database)).toBe(true);
+    expect(log).toContain('holds no setting; the variables DB_PATH, MQTT_URL, HTTP_PORT and the defaults are in force');
+  });
+
+  it('D13: an empty server.conf without any variable is a fault, and says what to do', async () => {
+    writeFileSync(conf, '');
+    expect(await endOf(start())).toBe(78);
+    expect(log).toContain(conf);
+    expect(log).toMatch(/empty/);
+    expect(log).not.toMatch(/\n {4}at /);
+  });
+
   it('runs from any folder, and shows the documentation with its own files', async () => {
     configure();
     await startAnswering();

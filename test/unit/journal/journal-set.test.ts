@@ -310,6 +310,7 @@ describe('a journal that is full', () => {
     await appendMany(rig, 2_001, 3_000);
     expect(rig.events.length).toBe(2);
     expect(rig.events[1]?.message).toMatch(/full: (1[89]|2\d)\d\d readings had to go/);
+    expect(rig.events[1]).toMatchObject({ level: 'warn', what: 'full' });
   });
 
   it('says which time the gap spans', async () => {

@@ -30,6 +30,36 @@ const DeviceState = OneOf(DEVICE_STATES, {
     '`pending` waits for somebody’s yes and is kept meanwhile; `removed` is out of service, its readings are still in the record',
 });
 
+/** How it stands between the device, the broker and the servers, as the device says. */
+const MqttOfDevice = Type.Object({
+  protocol: Type.Optional(OneOf(['5', '3.1.1'])),
+  subscribers: Type.Optional(
+    OneOf(['none'], {
+      description: 'The broker says that no program subscribes to the readings: they stay on the device',
+    }),
+  ),
+  waiting_for_server: Type.Optional(
+    Type.Literal(true, { description: 'No reading leaves the device yet: a server may be about to announce itself' }),
+  ),
+  left_out: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'Steps that it leaves out because the broker closes the connection on them',
+    }),
+  ),
+  set_aside: Type.Optional(Type.Number({ description: 'Readings that do not get through while others do' })),
+  ignored: Type.Optional(Type.Number({ description: 'Messages that it did not believe' })),
+  servers: Type.Optional(
+    Type.Array(Type.Object({ name: Type.String(), state: Type.String(), record: Type.Optional(Type.String()) }), {
+      description: 'The servers whose receipts it waits for, or has waited for',
+    }),
+  ),
+  problems: Type.Optional(
+    Type.Array(Type.Object({ code: Type.String(), message: Type.String() }), {
+      description: 'All that is wrong at the moment, oldest first',
+    }),
+  ),
+});
+
 /** The device's own newest word. */
 export const DeviceStatusSummary = Type.Object({
   version: Type.Optional(Type.String()),
@@ -54,6 +84,7 @@ export const DeviceStatusSummary = Type.Object({
     }),
   ),
   clock: Type.Optional(Type.Object({ state: OneOf(['synced', 'unsynced', 'waiting']) })),
+  mqtt: Type.Optional(MqttOfDevice),
   config: Type.Optional(Type.Object({ state: OneOf(['ok', 'rejected']), error: Type.Optional(Type.String()) })),
   last_error: Type.Optional(Type.String()),
 });

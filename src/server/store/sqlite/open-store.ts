@@ -9,7 +9,9 @@ import { createHealth } from './inspect.ts';
 import type { Migrated } from './migrate.ts';
 import type { OpenedBy, RecordOptions } from './place/marked-record.ts';
 import type { RecordFacts } from './place/open-record.ts';
+import type { RecordLock } from './place/record-lock.ts';
 import { createRescue } from './place/rescue.ts';
+import { bucketsInSteps } from './read/buckets.ts';
 import { openReader, type ReaderCalls } from './reader.ts';
 import { openStoreThread } from './store-thread.ts';
 import { openWriter, type WriterCalls } from './writer.ts';
@@ -23,6 +25,8 @@ export interface SqliteStoreOptions {
   readonly engine?: StoreEngine;
   /** Default `server`: makes the record where there never was one. A `command` uses what is there. */
   readonly openedBy?: OpenedBy;
+  /** The server's; each change is confirmed only while it is held. */
+  readonly lock?: Pick<RecordLock, 'keep'>;
   /** Where the identity is kept, too, when the database lies in another folder. */
   readonly stateFolder?: string;
   readonly clock: Clock;
@@ -40,7 +44,7 @@ const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () =>
  * @throws StoreError NEWER_SCHEMA, DAMAGED, MISSING, REPLACED (the files are left as they are), UNAVAILABLE, FULL, BUSY
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { path, clock, log = SILENT, stateFolder } = options;
+  const { path, clock, log = SILENT, lock, stateFolder } = options;
   const { writer, reader, migrated, record } = await (options.engine === 'threads'
     ? openThreads(options)
     : openInProcess(options));
@@ -50,7 +54,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const reads = reader.calls;
   const { saveCopy } = reads;
   const { writeBack } = writer.calls;
-  const writes = mapCalls(writer.calls, createRescue({ saveCopy, writeBack, path, stateFolder, clock, log }));
+  const rescued = createRescue({ saveCopy, writeBack, path, stateFolder, clock, log });
+  const writes = mapCalls(writer.calls, async (call) => {
+    const result = await rescued(call);
+    // Afterwards: where the record itself is lost, that is what people must hear of, and its lock is not made again.
+    lock?.keep();
+    return result;
+  });
   const health = createHealth({ facts: reads.facts, probe: writes.probe, freeBytes: () => freeBytesAt(path), clock });
   const close = async (): Promise<void> => {
     // The last connection to close empties the log into the file.
@@ -133,6 +143,7 @@ function storeOf({
     ...reads,
     ...writes,
     ...own,
+    buckets: (scope, edgesMs) => bucketsInSteps((place) => reads.bucketStep(scope, edgesMs, place), edgesMs),
     async tokenByHash(hash, nowMs) {
       const token = await reads.tokenByHash(hash, nowMs);
       if (token !== undefined) noteUse(token.id, nowMs);

@@ -8,7 +8,7 @@ import { translated } from './errors.ts';
 import { replaced } from './place/look.ts';
 import type { RecordOptions } from './place/marked-record.ts';
 import { saveCopyOf } from './place/rescue.ts';
-import { createBuckets } from './read/buckets.ts';
+import { createBucketSteps } from './read/buckets.ts';
 import { createGapPages, createRejectedPages } from './read/gaps.ts';
 import { createIntegrity } from './read/integrity.ts';
 import { createExpected, createNumbers } from './read/numbers.ts';
@@ -22,12 +22,15 @@ import { createTokenReader } from './tokens.ts';
  * without letting the caller wait for it.
  */
 export type SqliteReader = Sync<
-  ReadingStore &
+  Omit<ReadingStore, 'buckets'> &
     AuditStore &
     Pick<CatalogueStore, 'devices' | 'device' | 'placements' | 'rooms' | 'room'> &
     Pick<QuarantineStore, 'quarantine' | 'quarantineSummary' | 'quarantineDrops'> &
     Pick<TokenStore, 'tokens' | 'tokenByHash'>
->;
+> & {
+  /** A part of `buckets` that takes a short time, whatever is asked for. */
+  readonly bucketStep: ReturnType<typeof createBucketSteps>;
+};
 
 /** What the reading connection answers: the store's calls, and what the store itself asks. */
 export interface ReaderCalls extends SqliteReader {
@@ -78,7 +81,7 @@ export function createSqliteReader(db: Database): SqliteReader {
     recordIntegrity: snapshot(recordIntegrity),
     latest: createLatest(db),
     readings: snapshot(createReadingPages(db, scopes)),
-    buckets: snapshot(createBuckets(db, scopes)),
+    bucketStep: snapshot(createBucketSteps(db, scopes)),
     expected: createExpected(db),
     extent: snapshot(createExtent(db, scopes)),
     rejected: createRejectedPages(db),

@@ -74,6 +74,38 @@ describe('devices, as the older API has them', () => {
     expect((await rig.ask('GET', '/api/v1/devices/aht20-aaaaaa')).body).toEqual({ data: device });
   });
 
+  it('are told with what they say of broker and servers', async () => {
+    await addDevice();
+    const mqtt = {
+      protocol: '5' as const,
+      subscribers: 'none' as const,
+      waiting_for_server: true as const,
+      left_out: ['the discovery for Home Assistant'],
+      set_aside: 2,
+      ignored: 3,
+      servers: [{ name: 'main', state: 'offline', record: 'a'.repeat(32) }],
+      problems: [{ code: 'TOO_LARGE', message: 'the broker refuses a message of 900 bytes' }],
+    };
+    await rig.store.commit({
+      registration: 'auto',
+      maxRejected: 100,
+      messages: [
+        {
+          kind: 'status',
+          topic: 'home/home-001/sensors/aht20-aaaaaa/status',
+          receivedMs: rig.clock.nowMs(),
+          homeId: 'home-001',
+          deviceUid: 'aht20-aaaaaa',
+          status: { state: 'online', mqtt },
+          isRetained: false,
+        },
+      ],
+    });
+    const told = { data: { presence: 'online', status: { mqtt } } };
+    expect((await rig.ask('GET', '/api/v1/devices/aht20-aaaaaa')).body).toMatchObject(told);
+    expect((await rig.ask('GET', '/api/v1/devices')).body).toMatchObject({ data: [told.data] });
+  });
+
   it('answer 404 where there is none, with a code', async () => {
     for (const [method, body] of [['GET'], ['PUT', { label: 'x' }], ['DELETE']] as const) {
       const { status, body: answer } = await rig.ask(method, '/api/v1/devices/nobody', { body });

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bucketEdges } from '../../../../src/calendar/buckets.ts';
-import { createSqliteReader } from '../../../../src/server/store/sqlite/reader.ts';
+import { bucketsInSteps, createBucketSteps, STEP } from '../../../../src/server/store/sqlite/read/buckets.ts';
+import { createScopes } from '../../../../src/server/store/sqlite/read/scopes.ts';
 import type { Bucket, ReadingScope, Spread } from '../../../../src/server/store/store.ts';
 import { cases } from '../../../support/cases.ts';
+import type { Database } from '../../../support/sqlite.ts';
 import { emptyDatabase, StoreRows } from '../../../support/store-rows.ts';
 
 const HOUR_MS = 3_600_000;
@@ -16,10 +18,10 @@ interface World {
 }
 
 describe('buckets', () => {
-  it('are what every reading, counted by itself, gives: for any readings, moves and edges', () => {
-    fc.assert(
-      fc.property(world, scope, edges, (rows, asked, edgesMs) => {
-        const found = reader(rows).buckets(asked, edgesMs);
+  it('are what every reading, counted by itself, gives: for any readings, moves, edges and steps', async () => {
+    await fc.assert(
+      fc.asyncProperty(world, scope, edges, steps, async (rows, asked, edgesMs, atMost) => {
+        const found = await ask(databaseOf(rows), asked, edgesMs, atMost);
         const wanted = model(rows, asked, edgesMs);
         expect(found.map(({ count }) => count)).toEqual(wanted.map(({ count }) => count));
         found.forEach((bucket, index) => expectSame(bucket, wanted[index]!));
@@ -28,60 +30,111 @@ describe('buckets', () => {
     );
   });
 
-  it('use roll-ups for whole hours and readings for the rest', () => {
+  it('use roll-ups for whole hours and readings for the rest', async () => {
     const db = emptyDatabase();
     const store = new StoreRows(db);
     for (const minutes of [0, 30, 60, 90, 120, 150]) store.reading({ deviceUid: 'd1', tsMs: minutes * 60_000 });
     // Marks what comes from where: a bucket that took the roll-up of an hour sees 100.
     db.prepare('UPDATE rollups_hourly SET temperature_max = 100').run();
-    const maxima = (from: number, to: number): (number | undefined)[] =>
-      createSqliteReader(db)
-        .buckets({ deviceUid: 'd1' }, [from * 60_000, to * 60_000])
-        .map(({ temperature }) => temperature?.max);
-    expect(maxima(0, 60)).toEqual([100]);
-    expect(maxima(30, 90)).toEqual([20]);
-    expect(maxima(30, 150)).toEqual([100]);
-    expect(maxima(0, 59)).toEqual([20]);
+    const maxima = async (from: number, to: number): Promise<(number | undefined)[]> =>
+      (await ask(db, { deviceUid: 'd1' }, [from * 60_000, to * 60_000])).map(({ temperature }) => temperature?.max);
+    expect(await maxima(0, 60)).toEqual([100]);
+    expect(await maxima(30, 90)).toEqual([20]);
+    expect(await maxima(30, 150)).toEqual([100]);
+    expect(await maxima(0, 59)).toEqual([20]);
   });
 
-  it('have an average within what they are the average of', () => {
+  it('have an average within what they are the average of', async () => {
     const db = emptyDatabase();
     const store = new StoreRows(db);
     for (let index = 0; index < 1000; index += 1) {
       store.reading({ deviceUid: 'd1', tsMs: START_MS + index, temperature: 21.02, humidity: 63.33 });
     }
     const hour = Math.floor(START_MS / HOUR_MS) * HOUR_MS;
-    const [bucket] = createSqliteReader(db).buckets({ deviceUid: 'd1' }, [hour, hour + HOUR_MS]);
+    const [bucket] = await ask(db, { deviceUid: 'd1' }, [hour, hour + HOUR_MS]);
     expect(bucket?.temperature).toEqual({ min: 21.02, avg: 21.02, max: 21.02 });
     expect(bucket?.humidity).toEqual({ min: 63.33, avg: 63.33, max: 63.33 });
   });
 
-  it('S1: count 0 °C and 0 % as values', () => {
+  it('S1: count 0 °C and 0 % as values', async () => {
     const db = emptyDatabase();
     new StoreRows(db).reading({ deviceUid: 'd1', tsMs: 10, temperature: 0, humidity: 0 });
     const zero = { min: 0, avg: 0, max: 0 };
-    expect(createSqliteReader(db).buckets('all', [0, 11, HOUR_MS])).toEqual([
+    expect(await ask(db, 'all', [0, 11, HOUR_MS])).toEqual([
       { fromMs: 0, toMs: 11, count: 1, temperature: zero, humidity: zero },
       { fromMs: 11, toMs: HOUR_MS, count: 0, temperature: null, humidity: null },
     ]);
   });
 
-  it('of no edges, of one, of nobody, are none or empty', () => {
+  it('of no edges, of one, of nobody, are none or empty', async () => {
     const db = emptyDatabase();
-    const ask = createSqliteReader(db).buckets;
-    expect(ask('all', [])).toEqual([]);
-    expect(ask('all', [5])).toEqual([]);
+    expect(await ask(db, 'all', [])).toEqual([]);
+    expect(await ask(db, 'all', [5])).toEqual([]);
     for (const nobody of ['all', { deviceUid: 'x' }, { roomUid: 'x' }] as const) {
-      expect(ask(nobody, [0, 5])).toEqual([{ fromMs: 0, toMs: 5, count: 0, temperature: null, humidity: null }]);
+      expect(await ask(db, nobody, [0, 5])).toEqual([
+        { fromMs: 0, toMs: 5, count: 0, temperature: null, humidity: null },
+      ]);
     }
+  });
+
+  it('read no more than so many rows in one step, and few buckets, however much is asked for', async () => {
+    const db = emptyDatabase();
+    const [devices, each, everyMs] = [8, 60_000, 1_000];
+    for (let device = 1; device <= devices; device += 1) fill(db, device, each, everyMs);
+    const minutes = Array.from({ length: (each * everyMs) / 60_000 + 1 }, (_, index) => index * 60_000);
+    const step = createBucketSteps(db, createScopes(db));
+    const counts: number[] = [];
+    const buckets = await bucketsInSteps((place) => {
+      const done = step('all', minutes, place);
+      expect(done.sums.length).toBeLessThanOrEqual(STEP.buckets);
+      counts.push(done.sums.reduce((sum, { count }) => sum + count, 0));
+      return done;
+    }, minutes);
+    // The bucket in which the limit is reached is read to its end.
+    expect(Math.max(...counts)).toBeLessThanOrEqual(STEP.rows + 60);
+    expect(counts.length).toBeGreaterThanOrEqual((devices * each) / STEP.rows);
+    expect(new Set(buckets.map(({ count }) => count))).toEqual(new Set([60 * devices]));
+  });
+
+  it('are of the devices that were there at the first step', async () => {
+    const db = emptyDatabase();
+    for (const device of [1, 2]) fill(db, device, 100, 60_000);
+    const step = createBucketSteps(db, createScopes(db), { rows: 20, buckets: 2 });
+    const edgesMs = [0, 1_000_000, 2_000_000, 6_000_000];
+    const buckets = await bucketsInSteps((place) => {
+      const done = step('all', edgesMs, place);
+      // Its name comes first.
+      if (place === undefined) new StoreRows(db).reading({ deviceUid: 'a', tsMs: 5 });
+      return done;
+    }, edgesMs);
+    expect(buckets.reduce((sum, { count }) => sum + count, 0)).toBe(200);
   });
 });
 
-function reader({ readings, placements }: World) {
+/** Readings of a device without roll-ups, from 1970 on. */
+function fill(db: Database, device: number, count: number, everyMs: number): void {
+  const id = new StoreRows(db).device(`d${device}`);
+  db.prepare(
+    `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count)
+     INSERT INTO readings SELECT :id, i * :everyMs, 0, 0, 20, 50, 0 FROM n`,
+  ).run({ id, count, everyMs });
+}
+
+async function ask(
+  db: Database,
+  asked: ReadingScope,
+  edgesMs: readonly number[],
+  atMost: typeof STEP = STEP,
+): Promise<readonly Bucket[]> {
+  const step = createBucketSteps(db, createScopes(db), atMost);
+  return await bucketsInSteps((place) => step(asked, edgesMs, place), edgesMs);
+}
+
+function databaseOf({ readings, placements }: World): Database {
   const store = new StoreRows(emptyDatabase());
   for (const { deviceUid, roomUid, fromMs, toMs } of placements) store.placement(deviceUid, roomUid, fromMs, toMs);
   for (const reading of readings) store.reading(reading);
-  return createSqliteReader(store.db);
+  return store.db;
 }
 
 function model({ readings, placements }: World, asked: ReadingScope, edgesMs: readonly number[]): Bucket[] {
@@ -149,6 +202,11 @@ const world: fc.Arbitrary<World> = fc.record({
 const scope: fc.Arbitrary<ReadingScope> = fc.constantFrom<ReadingScope>(
   ...['all' as const, { deviceUid: 'd1' }, { roomUid: 'r1' }, { roomUid: 'r2' }],
 );
+/** Small enough that most questions take several. */
+const steps: fc.Arbitrary<typeof STEP> = fc.record({
+  rows: fc.constantFrom(1, 15, 60, 100_000),
+  buckets: fc.constantFrom(1, 3, 1_000),
+});
 /** Any edges, and those of calendars. */
 const edges = fc.oneof(
   fc.uniqueArray(time, { minLength: 2, maxLength: 12 }).map((times) => [...times].sort((a, b) => a - b)),

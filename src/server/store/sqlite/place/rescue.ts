@@ -5,7 +5,7 @@ import type { Log } from '../../../../platform/log.ts';
 import type { Database, Sqlite } from '../database.ts';
 import { verifiedVersionOf } from '../migrate.ts';
 import { syncPath } from './identity-file.ts';
-import { PlaceLostError } from './place.ts';
+import { type LostPart, PlaceLostError } from './place.ts';
 
 export interface RescueParts {
   /** On the reading connection. */
@@ -36,6 +36,7 @@ type Rescue =
 export function createRescue(parts: RescueParts): (call: () => unknown) => Promise<unknown> {
   const { path, clock, log } = parts;
   let rescue: Rescue | undefined;
+  let rescuedFrom: LostPart | undefined;
   let isLost = false;
 
   const begin = (lost: PlaceLostError): void => {
@@ -45,15 +46,22 @@ export function createRescue(parts: RescueParts): (call: () => unknown) => Promi
       return;
     }
     isLost = true;
-    if (rescue !== undefined && !(rescue.state === 'failed' && clock.monotonicMs() - rescue.atMs >= RETRY_MS)) return;
-    rescue = { state: 'under-way' };
+    // Files go one after the other: the log was written back into a database file that is gone now, too.
+    const isWorse = lost.part === 'database' && rescuedFrom !== 'database';
+    const isAgain = rescue?.state === 'failed' && clock.monotonicMs() - rescue.atMs >= RETRY_MS;
+    if (rescue !== undefined && !isWorse && !isAgain) return;
+    const underWay: Rescue = { state: 'under-way' };
+    rescue = underWay;
+    rescuedFrom = lost.part;
     const work = lost.part === 'database' ? save(parts) : bringBack(parts);
     work.then(
       (done) => {
+        if (rescue !== underWay) return;
         rescue = done;
         log.error({ path, ...done }, told(lost, done, path).message);
       },
       (error: unknown) => {
+        if (rescue !== underWay) return;
         rescue = { state: 'failed', problem: (error as Error).message, atMs: clock.monotonicMs() };
         log.error({ path, error }, told(lost, rescue, path).message);
       },
@@ -65,6 +73,7 @@ export function createRescue(parts: RescueParts): (call: () => unknown) => Promi
       if (isLost) {
         isLost = false;
         rescue = undefined;
+        rescuedFrom = undefined;
         log.info({ path }, 'the files of the record are at their place again');
       }
       return result;

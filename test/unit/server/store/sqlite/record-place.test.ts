@@ -101,6 +101,23 @@ describe('a record whose files others take away while it is written (A1)', () =>
     expect(rescued()).toHaveLength(1);
   });
 
+  it('is saved when its files go one after the other, and the loss of the log is noticed first', async () => {
+    const record = await open();
+    await commitNumbers(record, 1, 2, 3);
+    for (const part of ['-wal', '-shm']) rmSync(`${path}${part}`);
+    await expect(commitNumbers(record, 4)).rejects.toEqual(failing('STORE_MISSING', /log of the record/));
+    await until('it is written back', async () =>
+      /Restart the server/.test((await record.health(30_000)).problem ?? ''),
+    );
+    rmSync(path);
+    await expect(commitNumbers(record, 4)).rejects.toEqual(failing('STORE_MISSING', /techtemp\.db was removed/));
+    await until('it is saved', () => rescued().length > 0);
+    const file = join(dirname(path), rescued()[0] ?? '');
+    expect(seqsIn(file).slice(0, 3)).toEqual([1, 2, 3]);
+    const { isLost, problem } = await record.health(30_000);
+    expect([isLost, problem]).toEqual([true, expect.stringContaining(`init --from ${file}`)]);
+  });
+
   it('goes on when the files are back', async () => {
     const record = await open();
     await commitNumbers(record, 1);

@@ -24,7 +24,8 @@ const QUICK = [
  * on the Node.js of the system.
  */
 const NODE_24 = [
-  'test/unit/{common,config,drivers,server}/**/*.test.ts',
+  'test/unit/{calendar,cli,config,contract,drivers,mqtt,platform,server}/**/*.test.ts',
+  'test/unit/device/mqtt/**/*.test.ts',
   'test/integration/{drivers-native,drivers-emulated,mqtt-link,mqtt-tls,systemd-notify,npm-start,config-command,journal-kill}.test.ts',
   'test/integration/server/{http,store}/**/*.test.ts',
   'test/integration/server/{check-command,data-routes,events,export,openapi,server-run,verify-command}.test.ts',

@@ -16,8 +16,10 @@ const ROOMS_DATA = resolve(import.meta.dirname, '../fixtures/office-room.csv');
 const ROWS = 8_143;
 const AGENT = resolve(import.meta.dirname, '../support/children/compressed-agent.ts');
 const UID = 'aht20-f49c53';
-/** A second of the agent is 100 ms here. */
-const SPEED = 10;
+/** A second of the agent is 40 ms here. */
+const SPEED = 25;
+/** The emulated chip converts in 1 ms, for which the agent waits 80. */
+const CHIP_SPEED = 80;
 const LIMIT_MS = 1_200_000;
 const missing = emulatorMissing ?? (mosquittoInstalled ? undefined : 'Mosquitto is not installed');
 
@@ -57,6 +59,7 @@ describe.skipIf(missing !== undefined)(
         env: {
           STATE_DIRECTORY: folder,
           TECHTEMP_TEST_SPEED: String(SPEED),
+          TECHTEMP_TEST_CHIP_SPEED: String(CHIP_SPEED),
           TECHTEMP_TEST_WALL_ANCHOR: '1700000000000',
         },
       });

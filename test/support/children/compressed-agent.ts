@@ -15,13 +15,15 @@ const LONGEST_CHIP_WAIT_MS = 100;
 
 const signals = installSignals(process);
 const speed = Number(process.env['TECHTEMP_TEST_SPEED'] ?? '1');
+/** The emulated chip may be quicker still than the agent's clock: see `conversionMs` of the emulator. */
+const chipSpeed = Number(process.env['TECHTEMP_TEST_CHIP_SPEED'] ?? speed);
 const wallAnchorMs = Number(process.env['TECHTEMP_TEST_WALL_ANCHOR'] ?? Date.now());
 
 const real = createSystemClock();
 // The chip's conversion is compressed too, but not what a transfer may take: that is the machine's own time.
 const sensorClock: Clock = {
   ...real,
-  sleep: async (ms, signal) => await real.sleep(ms <= LONGEST_CHIP_WAIT_MS ? ms / speed : ms, signal),
+  sleep: async (ms, signal) => await real.sleep(ms <= LONGEST_CHIP_WAIT_MS ? ms / chipSpeed : ms, signal),
 };
 const clock: Clock = {
   bootId: real.bootId,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type BucketSize, bucketEdges, bucketStep, mostBuckets } from '../../../../src/calendar/buckets.ts';
-import { cases } from '../../../support/cases.ts';
+import { type BucketSize, bucketEdges, bucketStep, mostBuckets } from '../../../src/calendar/buckets.ts';
+import { cases } from '../../support/cases.ts';
 
 const HOUR_MS = 3_600_000;
 

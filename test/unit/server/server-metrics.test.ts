@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { IngestState } from '../../../../src/server/ingest/ingest.ts';
-import { createServerMetrics } from '../../../../src/server/metrics.ts';
-import type { Device } from '../../../../src/server/store/stored.ts';
-import { parseExposition } from '../../../support/exposition.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
+import type { IngestState } from '../../../src/server/ingest/ingest.ts';
+import { createServerMetrics } from '../../../src/server/metrics.ts';
+import type { Device } from '../../../src/server/store/stored.ts';
+import { parseExposition } from '../../support/exposition.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 
 const ingest: IngestState = {
   link: 'connected',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { localDays, today } from '../../../../src/calendar/buckets.ts';
-import { isTimeZone } from '../../../../src/calendar/zones.ts';
+import { localDays, today } from '../../../src/calendar/buckets.ts';
+import { isTimeZone } from '../../../src/calendar/zones.ts';
 
 const HOUR_MS = 3_600_000;
 

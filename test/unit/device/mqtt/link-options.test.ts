@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { MqttSection } from '../../../src/device/config.ts';
-import { type LinkIdentity, readLinkIdentity } from '../../../src/device/mqtt/session.ts';
-import { mqttSection } from '../../support/device-sections.ts';
+import type { MqttSection } from '../../../../src/device/config.ts';
+import { type LinkIdentity, readLinkIdentity } from '../../../../src/device/mqtt/session.ts';
+import { mqttSection } from '../../../support/device-sections.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'techtemp-options-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

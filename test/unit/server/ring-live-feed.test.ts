@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createLiveFeed, type LiveEvent, type LiveFeed } from '../../../../src/server/live-feed.ts';
-import type { StoreChange } from '../../../../src/server/store/ingest-store.ts';
-import { FakeClock, settle } from '../../../support/fake-clock.ts';
-import { seededRandom } from '../../../support/seeded-random.ts';
+import { createLiveFeed, type LiveEvent, type LiveFeed } from '../../../src/server/live-feed.ts';
+import type { StoreChange } from '../../../src/server/store/ingest-store.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { LinkError } from '../../../src/mqtt/errors.ts';
+import { LinkError } from '../../../../src/mqtt/errors.ts';
 import {
   createIngestSteps,
   type IngestStep,
   type IngestSteps,
   leftOutInWords,
-} from '../../../src/server/ingest/optional-steps.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { recordingLog } from '../../support/recording.ts';
+} from '../../../../src/server/ingest/optional-steps.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { recordingLog } from '../../../support/recording.ts';
 
 interface Step {
   readonly name: IngestStep;

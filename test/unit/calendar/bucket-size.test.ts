@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  autoBucket,
-  type BucketSize,
-  bucketEdges,
-  bucketStep,
-  isBucketSize,
-} from '../../../../src/calendar/buckets.ts';
-import { cases } from '../../../support/cases.ts';
+import { autoBucket, type BucketSize, bucketEdges, bucketStep, isBucketSize } from '../../../src/calendar/buckets.ts';
+import { cases } from '../../support/cases.ts';
 
 const DAY_MS = 86_400_000;
 

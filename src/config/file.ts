@@ -2,8 +2,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
-import type { Live } from '../platform/live.ts';
-import { createLiveValue } from '../platform/live.ts';
+import { createLiveValue, type Live } from '../platform/live.ts';
 import { type ConfigText, MAX_CONFIG_BYTES } from './ini.ts';
 import { ConfigError, type ConfigErrorCode } from './problem.ts';
 

@@ -1,5 +1,5 @@
-import { ID_RULE, isId } from './ids.ts';
 import { asRecord, integerField, type JsonRecord, numberField, textField, WireError } from './json.ts';
+import { ID_RULE, isId } from './topics.ts';
 
 /**
  * A measurement with its time and its number, as it goes over the wire.

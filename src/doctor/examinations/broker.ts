@@ -1,5 +1,5 @@
-import { type Announcement, decodeAnnouncement } from '../../contract/announcement.ts';
 import { WireError } from '../../contract/json.ts';
+import { type Announcement, decodeAnnouncement } from '../../contract/messages.ts';
 import { LinkError } from '../../mqtt/errors.ts';
 import {
   type BrokerIdentity,

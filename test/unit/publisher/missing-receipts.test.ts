@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { encodeAnnouncement } from '../../../src/contract/announcement.ts';
+import { encodeAnnouncement } from '../../../src/contract/messages.ts';
 import { BacklogSignal } from '../../../src/device/publisher/backlog-signal.ts';
 import { Delivery } from '../../../src/device/publisher/delivery.ts';
 import { DeliveryLimits } from '../../../src/device/publisher/delivery-limits.ts';

@@ -21,7 +21,7 @@ export interface Reading {
    * running while it measured, so that the moment is known only roughly.
    */
   readonly clock?: 'unsynced';
-  /** Present when somebody asked for this reading. */
+  /** Present when a command asked for this reading. */
   readonly trigger?: 'command';
 }
 

@@ -24,7 +24,7 @@ export type LoggingSection = DeviceConfig['logging'];
 
 /** Where the agent's configuration comes from. */
 export interface DeviceConfigSources {
-  /** Absent: defaults, environment and flags alone. */
+  /** Absent: only defaults, environment and flags. */
   readonly path?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
   /** `section.key` -> text, from `--set section.key=text`. */

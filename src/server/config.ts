@@ -10,10 +10,9 @@ import type { ConfigProblem } from '../config/problem.ts';
 import type { ValuesOf } from '../config/schema.ts';
 import { checkBrokerKeys } from '../config/shared-sections.ts';
 import type { OlderMeaning, OlderVariables } from '../config/sources.ts';
-import { listElements } from '../config/web-formats.ts';
+import { isLoopbackHost, listElements } from '../config/web-formats.ts';
 import { isId } from '../contract/topics.ts';
 import { stateDirectory } from '../platform/files.ts';
-import { isLoopbackHost } from '../platform/net.ts';
 import { SERVER_CONF_INTRO, SERVER_SCHEMA } from './config-schema.ts';
 
 type ServerSchema = typeof SERVER_SCHEMA;
@@ -31,7 +30,7 @@ export type LoggingSection = ServerConfig['logging'];
 
 /** Where the server's configuration comes from. */
 export interface ServerConfigSources {
-  /** Absent: defaults, environment and flags alone. */
+  /** Absent: only defaults, environment and flags. */
   readonly path?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
   /** `section.key` -> text, from `--set section.key=text`. */

@@ -23,7 +23,7 @@ signals.onReload(() => {
   for (const reload of reloads) reload();
 });
 
-// Somebody is watching: every five seconds instead of every thirty.
+// A person is watching: every five seconds instead of every thirty.
 await provideConfig(deviceConf, (text) =>
   text
     .replace(/^#read_interval_seconds = .*$/m, 'read_interval_seconds = 5')

@@ -1,3 +1,4 @@
+import { isLoopbackHost } from '../../config/web-formats.ts';
 import { WireError } from '../../contract/json.ts';
 import { type Announcement, decodeAnnouncement } from '../../contract/messages.ts';
 import { LinkError } from '../../mqtt/errors.ts';
@@ -8,7 +9,6 @@ import {
   readBrokerIdentity,
 } from '../../mqtt/socket.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { isLoopbackHost } from '../../platform/net.ts';
 import { connectionFinding } from '../connection-faults.ts';
 import type { Examination } from '../doctor.ts';
 import type { Finding } from '../finding.ts';

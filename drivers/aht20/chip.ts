@@ -28,7 +28,7 @@ const SOFT_RESET_MS = 20;
 const POWER_UP_MS = 120;
 const POWER_UP_STEP_MS = 20;
 
-/** A conversion that somebody else began, or one before a restart of ours, is over by then. */
+/** A conversion that another program began, or one before a restart of ours, is over by then. */
 const IDLE_LIMIT_MS = 100;
 const IDLE_STEP_MS = 5;
 

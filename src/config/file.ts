@@ -2,14 +2,13 @@ import { type FSWatcher, watch } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
-import type { Live } from '../platform/live.ts';
-import { createLiveValue } from '../platform/live.ts';
+import { createLiveValue, type Live } from '../platform/live.ts';
 import { type ConfigText, MAX_CONFIG_BYTES } from './ini.ts';
 import { ConfigError, type ConfigErrorCode } from './problem.ts';
 
 /**
  * How long a file must lie still before it is believed. A program that writes a file in place (scp, a shell's `>`, some editors)
- * lets everyone see its beginning alone for a moment, a beginning of an INI file is a valid INI file, and nothing tells
+ * lets everyone see only its beginning for a moment, a beginning of an INI file is a valid INI file, and nothing tells
  * that the writer has closed it: Node's fs.watch hides IN_CLOSE_WRITE.
  */
 export interface SettleTimes {

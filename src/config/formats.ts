@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { isTimeZone, nearestTimeZone } from '../calendar/zones.ts';
-import { ID_RULE, isId } from '../contract/ids.ts';
+import { ID_RULE, isId } from '../contract/topics.ts';
 import { LOG_LEVELS } from '../platform/log.ts';
 import { oddTextComplaint } from './odd-characters.ts';
 import { oneOf, plainNumber, size, time } from './quantities.ts';

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../platform/clock.ts';
-import type { Live } from '../platform/live.ts';
-import { createLiveValue, type LiveValue } from '../platform/live.ts';
+import { createLiveValue, type Live, type LiveValue } from '../platform/live.ts';
 import { waitAny } from '../platform/tasks.ts';
 import { createFileHints, fileStamp, readConfigFile, readSettled, SETTLE_TIMES, type SettleTimes } from './file.ts';
 import { type ConfigText, readConfigText } from './ini.ts';

@@ -4,7 +4,7 @@ import { oddCharacters, oddNote } from './odd-characters.ts';
 import type { ConfigProblem, Origin } from './problem.ts';
 import { type ConfigSchema, environmentVariable, type KeySpec, keyOf, retiredKeyOf, sectionOf } from './schema.ts';
 
-/** A known key with the text that somebody gave it. */
+/** A known key with the text that it was given. */
 export interface Assignment {
   readonly section: string;
   readonly key: string;
@@ -21,7 +21,7 @@ export interface Assignments {
 
 /** Everything a configuration is made of, already in memory. */
 export interface ConfigSources {
-  /** Absent: defaults, environment and flags alone. */
+  /** Absent: only defaults, environment and flags. */
   readonly file?: ConfigText;
   readonly env: NodeJS.ProcessEnv;
   /** `section.key` -> text, from `--set section.key=text`. */

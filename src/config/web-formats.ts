@@ -56,7 +56,7 @@ export function readUrlPrefix(text: string): string {
   return text.replace(/\/+$/, '');
 }
 
-/** Unreserved characters alone (RFC 3986, 2.3), so that it never has to be encoded; no segment that walks upwards. */
+/** Only unreserved characters (RFC 3986, 2.3), so that it never has to be encoded; no segment that walks upwards. */
 export function isUrlPrefix(text: string): boolean {
   return /^(?:\/[A-Za-z0-9._~-]+)*$/.test(text) && !/\/\.{1,2}(?:\/|$)/.test(text);
 }
@@ -76,4 +76,12 @@ function networkOf(text: string): string | undefined {
   if (bits === undefined) return address;
   const most = version === 4 ? IPV4_BITS : IPV6_BITS;
   return /^\d{1,3}$/.test(bits) && Number(bits) <= most ? `${address}/${bits}` : undefined;
+}
+
+/** Whether a name or address to listen on is reached from this machine only. A name other than localhost may mean anything. */
+export function isLoopbackHost(host: string): boolean {
+  const name = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  if (name === 'localhost') return true;
+  if (isIP(name) === 4) return name.startsWith('127.');
+  return name === '::1' || /^::ffff:127\.\d+\.\d+\.\d+$/.test(name);
 }

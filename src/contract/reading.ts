@@ -1,5 +1,5 @@
-import { ID_RULE, isId } from './ids.ts';
 import { asRecord, integerField, type JsonRecord, numberField, textField, WireError } from './json.ts';
+import { ID_RULE, isId } from './topics.ts';
 
 /**
  * A measurement with its time and its number, as it goes over the wire.
@@ -21,7 +21,7 @@ export interface Reading {
    * running while it measured, so that the moment is known only roughly.
    */
   readonly clock?: 'unsynced';
-  /** Present when somebody asked for this reading. */
+  /** Present when a command asked for this reading. */
   readonly trigger?: 'command';
 }
 

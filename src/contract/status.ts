@@ -1,5 +1,5 @@
-import { isId } from './ids.ts';
 import { asRecord, type JsonRecord, parseJson, WireError } from './json.ts';
+import { isId } from './topics.ts';
 
 /** The retained word of a device about itself, on `status`. Additions are always allowed; readers ignore what they do not know. */
 export interface DeviceStatus {

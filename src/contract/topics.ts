@@ -1,5 +1,3 @@
-import { isId } from './ids.ts';
-
 /** The topics under `home/{home_id}/sensors/{device_uid}/`. */
 export const SENSOR_TOPIC_LEAVES = ['reading', 'backlog', 'gap', 'latest', 'status', 'receipt', 'command'] as const;
 export type SensorTopicLeaf = (typeof SENSOR_TOPIC_LEAVES)[number];
@@ -41,3 +39,15 @@ export function parseServerTopic(topic: string): string | undefined {
   if (techtemp !== 'techtemp' || server !== 'server' || instance === undefined || rest.length > 0) return undefined;
   return isId(instance) ? instance : undefined;
 }
+
+/** Ids on the wire: `home_id`, `device_uid`, `epoch`. One rule for all, as in the older system. */
+
+const ID_PATTERN = /^[A-Za-z0-9_-]{1,50}$/;
+
+/** Whether a text can stand as one level of a topic: 1 to 50 of letters, digits, `_` and `-`. */
+export function isId(text: string): boolean {
+  return ID_PATTERN.test(text);
+}
+
+/** For messages to people. */
+export const ID_RULE = '1 to 50 of the characters A-Z a-z 0-9 _ -';

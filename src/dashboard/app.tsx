@@ -1,25 +1,23 @@
 import { type ComponentType, type JSX, render } from 'preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { openZone, type Zone } from '../calendar/local-time.ts';
 import { createApi } from './api/api.ts';
-import { createApiClient } from './api/api-client.ts';
-import { createTokens } from './api/tokens.ts';
+import { createApiClient, createTokens } from './api/api-client.ts';
 import { NowPage } from './now/now-page.tsx';
-import { browserPlatform } from './platform.ts';
+import { factsOf } from './now/room-facts.ts';
+import { browserPlatform, createServerClock } from './platform.ts';
+import { isProblem } from './state/model.ts';
 import { createSession } from './state/session.ts';
 import { createSnapshotStore, openKeyValue } from './state/snapshot.ts';
-import { createWatched } from './state/store.ts';
+import { createWatched, type Watched } from './state/store.ts';
 import { createFormat, localeFor } from './text/format.ts';
 import { createTranslate, type Language, type Texts } from './text/texts.ts';
-import { createServerClock } from './time/server-clock.ts';
-import { type Page, PageContext, useWatched } from './view/context.ts';
+import { type Page, PageContext, usePage, useWatched } from './view/context.ts';
 import { Header } from './view/header.tsx';
-import { Lazy } from './view/lazy.tsx';
-import { LiveRegion } from './view/live-region.tsx';
 import { createNavigation, type Place } from './view/navigation.ts';
 import { createPreferences } from './view/preferences.ts';
 import { TokenDialog } from './view/settings-dialog.tsx';
-import { LastKnown, UpdateNotice } from './view/status-marks.tsx';
+import { LastKnown, LoadProblem, UpdateNotice } from './view/status-marks.tsx';
 
 export interface Spoken {
   readonly language: Language;
@@ -154,4 +152,68 @@ function zoneOrUtc(name: string | undefined): Zone {
   } catch {
     return openZone('UTC');
   }
+}
+
+/** A page whose code is loaded when it is first wanted: the first view doesn't wait for the chart. */
+export function Lazy({ load }: { readonly load: () => Promise<ComponentType> }): JSX.Element {
+  const { t } = usePage();
+  const [state, setState] = useState<{ readonly Page?: ComponentType; readonly error?: unknown }>({});
+  const [attempt, setAttempt] = useState(0);
+  useEffect(() => {
+    let isWanted = true;
+    load().then(
+      (Page) => isWanted && setState({ Page }),
+      (error: unknown) => isWanted && setState({ error }),
+    );
+    return () => {
+      isWanted = false;
+    };
+  }, [load, attempt]);
+  if (state.Page !== undefined) return <state.Page />;
+  if (state.error !== undefined) {
+    return <LoadProblem error={state.error} retry={() => setAttempt(attempt + 1)} />;
+  }
+  return (
+    <p class="loading" aria-busy="true">
+      {t('loading')}
+    </p>
+  );
+}
+
+/** Changes of state are announced at most this often. */
+const TELL_EVERY_MS = 10_000;
+
+/**
+ * The only live region for screen readers. Results of actions are announced at once, changes of state from time to time,
+ * values never, because there are too many of them.
+ */
+export function LiveRegion({ announcement }: { readonly announcement: Watched<string> }): JSX.Element {
+  const { session, t, format, clock, platform, zone } = usePage();
+  const said = useWatched(announcement);
+  const before = useRef<string | null>(null);
+  useEffect(() => {
+    const ending = new AbortController();
+    platform.every(TELL_EVERY_MS, ending.signal, () => {
+      const nowMs = clock.nowMs();
+      const connection = session.connection.get();
+      const troubles = factsOf(session.site.get(), nowMs, zone)
+        .filter(({ health }) => isProblem(health))
+        .map(({ title, health, heardMs }) =>
+          health === 'fault' || heardMs === null
+            ? t('problemFault', { name: title })
+            : t('problemSilent', { name: title, time: format.moment(heardMs, nowMs) }),
+        );
+      const state = connection.kind === 'lost' ? t('errorUnreachable') : troubles.join('. ');
+      if (before.current !== null && before.current !== state) {
+        announcement.set(state === '' ? t('backLive') : state);
+      }
+      before.current = state;
+    });
+    return () => ending.abort();
+  }, [session, t, format, clock, platform, zone, announcement]);
+  return (
+    <p class="visually-hidden" role="status">
+      {said}
+    </p>
+  );
 }

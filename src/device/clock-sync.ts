@@ -148,7 +148,7 @@ export class ClockSync {
     if (this.#steps.isBack()) return 'synced';
     const sync = await probe(sinceMs);
     this.#steps.look();
-    // It was stepped again while somebody was asked: the answer is about another time.
+    // It was stepped again while a time source was asked: the answer is about another time.
     if (this.#steps.doubtedSinceMs !== sinceMs) return 'not-yet';
     if (sync === 'synced') return 'synced';
     return isTrusted || sync === 'unknown' ? 'nobody' : 'not-yet';

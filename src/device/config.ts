@@ -1,4 +1,3 @@
-import { checkBrokerKeys } from '../config/broker.ts';
 import { describeConfig, renderDefaultFile } from '../config/describe.ts';
 import { readConfigFile } from '../config/file.ts';
 import type { ConfigText } from '../config/ini.ts';
@@ -7,6 +6,7 @@ import { type CrossCheck, type LoadedConfig, loadConfig } from '../config/load.t
 import { type ConfigOf, toConfig } from '../config/names.ts';
 import type { ConfigProblem } from '../config/problem.ts';
 import type { ValuesOf } from '../config/schema.ts';
+import { checkBrokerKeys } from '../config/shared-sections.ts';
 import { DEVICE_CONF_INTRO, DEVICE_SCHEMA } from './config-schema.ts';
 
 type DeviceSchema = typeof DEVICE_SCHEMA;
@@ -24,7 +24,7 @@ export type LoggingSection = DeviceConfig['logging'];
 
 /** Where the agent's configuration comes from. */
 export interface DeviceConfigSources {
-  /** Absent: defaults, environment and flags alone. */
+  /** Absent: only defaults, environment and flags. */
   readonly path?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
   /** `section.key` -> text, from `--set section.key=text`. */

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { isId } from '../contract/ids.ts';
+import { isId } from '../contract/topics.ts';
 import type { Random } from '../platform/clock.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 

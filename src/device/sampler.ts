@@ -7,9 +7,8 @@ import type { Progress } from '../platform/systemd.ts';
 import { waitAny, withGrace } from '../platform/tasks.ts';
 import type { ClockSync } from './clock-sync.ts';
 import type { SensorSection } from './config.ts';
-import { corrected } from './correction.ts';
 import type { JournalSet, Placed, ReadingEntry } from './journal/journal.ts';
-import type { ActiveSensor } from './sensor.ts';
+import { type ActiveSensor, corrected } from './sensor.ts';
 
 /** When to sample, on the monotonic clock. Pure: the next time comes from the schedule, not from now, so nothing drifts. */
 

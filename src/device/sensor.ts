@@ -1,5 +1,6 @@
 import type { Aht20Options } from '../../drivers/aht20/aht20.ts';
 import type { I2cErrorCode, Sensor, SensorErrorCode, SensorHealth } from '../../drivers/sensor.ts';
+import { saturationPressureHpa } from '../contract/climate.ts';
 import type { Clock, Random } from '../platform/clock.ts';
 import type { Live } from '../platform/live.ts';
 import type { Log } from '../platform/log.ts';
@@ -91,7 +92,7 @@ export async function createSensorOpener(parts: OpenSensorParts): Promise<OpenSe
       const { createAht20 } = await import('../../drivers/aht20/aht20.ts');
       return createAht20(options);
     }
-    const { findAht20 } = await import('../../drivers/aht20/find.ts');
+    const { findAht20 } = await import('../../drivers/aht20/aht20.ts');
     const found = await findAht20(options, signal);
     if (found.found) return found.sensor;
     if (!isAbsent(found.reason.code, hasBus(busNumber))) throw found.reason;
@@ -108,4 +109,40 @@ export async function createSensorOpener(parts: OpenSensorParts): Promise<OpenSe
 /** Nothing is there, as against a chip that is there and faulty, or a bus that only lacks the package to use it. */
 function isAbsent(code: I2cErrorCode | SensorErrorCode, hasBus: boolean): boolean {
   return code === 'I2C_BUS_MISSING' || code === 'I2C_NACK' || (code === 'I2C_MODULE_MISSING' && !hasBus);
+}
+
+/** Applies the configured offsets to a measurement. Pure. */
+
+export interface ClimateValues {
+  readonly temperatureCelsius: number;
+  readonly humidityPercent: number;
+}
+
+export interface Offsets {
+  readonly temperatureOffsetCelsius: number;
+  readonly humidityOffsetPercent: number;
+}
+
+/**
+ * Adds the offsets. A sensor that is warmed by its neighbours reads too warm and, for the same air, too dry: when the
+ * temperature is corrected, the relative humidity is calculated again for the same vapour pressure. Clamped to 0..100 %.
+ */
+export function corrected(measured: ClimateValues, offsets: Offsets): ClimateValues {
+  const temperatureCelsius = measured.temperatureCelsius + offsets.temperatureOffsetCelsius;
+  const sameVapour =
+    offsets.temperatureOffsetCelsius === 0
+      ? measured.humidityPercent
+      : (measured.humidityPercent * saturationPressureHpa(measured.temperatureCelsius)) /
+        saturationPressureHpa(temperatureCelsius);
+  return { temperatureCelsius, humidityPercent: clamp(sameVapour + offsets.humidityOffsetPercent, 0, 100) };
+}
+
+/** Two decimals for people. What is rounded to zero has no sign: -0.004 is 0.00. */
+export function twoDecimals(value: number): string {
+  // toFixed() itself gives "-0.00", but not for a negative zero.
+  return (Math.round(value * 100) / 100).toFixed(2);
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value));
 }

@@ -1,8 +1,7 @@
 import { access, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from '../cli/command-io.ts';
-import type { LoadedOrDefaults } from '../cli/config-command.ts';
-import type { JsonOption } from '../cli/program.ts';
+import type { JsonOption, LoadedOrDefaults } from '../cli/program.ts';
 import { ConfigError } from '../config/problem.ts';
 import { environmentVariable } from '../config/schema.ts';
 import { createNotifier } from '../platform/systemd.ts';

@@ -12,7 +12,7 @@ const TABLES = [
 /**
  * The parser of mqtt-packet gives up a connection at a reason code that is not in its tables. Real brokers send others: Mosquitto
  * answers a message above message_size_limit with PUBACK 0x95. So each table gets all 256 codes; what a code means is said in
- * link-errors.ts. The parser has no option for this. Doing it twice changes nothing.
+ * errors.ts. The parser has no option for this. Doing it twice changes nothing.
  */
 export function admitAllReasonCodes(): void {
   for (const name of TABLES) {

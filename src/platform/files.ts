@@ -53,7 +53,7 @@ async function writeNew(path: string, data: string | Uint8Array, mode: number, d
 /** Where a service without `STATE_DIRECTORY` (a terminal, `npm start`) keeps what must last. */
 const LOCAL_STATE_DIRECTORY = './var';
 
-/** The same where a service manager gave one; a terminal's `./var` is wherever somebody stood. */
+/** The same where a service manager gave one; a terminal's `./var` is in whatever folder the person was. */
 export function givenStateDirectory(env: NodeJS.ProcessEnv): string | undefined {
   const [first = ''] = (env['STATE_DIRECTORY'] ?? '').split(':');
   return first === '' ? undefined : first;

@@ -108,7 +108,7 @@ async function loadSendState(): Promise<SendState> {
 
 /**
  * How loops prove that they move: each names the time by which it will have moved on, and says so again after finished work.
- * src/platform/systemd.ts feeds systemd from these words alone, never from a timer.
+ * src/platform/systemd.ts feeds systemd only from these words, never from a timer.
  */
 export interface Progress {
   /**
@@ -214,7 +214,7 @@ const GRACE_FRACTION = 1 / 10;
 const GRACE_MS = 10_000;
 
 /**
- * Feeds systemd's watchdog from finished work alone. There is no timer here: when every loop hangs, or the event loop itself,
+ * Feeds systemd's watchdog only from finished work. There is no timer here: when every loop hangs, or the event loop itself,
  * no loop beats, and when one of them hangs the beats of the others do not count. A loop counts from its first beat on;
  * until READY it is TimeoutStartSec= that watches over the start.
  */

@@ -1,11 +1,11 @@
+import type { ConfigSchema, KeySpec } from '../config/schema.ts';
 import {
   BROKER_ACCOUNT_KEYS,
   BROKER_CONNECTION_KEYS,
   brokerAddressKeys,
   brokerReconnectKeys,
-} from '../config/broker.ts';
-import { loggingSection } from '../config/logging.ts';
-import type { ConfigSchema, KeySpec } from '../config/schema.ts';
+  loggingSection,
+} from '../config/shared-sections.ts';
 
 /** The head of the annotated server.conf. */
 export const SERVER_CONF_INTRO = [

@@ -11,7 +11,7 @@ export interface LiveFeed extends ChangeSink {
   subscribe(lastEventId: string | undefined, signal: AbortSignal): AsyncIterable<LiveEvent>;
   /** How many watch now. */
   readonly watchers: number;
-  /** The id to resume from for somebody who has seen everything until now. */
+  /** The id to resume from for a client that has seen everything until now. */
   readonly lastId: string;
 }
 

@@ -71,7 +71,7 @@ export async function runServer(parts: ServerParts, stop: AbortSignal): Promise<
 }
 
 /**
- * A folder that somebody has named is not made: a wrong path, or a volume that is not mounted, would get a record that no person looks
+ * A folder that the config names is not made: a wrong path, or a volume that is not mounted, would get a record that no person looks
  * for. @throws StartError
  */
 function mustHaveFolder(named: string, path: string): void {

@@ -17,7 +17,7 @@ export function isTaken(error: unknown): boolean {
   return code === 'EADDRINUSE' || code === 'EACCES';
 }
 
-/** Whether a port can't be listened on at this moment because of somebody else. */
+/** Whether a port can't be listened on at this moment because another program has it. */
 export async function isPortTaken(host: string, port: number): Promise<boolean> {
   const server = createServer();
   try {

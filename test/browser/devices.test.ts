@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
-import { calmValues, House, houseMissing } from './support/house.ts';
+import { calmValues, DashboardRig, dashboardRigMissing } from './support/dashboard-rig.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../dist/techtemp-server.js');
 const BOX = 'aht20-b0b0b0';
@@ -19,33 +19,33 @@ interface DeviceAnswer {
 
 const device = (page: Page, uid: string) => page.locator(`.device[data-device="${uid}"]`);
 
-describe.skipIf(houseMissing !== undefined)(
-  `the dashboard, devices${houseMissing ? ` (skipped: ${houseMissing})` : ''}`,
+describe.skipIf(dashboardRigMissing !== undefined)(
+  `the dashboard, devices${dashboardRigMissing ? ` (skipped: ${dashboardRigMissing})` : ''}`,
   () => {
-    let house: House;
+    let rig: DashboardRig;
     const asked = async (uid: string): Promise<DeviceAnswer> =>
-      await house.server.data<DeviceAnswer>(`/api/v1/devices/${uid}`);
+      await rig.server.data<DeviceAnswer>(`/api/v1/devices/${uid}`);
 
     beforeAll(async () => {
-      house = await House.open({ ingest: ['registration = approve'] });
+      rig = await DashboardRig.open({ ingest: ['registration = approve'] });
       for (const uid of [BOX, STRANGER]) {
-        await house.status(uid, { room: 'Hall', delivery: 'receipt' });
-        await house.backlog(uid, calmValues(5, NOW, 19));
+        await rig.status(uid, { room: 'Hall', delivery: 'receipt' });
+        await rig.backlog(uid, calmValues(5, NOW, 19));
       }
-      await fetch(`${house.url}api/v1/devices/${BOX}`, {
+      await fetch(`${rig.url}api/v1/devices/${BOX}`, {
         method: 'PUT',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ state: 'active', room_name: 'Hall' }),
       });
     });
     afterEach(async () => {
-      for (const context of house.browser.contexts()) await context.close();
-      expect(house.wrongs).toEqual([]);
+      for (const context of rig.browser.contexts()) await context.close();
+      expect(rig.wrongs).toEqual([]);
     });
-    afterAll(async () => await house.close());
+    afterAll(async () => await rig.close());
 
     it('a new device waits for somebody, is seen on the first page, and is approved', async () => {
-      const page = await house.page();
+      const page = await rig.page();
       await page.getByRole('link', { name: 'A new device is waiting for your approval.' }).click();
       await page.locator(`[data-pending="${STRANGER}"]`).getByRole('button', { name: 'Approve' }).click();
       await until('it is approved', async () => (await asked(STRANGER)).state === 'active');
@@ -54,13 +54,13 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('says how it is doing, in full', async () => {
-      const page = await house.page(`devices?uid=${BOX}`);
+      const page = await rig.page(`devices?uid=${BOX}`);
       await device(page, BOX).getByText('confirmed by the server').waitFor();
       await device(page, BOX).getByText('1 minute', { exact: true }).waitFor();
     });
 
     it('is named, and moves to a new room on a date: what was measured since counts for that room', async () => {
-      const page = await house.page(`devices?uid=${BOX}`);
+      const page = await rig.page(`devices?uid=${BOX}`);
       await device(page, BOX).getByRole('button', { name: 'Name and room' }).click();
       await page.getByLabel('Name', { exact: true }).fill('Shelf');
       await page.locator('select[name=room]').selectOption({ label: 'a new room…' });
@@ -76,7 +76,7 @@ describe.skipIf(houseMissing !== undefined)(
       await until('it is saved', async () => (await asked(BOX)).room?.name === 'Pantry');
       expect((await asked(BOX)).label).toBe('Shelf');
       await device(page, BOX).getByText('Pantry · Shelf').waitFor();
-      const rooms = await house.server.data<readonly { readonly room_id: string; readonly ts: string }[]>(
+      const rooms = await rig.server.data<readonly { readonly room_id: string; readonly ts: string }[]>(
         `/api/v1/readings?device=${BOX}&from=${new Date(NOW - 86_400_000).toISOString()}&limit=1000`,
       );
       const since = new Set(rooms.filter(({ ts }) => Date.parse(ts) > movedAt).map(({ room_id }) => room_id));
@@ -85,7 +85,7 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('a wrong answer is told where it was asked for, and the dialog stays', async () => {
-      const page = await house.page(`devices?uid=${BOX}`);
+      const page = await rig.page(`devices?uid=${BOX}`);
       await page.route('**/api/v1/devices/*', async (route) =>
         route.request().method() === 'PUT'
           ? await route.fulfill({ status: 503, json: { error: 'the disk is full', code: 'STORE_FULL' } })
@@ -104,26 +104,26 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('what was rejected is listed with its reason', async () => {
-      await house.raw(`home/lilas/sensors/${BOX}/reading`, '{"temperature_c":"warm"}');
+      await rig.raw(`home/lilas/sensors/${BOX}/reading`, '{"temperature_c":"warm"}');
       await until(
         'it is stored',
-        async () => (await house.server.data<readonly unknown[]>('/api/v1/rejected')).length > 0,
+        async () => (await rig.server.data<readonly unknown[]>('/api/v1/rejected')).length > 0,
       );
-      const page = await house.page('devices');
+      const page = await rig.page('devices');
       await page.locator('.rejected-list summary').first().click();
       await page.getByText('{"temperature_c":"warm"}').waitFor();
     });
 
     it('is removed, with its readings kept', async () => {
-      const page = await house.page(`devices?uid=${STRANGER}`);
+      const page = await rig.page(`devices?uid=${STRANGER}`);
       await device(page, STRANGER).getByRole('button', { name: 'Remove' }).click();
       await page.locator('dialog').getByRole('button', { name: 'Remove' }).click();
       await device(page, STRANGER).waitFor({ state: 'detached' });
-      expect((await house.server.get(`/api/v1/devices/${STRANGER}`)).status).toBe(404);
+      expect((await rig.server.get(`/api/v1/devices/${STRANGER}`)).status).toBe(404);
     });
 
     it('asks for a token once, when the server says that it needs one', async () => {
-      const guarded = await House.open({ http: ['writing = token', 'reading = token'] });
+      const guarded = await DashboardRig.open({ http: ['writing = token', 'reading = token'] });
       try {
         const secret = makeToken(guarded);
         const page = await guarded.page();
@@ -147,7 +147,7 @@ describe.skipIf(houseMissing !== undefined)(
 );
 
 /** As whoever runs the server makes one. */
-function makeToken({ server }: House): string {
+function makeToken({ server }: DashboardRig): string {
   const answer = execFileSync(
     process.execPath,
     [PROGRAM, 'token', 'create', '--config', server.configPath, '--scope', 'write', 'phone'],

@@ -4,7 +4,7 @@ import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
-import { calmValues, HOUR_MS, House, houseMissing } from './support/house.ts';
+import { calmValues, DashboardRig, dashboardRigMissing, HOUR_MS } from './support/dashboard-rig.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const NOW = Date.now();
@@ -33,28 +33,28 @@ const settled = async (page: Page): Promise<void> => {
   await page.waitForFunction(() => document.querySelector('[aria-busy=true], .plot.busy') === null);
 };
 
-describe.skipIf(houseMissing !== undefined)(
-  `the dashboard, for everyone${houseMissing ? ` (skipped: ${houseMissing})` : ''}`,
+describe.skipIf(dashboardRigMissing !== undefined)(
+  `the dashboard, for everyone${dashboardRigMissing ? ` (skipped: ${dashboardRigMissing})` : ''}`,
   () => {
-    let house: House;
+    let rig: DashboardRig;
 
     beforeAll(async () => {
-      house = await House.open();
+      rig = await DashboardRig.open();
       const rooms = ['Kitchen', 'Salle de séjour au premier étage', 'Cellar', 'Attic', 'Bathroom', 'Garden', 'Hall'];
       for (const [index, room] of rooms.entries()) {
         const uid = `aht20-00000${index}`;
-        await house.status(uid, { room, ...(index === 3 && { clock: { state: 'unsynced' } }) });
+        await rig.status(uid, { room, ...(index === 3 && { clock: { state: 'unsynced' } }) });
         const values = calmValues(30, NOW, 16 + index).filter((_, minute) => minute % 10 === 0);
-        await house.backlog(uid, index === 2 ? values.filter(({ ts }) => ts < NOW - 5 * HOUR_MS) : values);
+        await rig.backlog(uid, index === 2 ? values.filter(({ ts }) => ts < NOW - 5 * HOUR_MS) : values);
       }
-      await house.gap('aht20-000002', NOW - 5 * HOUR_MS, NOW - 4 * HOUR_MS, 'dropped');
-      await house.raw('home/lilas/sensors/aht20-000001/reading', 'nonsense');
+      await rig.gap('aht20-000002', NOW - 5 * HOUR_MS, NOW - 4 * HOUR_MS, 'dropped');
+      await rig.raw('home/lilas/sensors/aht20-000001/reading', 'nonsense');
     });
     afterEach(async () => {
-      for (const context of house.browser.contexts()) await context.close();
-      expect(house.wrongs).toEqual([]);
+      for (const context of rig.browser.contexts()) await context.close();
+      expect(rig.wrongs).toEqual([]);
     });
-    afterAll(async () => await house.close());
+    afterAll(async () => await rig.close());
 
     for (const path of PAGES) {
       for (const colorScheme of ['light', 'dark'] as const) {
@@ -63,7 +63,7 @@ describe.skipIf(houseMissing !== undefined)(
             [360, 740, 'fr-BE'],
             [1920, 1080, 'nl-BE'],
           ] as const) {
-            const page = await house.page(path, { viewport: { width, height }, colorScheme, locale });
+            const page = await rig.page(path, { viewport: { width, height }, colorScheme, locale });
             await settled(page);
             expect(await seriousIn(page)).toEqual([]);
             const beside = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
@@ -75,14 +75,14 @@ describe.skipIf(houseMissing !== undefined)(
 
     it('fits a screen of 320 px, which is 1280 px at 400 %', async () => {
       for (const path of PAGES) {
-        const page = await house.page(path, { viewport: { width: 320, height: 640 } });
+        const page = await rig.page(path, { viewport: { width: 320, height: 640 } });
         await settled(page);
         expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(320);
       }
     });
 
     it('dialogs and the table are as usable', async () => {
-      const page = await house.page('history?last=24h');
+      const page = await rig.page('history?last=24h');
       await settled(page);
       await page.getByRole('button', { name: 'As a table' }).click();
       await page.getByRole('button', { name: 'Settings' }).click();
@@ -97,7 +97,7 @@ describe.skipIf(houseMissing !== undefined)(
     it('is light or dark as the machine is, and as its reader wants, also after a reload', async () => {
       const background = async (page: Page) =>
         await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-      const page = await house.page('', { colorScheme: 'dark' });
+      const page = await rig.page('', { colorScheme: 'dark' });
       await settled(page);
       const dark = await background(page);
       await page.emulateMedia({ colorScheme: 'light' });
@@ -118,7 +118,7 @@ describe.skipIf(houseMissing !== undefined)(
       ['de-AT', 'de', 'Jetzt'],
       ['it-IT', 'en', 'Now'],
     ])('a browser in %s gets its page in %s', async (locale, language, word) => {
-      const page = await house.page('', { locale });
+      const page = await rig.page('', { locale });
       await page.getByRole('link', { name: word, exact: true }).waitFor();
       expect(await page.evaluate(() => document.documentElement.lang)).toBe(language);
     });
@@ -131,7 +131,7 @@ describe.skipIf(houseMissing !== undefined)(
         wall: ['Wandanzeige verlassen', /letzte Nachricht (gerade eben|vor )/],
       };
       for (const path of PAGES) {
-        const page = await house.page(path, { viewport: { width: 360, height: 740 }, locale: 'de-DE' });
+        const page = await rig.page(path, { viewport: { width: 360, height: 740 }, locale: 'de-DE' });
         await settled(page);
         for (const text of reads[path]) await page.getByText(text).first().waitFor({ state: 'attached' });
         expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(360);
@@ -140,7 +140,7 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('the language can be chosen, and stays', async () => {
-      const page = await house.page();
+      const page = await rig.page();
       await page.getByRole('button', { name: 'Settings' }).click();
       await page.getByLabel('Language').selectOption('nl');
       await page.getByRole('link', { name: 'Verloop', exact: true }).waitFor();
@@ -149,7 +149,7 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('every part of the page is reached with the keyboard, and shows where it is', async () => {
-      const page = await house.page();
+      const page = await rig.page();
       await settled(page);
       const seen = new Set<string>();
       for (let presses = 0; presses < 40; presses += 1) {
@@ -179,7 +179,7 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('moves to another page without loading it anew, and the back button goes back', async () => {
-      const page = await house.page();
+      const page = await rig.page();
       await settled(page);
       await page.evaluate(() => Object.assign(window, { isSame: true }));
       await page.getByRole('link', { name: 'History', exact: true }).click();
@@ -193,7 +193,7 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('an empty house is told what to do', async () => {
-      const page = await house.page();
+      const page = await rig.page();
       await page.route('**/api/v1/devices', async (route) => await route.fulfill({ json: { data: [] } }));
       await page.evaluate(() => localStorage.clear());
       await page.reload();
@@ -202,24 +202,24 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('files of an older page that are gone give words, not a white page', async () => {
-      const context = await house.browser.newContext({ serviceWorkers: 'block' });
+      const context = await rig.browser.newContext({ serviceWorkers: 'block' });
       const page = await context.newPage();
       await page.route('**/assets/app-*.js', async (route) => await route.fulfill({ status: 404, body: '' }));
-      await page.goto(house.url);
+      await page.goto(rig.url);
       await page.getByText('This page could not be loaded').waitFor();
       await page.unroute('**/assets/app-*.js');
       await page.route('**/assets/boot-*.js', async (route) => await route.fulfill({ status: 404, body: '' }));
-      await page.goto(house.url);
+      await page.goto(rig.url);
       await page.getByText('This page does not load. Is the server running?').waitFor();
     });
 
     it('a wall can’t look alive when it is not', async () => {
-      const page = await house.page('wall', { viewport: { width: 1920, height: 1080 } });
+      const page = await rig.page('wall', { viewport: { width: 1920, height: 1080 } });
       await page.locator('[data-connection=live]').waitFor();
       await page.locator('.wall .plot canvas').waitFor();
-      await house.server.kill();
+      await rig.server.kill();
       await page.getByText(/NO CONNECTION since \d\d:\d\d/).waitFor();
-      await house.server.start();
+      await rig.server.start();
       await page.locator('[data-connection=live]').waitFor();
     });
   },

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
-import { calmValues, HOUR_MS, House, houseMissing, MINUTE_MS } from './support/house.ts';
+import { calmValues, DashboardRig, dashboardRigMissing, HOUR_MS, MINUTE_MS } from './support/dashboard-rig.ts';
 
 const BEDROOM = 'aht20-d4e5f6';
 const OFFICE = 'aht20-facade';
@@ -42,37 +42,37 @@ const drawn = async (page: Page): Promise<void> => {
   await page.locator('.plot:not(.busy)').waitFor();
 };
 
-describe.skipIf(houseMissing !== undefined)(
-  `the dashboard, history${houseMissing ? ` (skipped: ${houseMissing})` : ''}`,
+describe.skipIf(dashboardRigMissing !== undefined)(
+  `the dashboard, history${dashboardRigMissing ? ` (skipped: ${dashboardRigMissing})` : ''}`,
   () => {
-    let house: House;
+    let rig: DashboardRig;
 
     beforeAll(async () => {
-      house = await House.open();
+      rig = await DashboardRig.open();
       for (const [uid, room, celsius] of [
         [BEDROOM, 'Bedroom', 18],
         [OFFICE, 'Office', 22],
       ] as const) {
-        await house.status(uid, { room });
+        await rig.status(uid, { room });
         const values = calmValues(48, NOW, celsius);
-        await house.backlog(uid, uid === OFFICE ? values : values.filter(({ ts }) => ts < GAP.fromMs || ts > GAP.toMs));
+        await rig.backlog(uid, uid === OFFICE ? values : values.filter(({ ts }) => ts < GAP.fromMs || ts > GAP.toMs));
       }
-      await house.gap(BEDROOM, GAP.fromMs, GAP.toMs, 'lost-in-memory');
-      await house.status(LONE, { room: 'Lone' });
-      await house.backlog(LONE, [
+      await rig.gap(BEDROOM, GAP.fromMs, GAP.toMs, 'lost-in-memory');
+      await rig.status(LONE, { room: 'Lone' });
+      await rig.backlog(LONE, [
         { ts: NOW - 20 * HOUR_MS, celsius: 20 },
         { ts: NOW - 10 * HOUR_MS, celsius: 21 },
         { ts: NOW - HOUR_MS, celsius: 20 },
       ]);
     });
     afterEach(async () => {
-      for (const context of house.browser.contexts()) await context.close();
-      expect(house.wrongs).toEqual([]);
+      for (const context of rig.browser.contexts()) await context.close();
+      expect(rig.wrongs).toEqual([]);
     });
-    afterAll(async () => await house.close());
+    afterAll(async () => await rig.close());
 
     it('a gap is drawn as a gap, and the record that explains it says why', async () => {
-      const page = await house.page(`history?show=room:bedroom&show=room:office&${fixed(NOW - 12 * HOUR_MS, NOW)}`);
+      const page = await rig.page(`history?show=room:bedroom&show=room:office&${fixed(NOW - 12 * HOUR_MS, NOW)}`);
       await drawn(page);
       await page.getByText('lost in memory when the device stopped').first().waitFor();
       // Of the other room, and on its own: the line of the first has no pixel there.
@@ -86,7 +86,7 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('a lone reading between two gaps is seen', async () => {
-      const page = await house.page(`history?show=room:lone&${fixed(NOW - 24 * HOUR_MS, NOW)}`);
+      const page = await rig.page(`history?show=room:lone&${fixed(NOW - 24 * HOUR_MS, NOW)}`);
       await drawn(page);
       expect(await colouredPixels(page, NOW - 10.5 * HOUR_MS, NOW - 9.5 * HOUR_MS)).toBeGreaterThan(5);
       expect(await colouredPixels(page, NOW - 18 * HOUR_MS, NOW - 12 * HOUR_MS)).toBe(0);
@@ -94,7 +94,7 @@ describe.skipIf(houseMissing !== undefined)(
 
     it('zooming changes the resolution that is asked for, and the address holds the view', async () => {
       const buckets: (string | null)[] = [];
-      const page = await house.page('history?show=room:office&last=1y');
+      const page = await rig.page('history?show=room:office&last=1y');
       page.on('request', (request) => {
         const url = new URL(request.url());
         if (url.pathname.endsWith('/series')) buckets.push(url.searchParams.get('bucket'));
@@ -109,14 +109,14 @@ describe.skipIf(houseMissing !== undefined)(
       await page.getByRole('button', { name: 'Zoom out' }).click();
       await until('the address has moved on', () => page.url().includes('from='));
       const { search } = new URL(page.url());
-      const again = await house.page(`history${search}`);
+      const again = await rig.page(`history${search}`);
       await drawn(again);
       expect(new URL(again.url()).search).toBe(search);
       expect(await again.locator('.range-words').innerText()).toBe(await page.locator('.range-words').innerText());
     });
 
     it('the mouse selects a stretch, and Shift moves it', async () => {
-      const page = await house.page(`history?show=room:office&${fixed(NOW - 20 * HOUR_MS, NOW - 10 * HOUR_MS)}`);
+      const page = await rig.page(`history?show=room:office&${fixed(NOW - 20 * HOUR_MS, NOW - 10 * HOUR_MS)}`);
       await drawn(page);
       const box = (await page.locator('.plot .u-over').boundingBox())!;
       const at = (share: number) => [box.x + share * box.width, box.y + box.height / 2] as const;
@@ -147,7 +147,7 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('a finger moves the time axis, two zoom, and neither keeps the page from scrolling', async () => {
-      const page = await house.page(`history?show=room:office&${fixed(NOW - 20 * HOUR_MS, NOW - 10 * HOUR_MS)}`, {
+      const page = await rig.page(`history?show=room:office&${fixed(NOW - 20 * HOUR_MS, NOW - 10 * HOUR_MS)}`, {
         hasTouch: true,
         viewport: { width: 390, height: 844 },
       });
@@ -179,7 +179,7 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('with the keyboard alone: to the chart, along it, closer, and back', async () => {
-      const page = await house.page('history?show=room:bedroom&last=24h');
+      const page = await rig.page('history?show=room:bedroom&last=24h');
       await drawn(page);
       const slider = page.getByRole('slider', { name: 'Time in the chart' });
       for (let presses = 0; !(await slider.evaluate((one) => one === document.activeElement)); presses += 1) {
@@ -199,7 +199,7 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('the cursor says why there is nothing', async () => {
-      const page = await house.page(`history?show=room:bedroom&show=room:office&${fixed(GAP.fromMs, GAP.toMs)}`);
+      const page = await rig.page(`history?show=room:bedroom&show=room:office&${fixed(GAP.fromMs, GAP.toMs)}`);
       await drawn(page);
       const slider = page.getByRole('slider', { name: 'Time in the chart' });
       await slider.focus();
@@ -218,7 +218,7 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('what is shown goes out as CSV and as a picture, and as a table', async () => {
-      const page = await house.page(`history?show=room:office&${fixed(NOW - 5 * HOUR_MS, NOW - 4 * HOUR_MS)}`, {
+      const page = await rig.page(`history?show=room:office&${fixed(NOW - 5 * HOUR_MS, NOW - 4 * HOUR_MS)}`, {
         acceptDownloads: true,
       });
       await drawn(page);
@@ -240,7 +240,7 @@ describe.skipIf(houseMissing !== undefined)(
     });
 
     it('says whose clock it is where the viewer’s is another one', async () => {
-      const page = await house.page('history?show=room:office&last=24h', { timezoneId: 'America/St_Johns' });
+      const page = await rig.page('history?show=room:office&last=24h', { timezoneId: 'America/St_Johns' });
       await drawn(page);
       await page.getByText('times of the house (Europe/Brussels), not of this device (America/St_Johns)').waitFor();
     });

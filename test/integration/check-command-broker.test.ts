@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { encodeAnnouncement } from '../../src/contract/announcement.ts';
+import { encodeAnnouncement } from '../../src/contract/messages.ts';
 import { encodeStatus } from '../../src/contract/status.ts';
 import type { MqttSection } from '../../src/device/config.ts';
 import { brokerExamination } from '../../src/device/doctor/examinations/broker.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { encodeReceipt } from '../../src/contract/receipt.ts';
+import { encodeReceipt } from '../../src/contract/messages.ts';
 import { serverTopic } from '../../src/contract/topics.ts';
 import { requestForgetting } from '../../src/device/publisher/servers.ts';
 import { FakeClock } from '../support/fake-clock.ts';

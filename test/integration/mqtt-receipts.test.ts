@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ServerAbility } from '../../src/contract/announcement.ts';
-import { encodeReceipt } from '../../src/contract/receipt.ts';
+import { encodeReceipt, type ServerAbility } from '../../src/contract/messages.ts';
 import { serverTopic } from '../../src/contract/topics.ts';
 import { ArrayJournal, ArrayJournalSet } from '../support/memory-journal-set.ts';
 import { Mosquitto, mosquittoInstalled } from '../support/mosquitto.ts';

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Command } from '../../src/contract/command.ts';
+import type { Command } from '../../src/contract/messages.ts';
 import type { DeviceStatus } from '../../src/contract/status.ts';
 import type { DeviceSection, HomeAssistantSection, MqttSection } from '../../src/device/config.ts';
 import type { NewReading, Placed, ReadingEntry } from '../../src/device/journal/journal.ts';

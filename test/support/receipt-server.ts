@@ -1,7 +1,6 @@
 import { connect, type MqttClient } from 'mqtt';
-import { encodeAnnouncement, type ServerAbility } from '../../src/contract/announcement.ts';
+import { encodeAnnouncement, encodeReceipt, type ServerAbility } from '../../src/contract/messages.ts';
 import { decodeItem, type GapRecord, type Reading } from '../../src/contract/reading.ts';
-import { encodeReceipt } from '../../src/contract/receipt.ts';
 import { rangesOf } from '../../src/contract/seq-ranges.ts';
 import { parseSensorTopic, sensorTopic, serverTopic } from '../../src/contract/topics.ts';
 

@@ -4,7 +4,7 @@ import { localIso } from '../../calendar/local-time.ts';
 import type { DeviceChange } from '../api/api.ts';
 import type { Device, Room } from '../state/model.ts';
 import { usePage } from '../view/context.ts';
-import { Dialog } from '../view/dialog.tsx';
+import { Dialog } from '../view/controls.tsx';
 import { useAction } from './hooks.ts';
 
 /** The room and the name of a device; its uid where neither is known. */

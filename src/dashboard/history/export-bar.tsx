@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { localIso } from '../../calendar/local-time.ts';
 import { usePage } from '../view/context.ts';
-import { Glyph } from '../view/icons.tsx';
+import { Glyph } from '../view/controls.tsx';
 import type { ChartContent } from './chart.ts';
 import { drawPicture, toCsv } from './export.ts';
 import type { Quantity } from './range.ts';

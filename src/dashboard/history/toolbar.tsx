@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { localIso } from '../../calendar/local-time.ts';
 import type { TextKey } from '../text/texts.ts';
 import { usePage } from '../view/context.ts';
-import { Glyph, type IconName } from '../view/icons.tsx';
+import { Glyph, type IconName } from '../view/controls.tsx';
 import {
   PERIODS,
   type Period,

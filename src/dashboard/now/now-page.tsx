@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { isProblem } from '../state/model.ts';
 import type { SiteState } from '../state/site-state.ts';
 import { useNow, usePage, useWatched } from '../view/context.ts';
-import { Link } from '../view/link.tsx';
+import { Link } from '../view/controls.tsx';
 import { LoadProblem, StatusMark } from '../view/status-marks.tsx';
 import { RoomCard } from './room-card.tsx';
 import { factsOf, type RoomFacts } from './room-facts.ts';

@@ -4,7 +4,7 @@ import type { ComfortWord, HumidexBand, MouldLevel } from '../comfort.ts';
 import type { Point, Trend } from '../state/snapshot.ts';
 import type { TextKey } from '../text/texts.ts';
 import { usePage } from '../view/context.ts';
-import { Link } from '../view/link.tsx';
+import { Link } from '../view/controls.tsx';
 import { StatusMark } from '../view/status-marks.tsx';
 import type { Comfort, RoomFacts } from './room-facts.ts';
 

@@ -7,7 +7,7 @@ import { rangeOf, type View } from '../history/range.ts';
 import { useMovingNow, useRevision, useSeries } from '../history/series.ts';
 import { LEAST_SPAN, sourcesOf, UNITS } from '../history/sources.ts';
 import { useNow, usePage, useWatched } from '../view/context.ts';
-import { Link } from '../view/link.tsx';
+import { Link } from '../view/controls.tsx';
 import { StatusMark, useIsOutdated } from '../view/status-marks.tsx';
 import { SPARKLINE_BREAK_MS, SPARKLINE_MS, Sparkline, TrendMark } from './room-card.tsx';
 import { factsOf, type RoomFacts } from './room-facts.ts';

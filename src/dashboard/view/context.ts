@@ -2,13 +2,12 @@ import { createContext } from 'preact';
 import { useContext, useEffect, useState } from 'preact/hooks';
 import type { Zone } from '../../calendar/local-time.ts';
 import type { Api } from '../api/api.ts';
-import type { Tokens } from '../api/tokens.ts';
-import type { Platform } from '../platform.ts';
+import type { Tokens } from '../api/api-client.ts';
+import type { Platform, ServerClock } from '../platform.ts';
 import type { Session } from '../state/session.ts';
 import type { Watched } from '../state/store.ts';
 import type { Format } from '../text/format.ts';
 import type { Language, Translate } from '../text/texts.ts';
-import type { ServerClock } from '../time/server-clock.ts';
 import type { Navigation } from './navigation.ts';
 import type { Preferences } from './preferences.ts';
 

@@ -1,10 +1,9 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import type { TokenQuestion } from '../api/tokens.ts';
+import type { TokenQuestion } from '../api/api-client.ts';
 import { LANGUAGE_NAMES, LANGUAGES } from '../text/texts.ts';
 import { usePage, useWatched } from './context.ts';
-import { Dialog } from './dialog.tsx';
-import { Link } from './link.tsx';
+import { Dialog, Link } from './controls.tsx';
 import { THEMES } from './preferences.ts';
 
 const THEME_WORDS = { system: 'themeSystem', light: 'themeLight', dark: 'themeDark' } as const;

@@ -12,6 +12,7 @@ import {
   withoutConfig,
 } from '../../doctor/check-command.ts';
 import type { Examination } from '../../doctor/doctor.ts';
+import { type ConfigFindings, type ConfigParts, configExamination } from '../../doctor/examinations/config.ts';
 import {
   clockExamination,
   type Evidence,
@@ -24,7 +25,6 @@ import { stateDirectory } from '../../platform/files.ts';
 import { createMachineTimeSync } from '../../platform/time-sync.ts';
 import type { LoadedDeviceConfig } from '../config.ts';
 import { brokerExamination } from '../doctor/examinations/broker.ts';
-import { deviceConfigExamination } from '../doctor/examinations/config.ts';
 import { i2cExamination } from '../doctor/examinations/i2c.ts';
 import {
   type JournalLook,
@@ -183,4 +183,33 @@ async function evidenceOf(configFile: string, look: () => Promise<JournalLook>):
     ...(await configFileEvidence(configFile)),
     ...(writtenMs === undefined ? [] : [evidence('the journal was written to', writtenMs)]),
   ];
+}
+
+/** What the older agent calls itself when it has no name: the same everywhere. */
+const PLACEHOLDER_UID = 'aht20-unknown';
+
+const FINDINGS: ConfigFindings = {
+  ok: (facts) => report('config.ok', facts),
+  missing: (facts) => report('config.missing', facts),
+  unreadable: (facts) => report('config.unreadable', facts),
+  invalid: (facts) => report('config.invalid', facts),
+  warning: (facts) => report('config.warning', facts),
+  passwordReadable: (facts) => report('config.password-readable', facts),
+  passwordFileReadable: (facts) => report('config.password-file-readable', facts),
+};
+
+/** The config as the agent reads it; besides, whether its uid is one that every older agent has. */
+function deviceConfigExamination(
+  parts: Pick<ConfigParts<LoadedDeviceConfig>, 'file' | 'outcome' | 'passwordInFile'>,
+): Examination {
+  const { file } = parts;
+  return configExamination({
+    ...parts,
+    findings: FINDINGS,
+    silentKeys: ['device.device_uid'],
+    further: ({ config }) =>
+      config.device.deviceUid === PLACEHOLDER_UID
+        ? [report('config.default-uid', { deviceUid: PLACEHOLDER_UID, file })]
+        : [],
+  });
 }

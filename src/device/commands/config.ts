@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConfigOptions } from '../../cli/command-io.ts';
-import { type LoadedOrDefaults, orDefaults, printConfig } from '../../cli/config-command.ts';
-import type { ConfigCommandOptions } from '../../cli/program.ts';
-import { isId } from '../../contract/ids.ts';
+import { type ConfigCommandOptions, type LoadedOrDefaults, orDefaults, printConfig } from '../../cli/program.ts';
+import { isId } from '../../contract/topics.ts';
 import { stateDirectory } from '../../platform/files.ts';
 import { type LoadedDeviceConfig, loadDeviceConfig, renderDeviceConf } from '../config.ts';
 import { deriveDeviceUid, readNetworkInterfaces } from '../device-uid.ts';

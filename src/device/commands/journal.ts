@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { textTable } from '../../cli/text-table.ts';
+import { textTable } from '../../cli/listing.ts';
 import { ConfigError } from '../../config/problem.ts';
 import { lossInWords } from '../doctor/examinations/journal.ts';
 import { isDirectoryLocked } from '../journal/directory-lock.ts';

@@ -3,8 +3,7 @@ import { ConfigError } from '../../config/problem.ts';
 import { dewPointCelsius } from '../../contract/climate.ts';
 import type { Log } from '../../platform/log.ts';
 import type { SensorSection } from '../config.ts';
-import { corrected, twoDecimals } from '../correction.ts';
-import { createSensorOpener } from '../sensor.ts';
+import { corrected, createSensorOpener, twoDecimals } from '../sensor.ts';
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, type ExitCode } from './command-io.ts';
 import { type ConfigOptions, loadConfigOrDefaults } from './config.ts';
 

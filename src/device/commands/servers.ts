@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { textTable, visibleText } from '../../cli/text-table.ts';
+import { textTable, visibleText } from '../../cli/listing.ts';
 import { ConfigError } from '../../config/problem.ts';
 import { serverTopic } from '../../contract/topics.ts';
 import { stateDirectory } from '../../platform/files.ts';

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { isId } from '../../contract/ids.ts';
 import type { Gap } from '../../contract/reading.ts';
+import { isId } from '../../contract/topics.ts';
 import { applyGaps, type EpochPlace, type EpochScan, NOTE_FILE, scanEpoch } from './epoch-scan.ts';
 import { FileJournal, type FileJournalOptions } from './file-journal.ts';
 import type { JournalEntry } from './journal.ts';

@@ -1,4 +1,4 @@
-import type { Command } from '../../contract/command.ts';
+import type { Command } from '../../contract/messages.ts';
 import type { DeviceStatus } from '../../contract/status.ts';
 import type { Clock, Random } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';

@@ -1,6 +1,5 @@
-import { type Command, decodeCommand } from '../../contract/command.ts';
 import { WireError } from '../../contract/json.ts';
-import { decodeReceipt } from '../../contract/receipt.ts';
+import { type Command, decodeCommand, decodeReceipt } from '../../contract/messages.ts';
 import { normaliseRanges } from '../../contract/seq-ranges.ts';
 import {
   parseSensorTopic,

@@ -1,4 +1,4 @@
-import { type Announcement, decodeAnnouncement, type ServerAbility } from '../../contract/announcement.ts';
+import { type Announcement, decodeAnnouncement, type ServerAbility } from '../../contract/messages.ts';
 import type { MqttSection } from '../config.ts';
 
 /** `receipt`: an entry leaves the journal when a server says it is stored. `broker`: when the broker has taken it. */

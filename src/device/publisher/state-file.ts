@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { isId } from '../../contract/ids.ts';
 import type { SeqRange } from '../../contract/seq-ranges.ts';
+import { isId } from '../../contract/topics.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { writeFileAtomic } from '../../platform/files.ts';
 import { TokenBucket } from '../../platform/pacing.ts';

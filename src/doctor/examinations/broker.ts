@@ -1,5 +1,6 @@
-import { type Announcement, decodeAnnouncement } from '../../contract/announcement.ts';
+import { isLoopbackHost } from '../../config/web-formats.ts';
 import { WireError } from '../../contract/json.ts';
+import { type Announcement, decodeAnnouncement } from '../../contract/messages.ts';
 import { LinkError } from '../../mqtt/errors.ts';
 import {
   type BrokerIdentity,
@@ -8,7 +9,6 @@ import {
   readBrokerIdentity,
 } from '../../mqtt/socket.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { isLoopbackHost } from '../../platform/net.ts';
 import { connectionFinding } from '../connection-faults.ts';
 import type { Examination } from '../doctor.ts';
 import type { Finding } from '../finding.ts';

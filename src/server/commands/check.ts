@@ -12,14 +12,15 @@ import {
   withoutConfig,
 } from '../../doctor/check-command.ts';
 import type { Examination } from '../../doctor/doctor.ts';
+import { type ConfigFindings, type ConfigParts, configExamination } from '../../doctor/examinations/config.ts';
 import { clockExamination, nodeExamination, notifyPackageExamination } from '../../doctor/examinations/runtime.ts';
 import { unitExamination } from '../../doctor/examinations/unit.ts';
+import type { Finding } from '../../doctor/finding.ts';
 import type { Machine } from '../../doctor/machine.ts';
 import { givenStateDirectory } from '../../platform/files.ts';
-import { createMachineTimeSync } from '../../platform/time-sync.ts';
+import { createMachineTimeSync, type ProbeTimeSync } from '../../platform/time-sync.ts';
 import type { LoadedServerConfig, ServerConfig } from '../config.ts';
 import { brokerExamination } from '../doctor/examinations/broker.ts';
-import { serverConfigExamination, synchronisationFinding } from '../doctor/examinations/config.ts';
 import { exposureExamination, httpExamination, lookAtHttp } from '../doctor/examinations/http.ts';
 import { devicesExamination, recordExamination, type WithRecord } from '../doctor/examinations/record.ts';
 import {
@@ -159,4 +160,35 @@ function withConfig(
     devicesExamination(withRecord, clock),
     recordExamination(withRecord, clock),
   ];
+}
+
+const FINDINGS: ConfigFindings = {
+  ok: (facts) => report('config.ok', facts),
+  missing: (facts) => report('config.missing', facts),
+  unreadable: (facts) => report('config.unreadable', facts),
+  invalid: (facts) => report('config.invalid', facts),
+  warning: (facts) => report('config.warning', facts),
+  passwordReadable: (facts) => report('config.password-readable', facts),
+  passwordFileReadable: (facts) => report('config.password-readable', facts),
+};
+
+/** The config as the server reads it. */
+function serverConfigExamination(
+  parts: Pick<ConfigParts<LoadedServerConfig>, 'file' | 'outcome' | 'passwordInFile'>,
+): Examination {
+  return configExamination({ ...parts, findings: FINDINGS });
+}
+
+/** What it means to the server whether its clock is synchronised. */
+export async function synchronisationFinding(time: string, probe: ProbeTimeSync): Promise<Finding> {
+  switch (await probe()) {
+    case 'synced':
+      return report('clock.ok', { time });
+    case 'unsynced':
+      return report('clock.unsynchronised', { time });
+    case 'no-answer':
+      return report('clock.no-answer', { time });
+    case 'unknown':
+      return report('clock.unknown', { time });
+  }
 }

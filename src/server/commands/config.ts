@@ -1,6 +1,5 @@
 import type { CommandIo, ConfigOptions, ExitCode } from '../../cli/command-io.ts';
-import { type LoadedOrDefaults, orDefaults, printConfig } from '../../cli/config-command.ts';
-import type { ConfigCommandOptions } from '../../cli/program.ts';
+import { type ConfigCommandOptions, type LoadedOrDefaults, orDefaults, printConfig } from '../../cli/program.ts';
 import { type LoadedServerConfig, loadServerConfig, renderServerConf, storePath } from '../config.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/techtemp/server.conf';

@@ -1,6 +1,5 @@
 import { type CommandIo, type ConfigOptions, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
-import { printListing, tableOf } from '../../cli/listing.ts';
-import { visibleText } from '../../cli/text-table.ts';
+import { printListing, tableOf, visibleText } from '../../cli/listing.ts';
 import { contactOf } from '../contact.ts';
 import type { DeviceChange, RoomChoice, Store } from '../store/store.ts';
 import type { Device } from '../store/stored.ts';

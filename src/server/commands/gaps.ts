@@ -1,6 +1,5 @@
 import { type CommandIo, type ConfigOptions, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
-import { printListing, tableOf } from '../../cli/listing.ts';
-import { visibleText } from '../../cli/text-table.ts';
+import { printListing, tableOf, visibleText } from '../../cli/listing.ts';
 import type { StoredGap } from '../store/stored.ts';
 import { CommandError, isoOrNull, parseTimeOption, shownTime, withStore } from './command-store.ts';
 

@@ -1,6 +1,5 @@
 import { type CommandIo, type ConfigOptions, EXIT_FAILED, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
-import { printListing, tableOf } from '../../cli/listing.ts';
-import { textTable, visibleText } from '../../cli/text-table.ts';
+import { printListing, tableOf, textTable, visibleText } from '../../cli/listing.ts';
 import type { QuarantineChoice, QuarantineDrop, Quarantined } from '../store/audit-store.ts';
 import type { Store } from '../store/store.ts';
 import { CommandError, isoOrNull, shownTime, withStore } from './command-store.ts';

@@ -1,6 +1,5 @@
 import { type CommandIo, type ConfigOptions, EXIT_OK, type ExitCode } from '../../cli/command-io.ts';
-import { printListing } from '../../cli/listing.ts';
-import { textTable, visibleText } from '../../cli/text-table.ts';
+import { printListing, textTable, visibleText } from '../../cli/listing.ts';
 import { REJECT_REASONS, type Rejected, type RejectReason } from '../store/stored.ts';
 import { CommandError, isoOrNull, shownTime, withStore } from './command-store.ts';
 

@@ -7,8 +7,7 @@ import { createLog, type LogOptions } from '../../platform/pino-log.ts';
 import type { ProcessSignals } from '../../platform/signals.ts';
 import { createNotifier } from '../../platform/systemd.ts';
 import { createMachineTimeSync } from '../../platform/time-sync.ts';
-import { openServerConfig } from '../config.ts';
-import { OLDER_VARIABLES } from '../older-variables.ts';
+import { OLDER_VARIABLES, openServerConfig } from '../config.ts';
 import { logSettings, runServer, type ServerParts } from '../server.ts';
 import { StartError } from '../start-error.ts';
 

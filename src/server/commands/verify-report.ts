@@ -1,4 +1,4 @@
-import { textTable } from '../../cli/text-table.ts';
+import { textTable } from '../../cli/listing.ts';
 import { countOfRanges, type SeqRange } from '../../contract/seq-ranges.ts';
 import type { Device } from '../store/stored.ts';
 import {

@@ -67,7 +67,7 @@ export async function createHttpApp(parts: HttpParts): Promise<HttpApp> {
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    // A stream lasts as long as somebody watches: that is no latency.
+    // A stream lasts as long as a page is open: that is no latency.
     const isStream = String(reply.getHeader('content-type')).startsWith('text/event-stream');
     const route = request.is404 ? '(unknown)' : (request.routeOptions.url ?? '(unknown)');
     if (!isStream) metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime);

@@ -3,8 +3,7 @@ import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
 import type { IngestSection } from '../config.ts';
 import type { Committer, EndWaiting } from './committer.ts';
-import type { Inbox, Taken, Waiting } from './inbox.ts';
-import type { Intake } from './intake.ts';
+import type { Inbox, Intake, Taken, Waiting } from './inbox.ts';
 
 export interface CommitLoopParts {
   readonly inbox: Inbox;

@@ -27,7 +27,7 @@ export interface CommitterParts {
   readonly onLeft: (left: readonly Taken[]) => void;
 }
 
-/** Between attempts while the disk is full, the database locked, or somebody has to act. */
+/** Between attempts while the disk is full, the database locked, or a person has to act. */
 const RETRY = { minMs: 200, maxMs: 10_000 };
 /** A disk that answers later than this hangs, which only a restart can cure, if anything can. */
 const COMMIT_LIMIT_MS = 300_000;

@@ -11,13 +11,11 @@ import type { IngestClock } from '../trusted-clock.ts';
 import { CommitLoop } from './commit-loop.ts';
 import { Committer } from './committer.ts';
 import { decodeMessage } from './decode-message.ts';
-import { Inbox, type Taken, type Waiting } from './inbox.ts';
+import { Inbox, Intake, type Taken, type Waiting } from './inbox.ts';
 import type { ChangeSink, Ingest, IngestObserver } from './ingest.ts';
-import { Intake } from './intake.ts';
 import { BrokerDrops, SenderLimits } from './limits.ts';
-import { createIngestSteps, leftOutInWords } from './optional-steps.ts';
 import { ReceiptSender, settle } from './receipts.ts';
-import { IngestSession, willOf } from './session.ts';
+import { createIngestSteps, IngestSession, leftOutInWords, willOf } from './session.ts';
 
 export interface IngestParts {
   readonly store: IngestStore;

@@ -1,9 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { isId } from '../../contract/ids.ts';
 import { parseJson, WireError } from '../../contract/json.ts';
 import { decodeItem, type GapRecord, MAX_SEQ, type Reading } from '../../contract/reading.ts';
 import { decodeStatus } from '../../contract/status.ts';
-import { parseSensorTopic, type SensorTopic, type SensorTopicLeaf } from '../../contract/topics.ts';
+import { isId, parseSensorTopic, type SensorTopic, type SensorTopicLeaf } from '../../contract/topics.ts';
 import {
   type BadItem,
   type IngestMessage,

@@ -147,7 +147,7 @@ const WORDS: Readonly<Record<LimitedKind, string>> = {
   status: 'statuses',
 };
 
-/** Mosquitto's own count of messages that it took from a publisher and did not deliver to somebody, since it started. */
+/** Mosquitto's own count of messages that it took from a publisher and did not deliver to a subscriber, since it started. */
 export const DROPS_TOPIC = '$SYS/broker/publish/messages/dropped';
 
 /** What the broker says it threw away. It acknowledges what it drops, so only the broker can know. */

@@ -1,4 +1,4 @@
-import { encodeReceipt } from '../../contract/receipt.ts';
+import { encodeReceipt } from '../../contract/messages.ts';
 import { countOfRanges, normaliseRanges, type SeqRange } from '../../contract/seq-ranges.ts';
 import { sensorTopic } from '../../contract/topics.ts';
 import { LinkError } from '../../mqtt/errors.ts';

@@ -14,10 +14,20 @@ import {
 import { openBrokerSocket } from '../../mqtt/socket.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { DeadlineError, withDeadline } from '../../platform/tasks.ts';
-import { type BrokerLimits, brokerLimits, connectPacket, refusalCode } from './connect.ts';
 import type { ConnectionOptions, MqttConnection, OpenConnection, OutgoingMessage, Subscription } from './connection.ts';
 import { FrameReader, MalformedPacketError } from './frames.ts';
-import { createPacketDecoder, encodePacket, encodePing, encodePubacks, encodePublish, readAnswer } from './packets.ts';
+import {
+  type BrokerLimits,
+  brokerLimits,
+  connectPacket,
+  createPacketDecoder,
+  encodePacket,
+  encodePing,
+  encodePubacks,
+  encodePublish,
+  readAnswer,
+  refusalCode,
+} from './packets.ts';
 import { Liveness, Requests } from './requests.ts';
 
 const FIRST_FAILURE_CODE = 0x80;

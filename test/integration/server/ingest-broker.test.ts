@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { decodeReceipt } from '../../../src/contract/receipt.ts';
+import { decodeReceipt } from '../../../src/contract/messages.ts';
 import { createSystemClock } from '../../../src/platform/clock.ts';
 import type { IngestStore } from '../../../src/server/store/ingest-store.ts';
 import { openSqliteStore } from '../../../src/server/store/sqlite/open-store.ts';

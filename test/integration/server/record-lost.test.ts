@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decodeAnnouncement } from '../../../src/contract/announcement.ts';
+import { decodeAnnouncement } from '../../../src/contract/messages.ts';
 import { Mosquitto, mosquittoInstalled } from '../../support/mosquitto.ts';
 import { ServerProcess, serverMissing } from '../../support/server-process.ts';
 import { Sqlite } from '../../support/sqlite.ts';

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { encodeAnnouncement } from '../../../src/contract/announcement.ts';
+import { encodeAnnouncement } from '../../../src/contract/messages.ts';
 import { encodeReading } from '../../../src/contract/reading.ts';
 import type { Random } from '../../../src/platform/clock.ts';
 import { until } from '../until.ts';

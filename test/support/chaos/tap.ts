@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { connectAsync, type MqttClient } from 'mqtt';
+import { decodeReceipt } from '../../../src/contract/messages.ts';
 import { decodeItem } from '../../../src/contract/reading.ts';
-import { decodeReceipt } from '../../../src/contract/receipt.ts';
 import type { Numbered } from './account.ts';
 
 /** In what is forged, so that it is told apart from what programs say; every decoder ignores it. */

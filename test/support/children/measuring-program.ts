@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { type Aht20Options, createAht20 } from '../../../drivers/aht20/aht20.ts';
-import { findAht20 } from '../../../drivers/aht20/find.ts';
+import { type Aht20Options, createAht20, findAht20 } from '../../../drivers/aht20/aht20.ts';
 import { createI2cBusOpener } from '../../../drivers/i2c/bus.ts';
 import { createSensorLock } from '../../../drivers/i2c/lock.ts';
 import { I2cError, SensorError } from '../../../drivers/sensor.ts';

@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeAnnouncement, encodeAnnouncement } from '../../../src/contract/announcement.ts';
-import { decodeCommand } from '../../../src/contract/command.ts';
-import { decodeReceipt, encodeReceipt } from '../../../src/contract/receipt.ts';
+import {
+  decodeAnnouncement,
+  decodeCommand,
+  decodeReceipt,
+  encodeAnnouncement,
+  encodeReceipt,
+} from '../../../src/contract/messages.ts';
 import { countOfRanges, normaliseRanges, rangesInclude, rangesOf } from '../../../src/contract/seq-ranges.ts';
 import {
   parseSensorTopic,

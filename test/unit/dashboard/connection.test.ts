@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ApiError, createApiClient } from '../../../src/dashboard/api/api-client.ts';
+import { ApiError, createApiClient, createTokens } from '../../../src/dashboard/api/api-client.ts';
 import { changeFromWire } from '../../../src/dashboard/api/from-wire.ts';
 import { createLiveStream, createSseParser, type StreamEvent } from '../../../src/dashboard/api/live-stream.ts';
-import { createTokens } from '../../../src/dashboard/api/tokens.ts';
-import { createServerClock } from '../../../src/dashboard/time/server-clock.ts';
+import { createServerClock } from '../../../src/dashboard/platform.ts';
 import { until } from '../../support/until.ts';
 
 function memory() {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { saturationPressureHpa } from '../../../src/contract/climate.ts';
-import { corrected, twoDecimals } from '../../../src/device/correction.ts';
+import { corrected, twoDecimals } from '../../../src/device/sensor.ts';
 
 const none = { temperatureOffsetCelsius: 0, humidityOffsetPercent: 0 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findAht20 } from '../../../drivers/aht20/find.ts';
+import { findAht20 } from '../../../drivers/aht20/aht20.ts';
 import { scriptedBus } from '../../support/scripted-bus.ts';
 
 const never = new AbortController().signal;

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { decodeAnnouncement, encodeAnnouncement } from '../../../src/contract/announcement.ts';
-import { decodeCommand } from '../../../src/contract/command.ts';
+import {
+  decodeAnnouncement,
+  decodeCommand,
+  decodeReceipt,
+  encodeAnnouncement,
+  encodeReceipt,
+} from '../../../src/contract/messages.ts';
 import { decodeItem, encodeReading, GAP_REASONS, type GapRecord, type Reading } from '../../../src/contract/reading.ts';
-import { decodeReceipt, encodeReceipt } from '../../../src/contract/receipt.ts';
 import { decodeStatus, encodeStatus, OFFLINE_STATUS } from '../../../src/contract/status.ts';
 import { SERVER_TOPIC_FILTER, sensorTopic, serverTopic } from '../../../src/contract/topics.ts';
 import type { DeviceConfig, DeviceSection } from '../../../src/device/config.ts';

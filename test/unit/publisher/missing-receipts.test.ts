@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { encodeAnnouncement } from '../../../src/contract/announcement.ts';
+import { encodeAnnouncement } from '../../../src/contract/messages.ts';
 import { DeliveryLimits } from '../../../src/device/publisher/delivery-limits.ts';
 import { DeliveryTracker } from '../../../src/device/publisher/delivery-tracker.ts';
 import type { Faults } from '../../../src/device/publisher/faults.ts';

@@ -101,7 +101,7 @@ function describe(address: number): string {
   return chip === undefined ? text : `${text} (${chip})`;
 }
 
-/** The sensor does not acknowledge for 20 ms after a reset by somebody else; it is asked again before it is called absent. */
+/** The sensor does not acknowledge for 20 ms after a reset by another program; it is asked again before it is called absent. */
 const TRIES = 4;
 const BETWEEN_TRIES_MS = 30;
 
@@ -122,7 +122,7 @@ export function i2cExamination(parts: I2cParts): Examination {
   };
 }
 
-/** Proves that somebody acknowledges the address; says why not. */
+/** Proves that a chip acknowledges the address; says why not. */
 async function reach(parts: I2cParts, signal: AbortSignal): Promise<Finding | undefined> {
   try {
     await parts.lock.runExclusive(() => knock(parts, signal), signal);

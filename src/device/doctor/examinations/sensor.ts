@@ -5,7 +5,7 @@ import type { SensorLock } from '../../../../drivers/i2c/lock.ts';
 import { type Delay, I2cError, type Measurement, type Sensor, SensorError } from '../../../../drivers/sensor.ts';
 import type { Finding } from '../../../doctor/finding.ts';
 import type { SensorSection } from '../../config.ts';
-import { twoDecimals } from '../../correction.ts';
+import { twoDecimals } from '../../sensor.ts';
 import { report } from '../findings/catalogue.ts';
 
 export interface I2cParts {

@@ -1,4 +1,4 @@
-import { CONFIG_FILE_FINDINGS } from '../../../doctor/findings/system.ts';
+import { CONFIG_FILE_FINDINGS } from '../../../doctor/findings/catalogue.ts';
 
 /** The folder and the disk that hold the journal, and the journal itself. */
 export const STATE_FINDINGS = {

@@ -2,17 +2,17 @@ import { access, constants } from 'node:fs/promises';
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { createServer } from 'node:net';
+import { isLoopbackHost } from '../../../config/web-formats.ts';
 import { asRecord, parseJson, WireError } from '../../../contract/json.ts';
 import type { Examination } from '../../../doctor/doctor.ts';
 import type { Finding } from '../../../doctor/finding.ts';
-import { isLoopbackHost } from '../../../platform/net.ts';
 import type { HttpSection } from '../../config.ts';
 import type { Token } from '../../store/store.ts';
 import { report } from '../findings/catalogue.ts';
 
 const ANSWER_LIMIT_MS = 5_000;
 const MAX_ANSWER_BYTES = 65_536;
-/** What says that nothing was said, and not that somebody else is there. */
+/** Errors that say that nothing answered, and not that another server is there. */
 const NO_ANSWER: readonly string[] = [
   'NO_ANSWER',
   'ECONNRESET',

@@ -1,4 +1,4 @@
-import { visibleText } from '../../../cli/text-table.ts';
+import { visibleText } from '../../../cli/listing.ts';
 import { countOfRanges } from '../../../contract/seq-ranges.ts';
 import type { Examination } from '../../../doctor/doctor.ts';
 import type { Finding } from '../../../doctor/finding.ts';

@@ -1,9 +1,17 @@
 import type { Bucket, Store } from '../../store/store.ts';
 import type { StoredReading } from '../../store/stored.ts';
 import { deviceNotFound } from '../errors.ts';
-import { linkNextPage, newestBuckets } from '../paging.ts';
 import type { RouteFile } from '../parts.ts';
-import { checkedTimeZone, isoTime, parseRange, parseTime, type TimeRange, withZone } from '../query.ts';
+import {
+  checkedTimeZone,
+  isoTime,
+  linkNextPage,
+  newestBuckets,
+  parseRange,
+  parseTime,
+  type TimeRange,
+  withZone,
+} from '../query.ts';
 import { errors, Page } from '../schemas/common.ts';
 import { DeviceParams } from '../schemas/devices.ts';
 import { DeviceReading, DeviceReadingsQuery } from '../schemas/readings.ts';

@@ -5,9 +5,8 @@ import { toReadingRecord } from '../../export.ts';
 import type { LiveEvent, LiveFeed } from '../../live-feed.ts';
 import { createOpenAnswers } from '../answers.ts';
 import { ApiError } from '../errors.ts';
-import { streamed } from '../paging.ts';
 import type { RouteFile } from '../parts.ts';
-import { isoTime } from '../query.ts';
+import { isoTime, streamed } from '../query.ts';
 import { errors } from '../schemas/common.ts';
 import { EventsQuery, LIVE_EVENT_KINDS, type LiveEventData } from '../schemas/readings.ts';
 

@@ -1,8 +1,7 @@
 import type { QuarantineChoice, Quarantined, QuarantinedDevice } from '../../store/audit-store.ts';
 import { ApiError } from '../errors.ts';
-import { linkNextPage } from '../paging.ts';
 import type { RouteFile } from '../parts.ts';
-import { isoTime, isoTimeOrNull } from '../query.ts';
+import { isoTime, isoTimeOrNull, linkNextPage } from '../query.ts';
 import { Data, errors, Page } from '../schemas/common.ts';
 import {
   QuarantineDrop,

@@ -3,9 +3,8 @@ import { Type } from 'typebox';
 import { exportFileName, exportReadings, toReadingRecord } from '../../export.ts';
 import { contactAnswer, createOpenAnswers } from '../answers.ts';
 import { ApiError } from '../errors.ts';
-import { linkNextPage, streamed } from '../paging.ts';
 import type { RouteFile } from '../parts.ts';
-import { parseRange, scopeOf } from '../query.ts';
+import { linkNextPage, parseRange, scopeOf, streamed } from '../query.ts';
 import { Data, errors, Page } from '../schemas/common.ts';
 import { ExportQuery, LatestQuery, LatestReading, Reading, ReadingsQuery } from '../schemas/readings.ts';
 

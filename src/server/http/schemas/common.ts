@@ -22,7 +22,7 @@ export const TimeZone = Type.String({
  * browser's part can use them and their types.
  */
 
-/** Ids on the wire, as in src/contract/ids.ts. */
+/** Ids on the wire, as in src/contract/topics.ts. */
 export const Uid = Type.String({
   pattern: '^[A-Za-z0-9_-]{1,50}$',
   description: '1 to 50 of the characters A-Z a-z 0-9 _ -',

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
-import { isLoopbackHost } from '../../../platform/net.ts';
+import { isLoopbackHost } from '../../../config/web-formats.ts';
 import { hashToken, isTokenSecret } from '../../tokens.ts';
 import { ApiError } from '../errors.ts';
 import type { Access, App, HttpParts } from '../parts.ts';
@@ -27,7 +27,7 @@ export function hostName(host: string): string {
   return (bracketed ?? host.replace(/:\d*$/, '').replace(/\.$/, '')).toLowerCase();
 }
 
-/** What somebody may do here; `write` includes reading. */
+/** What a client may do here; `write` includes reading. */
 export type Rights = 'none' | 'read' | 'write';
 
 const RANK: Readonly<Record<Rights | Access, number>> = { none: 0, open: 0, read: 1, write: 2 };
@@ -36,12 +36,12 @@ const HOW = 'send it as "Authorization: Bearer SECRET"; techtemp-server token cr
 /**
  * Lets a request pass only with the rights that its route asks for, before its body is read.
  *
- * Reading is open unless `http.reading = token`. Writing without a token is for those on this machine alone: `http.writing = auto`
+ * Reading is open unless `http.reading = token`. Writing without a token is only for clients on this machine: `http.writing = auto`
  * asks for a token as soon as the server is configured to listen beyond loopback (`http.host` is what counts: a firewall in front
  * of it is not seen from here), and for requests that a proxy passed on, which come over loopback from anywhere in the world. A
  * proxy that hides itself (sends no X-Forwarded-*, Forwarded or Via) is not recognised: say `http.writing = token` behind one.
  *
- * A token is taken from the Authorization header alone: addresses end in logs and histories.
+ * A token is taken only from the Authorization header: addresses end in logs and histories.
  */
 export function guardAccess(app: App, parts: AccessParts): void {
   app.addHook('onRequest', async (request) => {
@@ -115,7 +115,7 @@ const HOME_SUFFIXES = ['.local', '.lan', '.internal', '.home.arpa', '.home', '.l
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Keeps the pages of other sites from using the browser of somebody who may read or write here.
+ * Keeps the pages of other sites from using the browser of a person who may read or write here.
  *
  * Other origin: a request that changes something and says, in Sec-Fetch-Site or Origin, that it comes from a page of another origin
  * is refused, unless `http.cors_origins` names that one. Same-site is not enough: every port of localhost is the same site.

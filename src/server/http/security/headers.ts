@@ -37,7 +37,7 @@ export async function addSecurityHeaders(app: App, { http }: Pick<HttpParts, 'ht
     maxAge: PREFLIGHT_MAX_AGE_S,
     credentials: false,
   });
-  // Pages of configured origins may read answers, which the default of helmet would still keep from no-cors requests alone.
+  // Pages of configured origins may read answers, which the default of helmet would still keep from no-cors requests.
   app.addHook('onSend', (request, reply, payload, done) => {
     const { origin } = request.headers;
     if (origin !== undefined && http.current.corsOrigins.includes(origin)) {

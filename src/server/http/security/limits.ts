@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyServerOptions } from 'fastify';
-import { isLoopbackHost } from '../../../platform/net.ts';
+import { isLoopbackHost } from '../../../config/web-formats.ts';
 import { ApiError } from '../errors.ts';
 import type { App, HttpParts } from '../parts.ts';
 
@@ -19,7 +19,7 @@ const MAX_CONNECTIONS_OF_ADDRESS = 64;
 export const HARD_BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Of these, for those who ask whether the server lives while all places are busy. */
 const RESERVED_CONNECTIONS = 16;
-/** Of these, for those that are looked at before somebody makes room for them, or not. */
+/** Of these, for those that are looked at before it is decided whether there is room. */
 const ARRIVING_CONNECTIONS = 16;
 const PLACES = MAX_CONNECTIONS - RESERVED_CONNECTIONS - ARRIVING_CONNECTIONS;
 /** An answer of which nothing is taken for this long is given up, with its connection. Event streams say something more often. */
@@ -54,7 +54,7 @@ export interface Connections {
 /** A connection as it is told apart: the same for the TCP socket and for the TLS on it. */
 interface Peer {
   readonly socket: Socket;
-  /** Let in beyond the limit: for health and readiness alone. */
+  /** Let in beyond the limit: only for health and readiness. */
   readonly isReserve: boolean;
   /** Requests that are not answered yet. */
   underWay: number;

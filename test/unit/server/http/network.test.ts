@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isLoopbackHost } from '../../../../src/platform/net.ts';
+import { isLoopbackHost } from '../../../../src/config/web-formats.ts';
 import { hostName, isForwarded, rightsWithoutToken } from '../../../../src/server/http/security/access.ts';
 import { withoutPrefix } from '../../../../src/server/http/server-options.ts';
 

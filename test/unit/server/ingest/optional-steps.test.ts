@@ -5,7 +5,7 @@ import {
   type IngestStep,
   type IngestSteps,
   leftOutInWords,
-} from '../../../../src/server/ingest/optional-steps.ts';
+} from '../../../../src/server/ingest/session.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordingLog } from '../../../support/recording.ts';
 

@@ -1,4 +1,4 @@
-import { ID_RULE, isId } from '../../../../contract/ids.ts';
+import { ID_RULE, isId } from '../../../../contract/topics.ts';
 import { type CatalogueStore, type DeviceChange, type NewDevice, type RoomChoice, StoreError } from '../../store.ts';
 import type { Device } from '../../stored.ts';
 import type { Sync } from '../calls.ts';

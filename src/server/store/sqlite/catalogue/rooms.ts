@@ -1,4 +1,4 @@
-import { ID_RULE, isId } from '../../../../contract/ids.ts';
+import { ID_RULE, isId } from '../../../../contract/topics.ts';
 import { type CatalogueStore, type NewRoom, type RoomChange, StoreError } from '../../store.ts';
 import type { Room } from '../../stored.ts';
 import type { Sync } from '../calls.ts';

@@ -1,4 +1,4 @@
-import { isId } from '../../../../contract/ids.ts';
+import { isId } from '../../../../contract/topics.ts';
 import { StoreError } from '../../store.ts';
 import type { RoomStretch } from './scopes.ts';
 

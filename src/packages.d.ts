@@ -1,4 +1,6 @@
-/** The package has no types for its tables; this is the part that src/mqtt/reason-codes.ts uses. */
+// Types of packages that have none of their own: the parts of them that are used here.
+
+/** Its tables, as src/mqtt/reason-codes.ts uses them. */
 declare module 'mqtt-packet/constants.js' {
   const constants: Readonly<
     Record<
@@ -11,4 +13,10 @@ declare module 'mqtt-packet/constants.js' {
     >
   >;
   export = constants;
+}
+
+/** As src/platform/systemd.ts uses it. */
+declare module 'sd-notify' {
+  const notify: { sendState(state: string): void };
+  export = notify;
 }

@@ -8,7 +8,7 @@ import { until } from '../../support/until.ts';
 import { chromiumMissing, launchChromium } from './chromium.ts';
 
 /** Why the dashboard can't be tested here; undefined when it can. */
-export const houseMissing =
+export const dashboardRigMissing =
   chromiumMissing ?? serverMissing ?? (mosquittoInstalled ? undefined : 'Mosquitto is not installed');
 
 export const MINUTE_MS = 60_000;
@@ -20,8 +20,8 @@ export interface Value {
   readonly percent?: number;
 }
 
-/** A house with a real broker and server, and a real browser that looks at it. What a page does wrong is remembered. */
-export class House {
+/** A real broker and server, and a real browser that shows the dashboard. What a page does wrong is remembered. */
+export class DashboardRig {
   readonly broker: Mosquitto;
   readonly server: ServerProcess;
   readonly browser: Browser;
@@ -37,13 +37,13 @@ export class House {
     this.#client = client;
   }
 
-  static async open(config: Readonly<Record<string, readonly string[]>> = {}): Promise<House> {
+  static async open(config: Readonly<Record<string, readonly string[]>> = {}): Promise<DashboardRig> {
     const broker = await Mosquitto.start({ config: ['max_queued_messages 0'] });
     const house = ['name = Rue des Lilas 4', 'time_zone = Europe/Brussels'];
     const server = await ServerProcess.prepare({ brokerPort: broker.port, config: { house, ...config } });
     await server.start();
     const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${broker.port}`);
-    return new House(broker, server, await launchChromium(), client);
+    return new DashboardRig(broker, server, await launchChromium(), client);
   }
 
   get url(): string {

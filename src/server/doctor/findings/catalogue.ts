@@ -1,5 +1,6 @@
 import { type FindingCatalogue, reporterOf } from '../../../doctor/finding.ts';
 import { COMMON_FINDINGS } from '../../../doctor/findings/catalogue.ts';
+import { BACKUP_FINDINGS } from './backups.ts';
 import { BROKER_FINDINGS } from './broker.ts';
 import { RECORD_FINDINGS, STORE_FINDINGS } from './store.ts';
 import { HTTP_FINDINGS, SYSTEM_FINDINGS } from './system.ts';
@@ -10,6 +11,7 @@ export const FINDINGS = {
   ...SYSTEM_FINDINGS,
   ...STORE_FINDINGS,
   ...RECORD_FINDINGS,
+  ...BACKUP_FINDINGS,
   ...BROKER_FINDINGS,
   ...HTTP_FINDINGS,
 } as const satisfies FindingCatalogue;

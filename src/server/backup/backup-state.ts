@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { writeFileAtomic } from '../../platform/files.ts';
+import { giveToOwnerOf, writeFileAtomic } from '../../platform/files.ts';
 
 /**
  * What became of the last backup and of the last test of one: a small file beside the record, so that every program that looks (server,
  * `check`, `backups`) says the same, also after a restart.
  */
 export interface BackupState {
-  /** The last try, whoever made it. */
+  /** The last try, made by the server or by a person. */
   readonly tried: string | null;
   /** Why it failed; null: it did not. */
   readonly problem: string | null;
@@ -54,4 +54,5 @@ export async function readBackupState(recordPath: string): Promise<BackupState> 
 export async function noteBackupState(recordPath: string, changes: Partial<BackupState>): Promise<void> {
   const state = { ...(await readBackupState(recordPath)), ...changes };
   await writeFileAtomic(backupStatePath(recordPath), `${JSON.stringify(state)}\n`, { mode: 0o640 });
+  await giveToOwnerOf(recordPath, [backupStatePath(recordPath)]);
 }

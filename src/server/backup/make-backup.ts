@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
-import { syncDirectory } from '../../platform/files.ts';
+import { giveToOwnerOf, syncDirectory } from '../../platform/files.ts';
 import { copyRecord, examineCopy, recordBytes } from '../store/sqlite/record-copy.ts';
 import {
   BACKUP_SUFFIX,
@@ -14,6 +14,7 @@ import {
   backupName,
   listBackups,
   manifestOf,
+  manifestPathOf,
   removeDrafts,
   sha256Of,
   writeManifest,
@@ -42,7 +43,7 @@ const BYTES_PER_MB = 1024 * 1024;
 /**
  * Makes one backup while readings come in: a consistent copy, examined, compressed, read back and compared, then its manifest. It counts
  * only once the manifest is there. Never writes over an older one. One at a time per folder.
- * @throws BackupError, StoreError with what went wrong; then nothing of it is left. @throws the signal's reason
+ * @throws BackupError, StoreError with what went wrong; then no part of it is left. @throws the signal's reason
  */
 export async function makeBackup(request: BackupRequest): Promise<Backup> {
   const { recordPath, stateFolder, folder, nowMs, program, signal, onStep } = request;
@@ -73,7 +74,9 @@ export async function makeBackup(request: BackupRequest): Promise<Backup> {
     await syncDirectory(folder);
     const made = new Date(nowMs).toISOString();
     const manifest = manifestOf(facts, { file: basename(path), bytes, sha256, made, program, databaseSha256 });
+    await giveToOwnerOf(recordPath, [path]);
     await writeManifest(path, manifest);
+    await giveToOwnerOf(recordPath, [manifestPathOf(path)]);
     return { path, madeMs: nowMs, manifest };
   } catch (error) {
     throw explained(error, folder);
@@ -85,8 +88,9 @@ export async function makeBackup(request: BackupRequest): Promise<Backup> {
 /** Makes the default folder, clears what an interrupted backup left, and looks whether there is room. */
 async function prepareFolder({ folder, mayMakeFolder, recordPath, onStep }: BackupRequest): Promise<void> {
   try {
-    if (mayMakeFolder) await mkdir(folder, { recursive: true, mode: 0o700 });
-    else if (!(await stat(folder)).isDirectory()) throw new BackupError(`${folder} is not a folder.`);
+    if (mayMakeFolder && (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined)
+      await giveToOwnerOf(recordPath, [folder]);
+    if (!(await stat(folder)).isDirectory()) throw new BackupError(`${folder} is not a folder.`);
     const drafts = await removeDrafts(folder);
     if (drafts.length > 0) onStep(`removed what an interrupted backup had left: ${drafts.join(', ')}`);
     const need = Math.ceil((await recordBytes(recordPath)) * ROOM_FACTOR);
@@ -154,7 +158,7 @@ export async function missingDisk(folder: string, newestKnown: string | undefine
   if (backups.length > 0) return undefined;
   return (
     `${folder} holds no backup, though ${basename(newestKnown)} was written there. Is its disk mounted? To begin there again: ` +
-    'techtemp-server backup --anew'
+    'techtemp-server backup --new-folder'
   );
 }
 
@@ -171,7 +175,7 @@ const FILE_ERRORS: Readonly<Record<string, (folder: string) => string>> = {
     `The user that makes the backup may not write to ${folder}. Give it the right, or name another folder.`,
   EROFS: (folder) =>
     `${folder} cannot be written to: its file system is read-only, or the service may not write there (systemd: ReadWritePaths=${folder}).`,
-  ENOSPC: (folder) => `The disk of ${folder} is full. Make room; the backup was given up, and nothing of it is left.`,
+  ENOSPC: (folder) => `The disk of ${folder} is full. Make room; the backup was given up, and no part of it is left.`,
   EIO: (folder) => `The disk of ${folder} does not work (input/output error). The backup was given up.`,
 };
 

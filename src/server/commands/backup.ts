@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import {
   type CommandIo,
   type ConfigOptions,
@@ -26,7 +27,7 @@ export interface BackupOptions extends ConfigOptions {
   /** Absent: the folder of the config. */
   readonly to?: string;
   /** Begin in a folder that held backups before and holds none now. */
-  readonly anew: boolean;
+  readonly newFolder: boolean;
 }
 
 /** Where the record and its backups are. */
@@ -45,7 +46,7 @@ export async function runBackup(options: BackupOptions, io: CommandIo): Promise<
     const tried = new Date(io.clock.nowMs()).toISOString();
     try {
       const { newest } = await readBackupState(recordPath);
-      const odd = options.anew ? undefined : await missingDisk(folder, newest ?? undefined).catch(() => undefined);
+      const odd = options.newFolder ? undefined : await missingDisk(folder, newest ?? undefined).catch(() => undefined);
       if (odd !== undefined) throw new BackupError(odd);
       const backup = await makeBackup({
         ...place,
@@ -162,7 +163,7 @@ export interface RestoreOptions extends ConfigOptions {
 export async function runRestore(options: RestoreOptions, io: CommandIo): Promise<ExitCode> {
   return await withBackups(options, io, async (place) => {
     const { recordPath, stateFolder } = place;
-    const file = options.file ?? (await newestOf(place));
+    const file = options.file === undefined ? await newestOf(place) : named(options.file, place);
     const scratch = `${recordPath}.${options.test ? 'test' : 'restore'}.tmp`;
     if (!options.test) {
       const { lockRecord } = await import('../store/sqlite/place/record-lock.ts');
@@ -201,6 +202,11 @@ export async function runRestore(options: RestoreOptions, io: CommandIo): Promis
 async function unpack(file: string, scratch: string, io: CommandIo): ReturnType<typeof unpackBackup> {
   const onStep = (text: string): void => void io.stderr.write(`${text}\n`);
   return await unpackBackup(file, scratch, { nowMs: io.clock.nowMs(), signal: io.signal, onStep });
+}
+
+/** A name without a folder is one from the list, unless there is such a file here. */
+function named(file: string, { folder }: BackupPlace): string {
+  return file.includes('/') || existsSync(file) ? file : join(folder, file);
 }
 
 async function newestOf({ folder }: BackupPlace): Promise<string> {

@@ -7,15 +7,15 @@ export const registerBackup: RegisterCommand = (program, { io, finish, withConfi
   withConfigOptions(program.command('backup'))
     .description('copy the record while the server runs, prove the copy, and remove backups that are too old')
     .option('--to <folder>', 'into this folder instead of the one of [backup] folder')
-    .option('--anew', 'begin in a folder that held backups before and is empty now', false)
+    .option('--new-folder', 'begin in a folder that held backups before and is empty now', false)
     .addHelpText(
       'after',
       '\nExit code: 0 done, 1 not done (or the command of [backup] after failed), 78 the config cannot be used.',
     )
-    .action(async (given: GivenOptions & { readonly to?: string; readonly anew: boolean }) => {
+    .action(async (given: GivenOptions & { readonly to?: string; readonly newFolder: boolean }) => {
       const { runBackup } = await import('./backup.ts');
-      const { to, anew } = given;
-      finish(await runBackup({ ...configOptions(given), anew, ...(to !== undefined && { to }) }, io));
+      const { to, newFolder } = given;
+      finish(await runBackup({ ...configOptions(given), newFolder, ...(to !== undefined && { to }) }, io));
     });
 };
 

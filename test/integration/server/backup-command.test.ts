@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -61,11 +63,11 @@ async function said(
 const backup = async (
   flags: Readonly<Record<string, string>> = {},
   nowMs = NIGHT_MS,
-  more: { readonly to?: string; readonly anew?: boolean } = {},
+  more: { readonly to?: string; readonly newFolder?: boolean } = {},
 ): Promise<Said> =>
   await said(
     async (io) =>
-      await runBackup({ ...bench.options, flags: { ...bench.options.flags, ...flags }, anew: false, ...more }, io),
+      await runBackup({ ...bench.options, flags: { ...bench.options.flags, ...flags }, newFolder: false, ...more }, io),
     nowMs,
   );
 const backups = async (verify = false): Promise<Said> =>
@@ -106,6 +108,14 @@ describe('techtemp-server backup', () => {
     await store(55, 60);
     await backup();
     expect(manifest(`${FIRST}.json`).verdict).toMatchObject({ outcome: 'faulty', holes: 4 });
+  });
+
+  it('makes files that belong to the server, when root runs it', async () => {
+    await bench.close();
+    chownSync(bench.path, 1234, 2345);
+    expect((await backup()).code).toBe(0);
+    for (const path of [folder, ...names().map((name) => join(folder, name)), `${bench.path}.backup`])
+      expect(statSync(path), path).toMatchObject({ uid: 1234, gid: 2345 });
   });
 
   it('never writes over an older one', async () => {
@@ -155,7 +165,7 @@ describe('techtemp-server backup', () => {
     expect(existsSync(mounted)).toBe(false);
   });
 
-  it('notices that the disk of the backups is not mounted, and begins there anew only when it is told', async () => {
+  it('notices that the disk of the backups is not mounted, and begins there again only when it is told', async () => {
     const mounted = join(bench.folder, 'nas');
     mkdirSync(mounted);
     await backup({ 'backup.folder': mounted });
@@ -163,9 +173,9 @@ describe('techtemp-server backup', () => {
     mkdirSync(mounted);
     const gone = await backup({ 'backup.folder': mounted }, NIGHT_MS + 1000);
     expect(gone.code).toBe(1);
-    expect(gone.err).toContain('Is its disk mounted? To begin there again: techtemp-server backup --anew');
+    expect(gone.err).toContain('Is its disk mounted? To begin there again: techtemp-server backup --new-folder');
     expect(readdirSync(mounted)).toEqual([]);
-    expect((await backup({ 'backup.folder': mounted }, NIGHT_MS + 2000, { anew: true })).code).toBe(0);
+    expect((await backup({ 'backup.folder': mounted }, NIGHT_MS + 2000, { newFolder: true })).code).toBe(0);
     expect(readdirSync(mounted)).toHaveLength(2);
   });
 
@@ -268,6 +278,14 @@ describe('techtemp-server restore', () => {
     expect(await verdict()).toContain('No unexplained hole: 60 readings of 1 device. (');
   });
 
+  it('finds a backup by its name in the list', async () => {
+    await backup();
+    expect(await restore(`${FIRST}.db.gz`, true)).toMatchObject({ code: 0 });
+    expect((await restore('techtemp-of-another-day.db.gz', true)).err).toContain(
+      `There is no backup ${join(folder, 'techtemp-of-another-day.db.gz')}`,
+    );
+  });
+
   it('proves a backup without touching the record', async () => {
     await backup();
     await store(51, 60);
@@ -322,7 +340,7 @@ describe('techtemp-server restore', () => {
     writeFileSync(path, bytes);
   }
 
-  /** Without a manifest, as somebody else's file would be. */
+  /** Without a manifest, as a file of another program would be. */
   function foreign(path: string): void {
     rmSync(path);
     rmSync(path.replace('.db.gz', '.json'));

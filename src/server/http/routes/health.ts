@@ -93,7 +93,7 @@ function recordPart({ verdicts, clock }: HttpParts): Pick<Readiness, 'record'> {
   return { record: { outcome, missing, age_s } };
 }
 
-/** A backup that is missing is no reason to send nobody here: it is told, and does not change the status. */
+/** The server works without a backup: what is wrong with them is told, and does not change the status. */
 function backupPart({ backups, clock }: HttpParts): Pick<Readiness, 'backup'> {
   const report = backups?.();
   if (report === undefined) return {};

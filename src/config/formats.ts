@@ -43,6 +43,7 @@ const YES = new Set(['true', 'yes', 'on', '1']);
 const NO = new Set(['false', 'no', 'off', '0']);
 const TOPIC_RULE = 'a topic without + # and spaces, with no / at its ends';
 const TIME_ZONE_RULE = 'the name of a time zone, such as Europe/Paris';
+const TIME_OF_DAY_RULE = 'a time of day, such as 03:10, or never';
 const HOST_RULE = 'a host name or an IP address';
 const YES_NO_RULE = 'yes or no (also true/false, on/off, 1/0)';
 /** Names that the older agent, syslog and Python give to levels. */
@@ -80,6 +81,13 @@ export const FORMATS: { readonly [F in FormatName]: Format<F> } = {
     print: String,
   },
   'time-zone': { read: (text) => text, complain: timeZoneComplaint, allowed: () => TIME_ZONE_RULE, print: String },
+  'time-of-day': {
+    read: (text) => lowerCase(text).replace(/^(\d):/, '0$1:'),
+    complain: (value) =>
+      isString(value) && /^((?:[01]\d|2[0-3]):[0-5]\d|never)$/.test(value) ? undefined : `must be ${TIME_OF_DAY_RULE}`,
+    allowed: () => TIME_OF_DAY_RULE,
+    print: String,
+  },
   'url-prefix': {
     read: readUrlPrefix,
     complain: (value, spec) =>

@@ -49,7 +49,7 @@ interface KeyDoc {
 
 /**
  * `text`: any text on one line. `host`: a name or an IP address. `path`: a file or folder. `topic`: one or more levels of a
- * topic. `time-zone`: an IANA name. `url-prefix`: the path below which a proxy shows something. These may be empty only where
+ * topic. `time-zone`: an IANA name. `time-of-day`: such as 03:10, or `never`. `url-prefix`: the path below which a proxy shows something. These may be empty only where
  * the default is empty. `origin-list`, `network-list`, `name-list`: several values with commas between them; may be empty.
  */
 interface TextSpec {
@@ -59,6 +59,7 @@ interface TextSpec {
     | 'path'
     | 'topic'
     | 'time-zone'
+    | 'time-of-day'
     | 'url-prefix'
     | 'origin-list'
     | 'network-list'

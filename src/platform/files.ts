@@ -1,4 +1,4 @@
-import { open, rename, unlink } from 'node:fs/promises';
+import { chown, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 export interface AtomicWriteOptions {
@@ -28,6 +28,13 @@ export async function writeFileAtomic(
     throw error;
   }
   if (durable === 'yes') await syncDirectory(dirname(path));
+}
+
+/** Gives files that root has made to the owner of another one, so that a service can use them. Where it cannot be done they stay. */
+export async function giveToOwnerOf(model: string, paths: readonly string[]): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await stat(model);
+  for (const path of paths) await chown(path, uid, gid).catch(() => undefined);
 }
 
 /** Makes renames, creations and removals in a directory survive a power cut. */

@@ -3,6 +3,7 @@ import { checkCommand, configCommand, processIo, type RegisterCommand, runProgra
 import type { ProcessSignals } from '../platform/signals.ts';
 import { DEFAULT_CONFIG_PATH } from './commands/config.ts';
 import { registerDevices, registerToken } from './commands/register-access.ts';
+import { registerBackup, registerBackups, registerRestore } from './commands/register-backup.ts';
 import {
   registerExport,
   registerGaps,
@@ -26,6 +27,9 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerRejected,
   registerInit,
   registerQuarantine,
+  registerBackup,
+  registerBackups,
+  registerRestore,
   configCommand(async () => import('./commands/config.ts')),
 ];
 

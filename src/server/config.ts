@@ -25,6 +25,7 @@ export type HouseSection = ServerConfig['house'];
 export type MqttSection = ServerConfig['mqtt'];
 export type IngestSection = ServerConfig['ingest'];
 export type StoreSection = ServerConfig['store'];
+export type BackupSection = ServerConfig['backup'];
 export type HttpSection = ServerConfig['http'];
 export type LoggingSection = ServerConfig['logging'];
 

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../platform/clock.ts';
+import type { BackupReport } from './backup/backup-schedule.ts';
 import { CONTACT_STATES, contactOf } from './contact.ts';
 import { type IngestObserver, type IngestState, LIMITED_KINDS } from './ingest/ingest.ts';
 import type { QuarantineSummary } from './store/audit-store.ts';
@@ -88,6 +89,7 @@ export interface MetricsNow {
   readonly watchers: number;
   /** The newest verdict about the record, and how old it is. */
   readonly record?: RecordFigures | undefined;
+  readonly backups?: BackupReport | undefined;
 }
 
 interface RecordFigures {
@@ -252,12 +254,15 @@ function createGauges(registry: Registry, clock: Pick<Clock, 'nowMs'>): (now: Me
     'record_verdict_age_seconds',
     'How old the verdict is that the other figures of the record are from.',
   );
+  const backupAge = gauge('backup_age_seconds', 'How old the newest backup of the record is.');
+  const backupSize = gauge('backup_size_bytes', 'Size of the newest backup.');
+  const backupFailed = gauge('backup_failed', 'Whether something is wrong with the backups; /ready says what.');
   const set = (target: Gauge, value: number | null | undefined): void => {
     if (value === null || value === undefined) target.remove();
     else target.set(value);
   };
 
-  return ({ ingest, storeHealth, devices: known, watchers: watching, quarantine, clockState, record }) => {
+  return ({ ingest, storeHealth, devices: known, watchers: watching, quarantine, clockState, record, backups }) => {
     set(connected, ingest.link === 'connected' ? 1 : 0);
     set(dropped, ingest.brokerDropped);
     set(waiting, ingest.waiting);
@@ -276,6 +281,10 @@ function createGauges(registry: Registry, clock: Pick<Clock, 'nowMs'>): (now: Me
     set(unnumbered, record?.unnumbered);
     set(proved, record && (record.outcome === 'whole' ? 1 : 0));
     set(verdictAge, record && record.ageMs / 1000);
+    const { newestMs = null, bytes, problem } = backups ?? {};
+    set(backupAge, newestMs === null ? null : (clock.nowMs() - newestMs) / 1000);
+    set(backupSize, bytes);
+    set(backupFailed, backups && Number(problem !== undefined));
     contacts.reset();
     devices.reset();
     if (known === undefined) return;

@@ -8,6 +8,8 @@ import type { ProgramLog } from '../platform/pino-log.ts';
 import { createWatchdogFeeder, type Notifier, type Progress, type WatchdogFeeder } from '../platform/systemd.ts';
 import { supervise } from '../platform/tasks.ts';
 import type { ProbeTimeSync } from '../platform/time-sync.ts';
+import type { RunCommand } from './backup/backup-process.ts';
+import { createBackupSchedule, lookAtBackups } from './backup/backup-schedule.ts';
 import { type LoggingSection, type ServerConfig, storePath } from './config.ts';
 import { createHttpApp, type HttpAddress, type HttpApp } from './http/app.ts';
 import type { HttpParts } from './http/parts.ts';
@@ -38,6 +40,8 @@ export interface ServerParts {
   readonly probeTimeSync: ProbeTimeSync;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
+  /** Runs a command of this program, for backups. Absent: none are made by schedule. */
+  readonly runCommand?: RunCommand;
   /** Told where the API answers, once it does. Must not throw. */
   readonly onListening?: (address: HttpAddress) => void;
 }
@@ -58,7 +62,7 @@ export async function runServer(parts: ServerParts, stop: AbortSignal): Promise<
     try {
       const store = await openStore(parts, path, lock);
       try {
-        if (!stop.aborted) await runWithStore(parts, store, stop);
+        if (!stop.aborted) await runWithStore(parts, store, path, stop);
       } finally {
         await store.close();
       }
@@ -137,7 +141,7 @@ function dateOf(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal): Promise<void> {
+async function runWithStore(parts: ServerParts, store: Store, recordPath: string, stop: AbortSignal): Promise<void> {
   const { config, clock, random, log, notifier, env, version } = parts;
   const watchdog = createWatchdog(parts);
   const metrics = createServerMetrics({ version, clock });
@@ -172,6 +176,16 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     record: store.record.id,
   });
   const verdicts = createCurrentVerdict({ store, clock, log });
+  const backups =
+    parts.runCommand &&
+    createBackupSchedule({
+      ...parts,
+      ...loopParts(watchdog, 'backup'),
+      runCommand: parts.runCommand,
+      settings: config.section('backup'),
+      house: config.section('house'),
+      look: async () => await lookAtBackups(config.current.backup, recordPath),
+    });
   const app = await openHttp({
     store,
     feed,
@@ -190,6 +204,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
     log,
     version,
     verdicts,
+    ...(backups !== undefined && { backups: () => backups.report() }),
   });
   try {
     await trusted.begin();
@@ -214,6 +229,7 @@ async function runWithStore(parts: ServerParts, store: Store, stop: AbortSignal)
         verdict: (signal) => verdicts.run(signal),
         clock: (signal) => trusted.run(signal),
         quarantine: (signal) => quarantine.run(signal),
+        ...(backups !== undefined && { backup: (signal: AbortSignal) => backups.run(signal) }),
         'config watcher': (signal) => config.watch(signal),
         'status reporter': (signal) => every(STATUS_LINE_EVERY_MS, clock, signal, writeStatusLine),
         log: (signal) =>

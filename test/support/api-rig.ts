@@ -5,6 +5,7 @@ import type { Reading } from '../../src/contract/reading.ts';
 import type { DeviceStatus } from '../../src/contract/status.ts';
 import type { HttpSection } from '../../src/server/config.ts';
 import { createHttpApp, type HttpApp } from '../../src/server/http/app.ts';
+import type { HttpParts } from '../../src/server/http/parts.ts';
 import { createLiveFeed, LIVE_FEED_CAPACITY, type LiveFeed } from '../../src/server/live-feed.ts';
 import { createServerMetrics } from '../../src/server/metrics.ts';
 import type { CommitResult, IngestMessage, ItemsMessage } from '../../src/server/store/ingest-store.ts';
@@ -22,6 +23,7 @@ export interface ApiRigOptions {
   readonly nowMs?: number;
   readonly timeZone?: string;
   readonly http?: Partial<HttpSection>;
+  readonly backups?: HttpParts['backups'];
 }
 
 /** The real HTTP side on the real store in a folder of its own; readings come in as from the broker. */
@@ -72,6 +74,7 @@ export class ApiRig {
       random: seededRandom(2),
       version: '0.0.0',
       verdicts: createCurrentVerdict({ store, clock, log }),
+      ...(options.backups !== undefined && { backups: options.backups }),
     });
     return new ApiRig({ store, feed, clock, http, log }, folder);
   }

@@ -15,6 +15,8 @@ export function badValue(spec: KeySpec): string {
       return 'a/+/b';
     case 'time-zone':
       return 'Europe/Atlantis';
+    case 'time-of-day':
+      return '24:00';
     case 'url-prefix':
       return 'no slash';
     case 'origin-list':

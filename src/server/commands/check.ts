@@ -20,6 +20,7 @@ import type { Machine } from '../../doctor/machine.ts';
 import { givenStateDirectory } from '../../platform/files.ts';
 import { createMachineTimeSync, type ProbeTimeSync } from '../../platform/time-sync.ts';
 import type { LoadedServerConfig, ServerConfig } from '../config.ts';
+import { backupExamination } from '../doctor/examinations/backups.ts';
 import { brokerExamination } from '../doctor/examinations/broker.ts';
 import { exposureExamination, httpExamination, lookAtHttp } from '../doctor/examinations/http.ts';
 import { devicesExamination, recordExamination, type WithRecord } from '../doctor/examinations/record.ts';
@@ -37,7 +38,14 @@ import type { Store } from '../store/store.ts';
 import { loadConfigOrDefaults, SERVICE_STATE_DIRECTORY, serviceEnvironment, storePathFor, unitOf } from './config.ts';
 
 /** What needs a config that can be used. */
-const TITLES = { state: 'Store folder', store: 'Store', broker: 'MQTT broker', http: 'HTTP', record: 'Record' };
+const TITLES = {
+  state: 'Store folder',
+  store: 'Store',
+  broker: 'MQTT broker',
+  http: 'HTTP',
+  record: 'Record',
+  backup: 'Backups',
+};
 
 /** `check` of the server: everything between the broker and the record. */
 export async function runCheck(options: JsonOption, io: CommandIo, machine?: Machine): Promise<ExitCode> {
@@ -159,6 +167,7 @@ function withConfig(
     }),
     devicesExamination(withRecord, clock),
     recordExamination(withRecord, clock),
+    backupExamination({ config, configFile, recordPath: record.path, clock }),
   ];
 }
 

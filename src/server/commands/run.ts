@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { type ConfigOptions, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_STORE } from '../../cli/command-io.ts';
 import { openOrExplain, reloadHooks, reloadOnSignal } from '../../cli/reload.ts';
 import { createSystemClock, systemRandom } from '../../platform/clock.ts';
@@ -7,6 +9,7 @@ import { createLog, type LogOptions } from '../../platform/pino-log.ts';
 import type { ProcessSignals } from '../../platform/signals.ts';
 import { createNotifier } from '../../platform/systemd.ts';
 import { createMachineTimeSync } from '../../platform/time-sync.ts';
+import { createCommandRun } from '../backup/backup-process.ts';
 import { OLDER_VARIABLES, openServerConfig } from '../config.ts';
 import { logSettings, runServer, type ServerParts } from '../server.ts';
 import { StartError } from '../start-error.ts';
@@ -52,6 +55,7 @@ export async function runService(options: RunOptions, signals: ProcessSignals): 
         probeTimeSync: createMachineTimeSync(clock),
         env,
         version,
+        ...backupRun(options, log),
         ...(onListening !== undefined && { onListening }),
       },
       signals.stop,
@@ -64,6 +68,14 @@ export async function runService(options: RunOptions, signals: ProcessSignals): 
   }
   log.info({}, 'techtemp-server ends normally');
   return EXIT_OK;
+}
+
+/** The program that was built beside this one; none where the sources run. */
+function backupRun({ configPath, flags, env }: RunOptions, log: Log): Pick<ServerParts, 'runCommand'> {
+  const program = fileURLToPath(new URL('techtemp-server.js', import.meta.url));
+  if (!existsSync(program)) return {};
+  const onLine = (text: string): void => log.debug({}, `backup: ${text}`);
+  return { runCommand: createCommandRun({ program, configPath, flags, env, onLine }) };
 }
 
 /**

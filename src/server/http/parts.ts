@@ -9,6 +9,7 @@ import type {
 import type { Clock, Random } from '../../platform/clock.ts';
 import type { Live } from '../../platform/live.ts';
 import type { Log } from '../../platform/log.ts';
+import type { BackupReport } from '../backup/backup-schedule.ts';
 import type { HouseSection, HttpSection, StoreSection } from '../config.ts';
 import type { IngestState } from '../ingest/ingest.ts';
 import type { LiveFeed } from '../live-feed.ts';
@@ -32,6 +33,8 @@ export interface HttpParts {
   readonly random: Random;
   readonly log: Log;
   readonly version: string;
+  /** What is known of the backups; absent: none are made by schedule. */
+  readonly backups?: () => BackupReport | undefined;
   /** Absent: there is no verdict about the record, and the API says so. */
   readonly verdicts?: CurrentVerdict;
 }

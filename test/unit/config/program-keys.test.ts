@@ -183,6 +183,8 @@ function otherValue(spec: KeySpec): string {
       return '/another/file';
     case 'time-zone':
       return 'Pacific/Chatham';
+    case 'time-of-day':
+      return '23:59';
     case 'url-prefix':
       return '/another';
     case 'origin-list':

@@ -1,5 +1,6 @@
 import { type FindingCatalogue, reporterOf } from '../../../doctor/finding.ts';
 import { COMMON_FINDINGS, CONFIG_FILE_FINDINGS } from '../../../doctor/findings/catalogue.ts';
+import { BACKUP_FINDINGS } from './backups.ts';
 import { RECORD_FINDINGS, STORE_FINDINGS } from './store.ts';
 
 /** What the broker lets the server do, and what it does behind its back. */
@@ -201,6 +202,7 @@ export const FINDINGS = {
   ...SYSTEM_FINDINGS,
   ...STORE_FINDINGS,
   ...RECORD_FINDINGS,
+  ...BACKUP_FINDINGS,
   ...BROKER_FINDINGS,
   ...HTTP_FINDINGS,
 } as const satisfies FindingCatalogue;

@@ -70,7 +70,9 @@ export const addHealthRoutes: RouteFile = (app, parts) => {
       };
       const full = readiness(ingest(), health, minFreeBytes, parts.clock.nowMs(), waits);
       reply.header('cache-control', 'no-store');
-      const answer = (await mayRead(request, parts)) ? { ...full, ...recordPart(parts) } : terse(full);
+      const answer = (await mayRead(request, parts))
+        ? { ...full, ...recordPart(parts), ...backupPart(parts) }
+        : terse(full);
       return reply.code(full.status === 'ready' ? 200 : 503).send(answer);
     },
   );
@@ -89,6 +91,21 @@ function recordPart({ verdicts, clock }: HttpParts): Pick<Readiness, 'record'> {
   if (verdicts === undefined) return {};
   const { outcome, missing, age_s } = verdictAnswer(verdicts.current(), {}, clock.nowMs());
   return { record: { outcome, missing, age_s } };
+}
+
+/** The server works without a backup: what is wrong with them is told, and does not change the status. */
+function backupPart({ backups, clock }: HttpParts): Pick<Readiness, 'backup'> {
+  const report = backups?.();
+  if (report === undefined) return {};
+  const { newestMs, bytes, problem } = report;
+  const ageMs = newestMs === null ? null : Math.max(0, clock.nowMs() - newestMs);
+  return {
+    backup: {
+      age_s: ageMs === null ? null : Math.round(ageMs / 1000),
+      bytes,
+      ...(problem !== undefined && { warning: problem }),
+    },
+  };
 }
 
 /** What each part says; pure. */

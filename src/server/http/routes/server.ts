@@ -55,7 +55,7 @@ export const addServerRoutes: RouteFile = (app, parts) => {
 const HEALTH_LIMIT_MS = 2_000;
 
 /** Figures for Prometheus. Answers also while the store does not work: what the store does not tell then is left out. */
-export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics, times, verdicts, clock }) => {
+export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics, times, verdicts, backups, clock }) => {
   app.get(
     '/metrics',
     {
@@ -80,6 +80,7 @@ export const addMetricsRoutes: RouteFile = (app, { store, feed, ingest, metrics,
         quarantine,
         clockState: times.clockState(),
         watchers: feed.watchers,
+        backups: backups?.(),
         record: verdict && { ...verdict.sum, ageMs: Math.max(0, clock.nowMs() - verdict.checkedMs) },
       });
       return reply.type(metrics.contentType).send(text);

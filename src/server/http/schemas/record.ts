@@ -236,6 +236,15 @@ const part = {
   problem: Type.Optional(Type.String({ description: 'For people' })),
 };
 
+const BackupSummary = Type.Object(
+  {
+    age_s: Nullable(Type.Integer({ description: 'How old the newest backup is; null: there is none' })),
+    bytes: Nullable(Type.Integer({ description: 'Size of its file' })),
+    warning: Type.Optional(Type.String({ description: 'What is wrong with the backups; it does not change `status`' })),
+  },
+  { description: 'Only for clients that may read, and where the server makes backups' },
+);
+
 export const Readiness = Type.Object({
   status: OneOf(['ready', 'not-ready']),
   parts: Type.Object({
@@ -276,5 +285,6 @@ export const Readiness = Type.Object({
     disk: Type.Object({ ...part, free_bytes: Type.Optional(Nullable(Type.Integer())) }),
   }),
   record: Type.Optional(RecordSummary),
+  backup: Type.Optional(BackupSummary),
 });
 export type Readiness = Static<typeof Readiness>;

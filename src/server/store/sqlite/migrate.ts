@@ -62,6 +62,14 @@ export function migrate(sqlite: Sqlite, db: Database): Migrated {
   });
 }
 
+/** Brings a file to the present schema without keeping a copy of it: it is one. @throws StoreError NEWER_SCHEMA, DAMAGED */
+export function migrateCopy(db: Database): void {
+  translated(db.name, () => {
+    versionOf(db);
+    runMissing(db);
+  });
+}
+
 /** Runs what is missing; the version is asked for again under the lock. @returns the version that was found */
 function runMissing(db: Database): number {
   const run = db.transaction(() => {

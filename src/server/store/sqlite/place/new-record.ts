@@ -89,12 +89,27 @@ export async function takeFrom(site: RecordSite, file: string): Promise<NewRecor
       removePart();
     }
     verifiedVersionOf(sqlite, draft);
-    syncPath(draft);
-    const setAside = putAside(site, PARTS);
-    renameSync(draft, path);
-    syncPath(dirname(path));
-    return withMore(setAside, adopt(sqlite, site, !isNewest(site, file)));
+    return putInPlace(sqlite, site, draft, file);
   });
+}
+
+/**
+ * Makes a file beside the record, which was examined and is nothing but a scratch file, the record. What lay there is set aside.
+ * @throws StoreError
+ */
+export async function takeScratch(site: RecordSite, scratch: string): Promise<NewRecord> {
+  const sqlite = await loadSqlite();
+  return translated(site.path, () => putInPlace(sqlite, site, scratch, scratch));
+}
+
+/** @param origin the file that a person named */
+function putInPlace(sqlite: Sqlite, site: RecordSite, draft: string, origin: string): NewRecord {
+  const { path } = site;
+  syncPath(draft);
+  const setAside = putAside(site, PARTS);
+  renameSync(draft, path);
+  syncPath(dirname(path));
+  return withMore(setAside, adopt(sqlite, site, !isNewest(site, origin)));
 }
 
 /** The database and, where it has one, its log. @throws StoreError */

@@ -66,7 +66,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<Ag
     clock,
     onEvent: createJournalLog(log, () => {
       const { delivery, nobodySubscribed } = publisher.state();
-      return delivery === 'broker' && nobodySubscribed === true;
+      return delivery === 'broker' && nobodySubscribed;
     }),
   });
   const { whenAbsent, hasBus } = parts;

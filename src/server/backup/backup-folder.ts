@@ -41,7 +41,7 @@ export interface Manifest {
   };
   readonly tables: Readonly<Record<string, number>>;
   readonly readings: { readonly from: string; readonly to: string } | null;
-  readonly verdict: Omit<Sum, 'nowMs'>;
+  readonly verdict: Sum;
 }
 
 /** A backup that is there: its manifest can be read, and its file has the size that the manifest says. */
@@ -108,8 +108,7 @@ export function manifestOf(
   facts: CopyFacts,
   file: Pick<Manifest, 'file' | 'bytes' | 'sha256' | 'made' | 'program'> & { readonly databaseSha256: string },
 ): Manifest {
-  const { record, readings, verdict } = facts;
-  const { nowMs: _, ...sum } = verdict;
+  const { record, readings } = facts;
   const { databaseSha256, ...kept } = file;
   return {
     format: 1,
@@ -123,7 +122,7 @@ export function manifestOf(
     },
     tables: facts.tables,
     readings: readings === null ? null : { from: iso(readings.fromMs), to: iso(readings.toMs) },
-    verdict: sum,
+    verdict: facts.verdict,
   };
 }
 

@@ -316,7 +316,10 @@ describe('techtemp-server restore', () => {
     ['copied in part', (path) => truncateSync(path, 1000), /has 1000 of \d+ bytes/],
     [
       'damaged, without a manifest',
-      (path) => (rmSync(path.replace('.db.gz', '.json')), truncateSync(path, 1000)),
+      (path) => {
+        rmSync(path.replace('.db.gz', '.json'));
+        truncateSync(path, 1000);
+      },
       /damaged or was only copied in part/,
     ],
     ['of another program', (path) => foreign(path), /is not a record of a TechTemp server/],

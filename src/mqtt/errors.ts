@@ -265,3 +265,14 @@ function errorCode(error: Error): string {
 function reason(error: Error): string {
   return errorCode(error) || error.message;
 }
+
+/** The broker sent what is not MQTT. @param error names the mistake */
+export function fromMalformedPacket(error: Error, peer: Peer, phase: LinkPhase): LinkError {
+  if (phase === 'established') return linkError('LINK_OFFLINE', peer, `the broker sent ${error.message}`, error);
+  return linkError(
+    'LINK_CLOSED_EARLY',
+    peer,
+    `its answer is not MQTT (${error.message}); is this port a broker's?`,
+    error,
+  );
+}

@@ -14,12 +14,11 @@ import { type LoggingSection, type ServerConfig, storePath } from './config.ts';
 import { createHttpApp, type HttpAddress, type HttpApp } from './http/app.ts';
 import type { HttpParts } from './http/parts.ts';
 import { createIngest } from './ingest/create-ingest.ts';
-import type { IngestObserver } from './ingest/ingest.ts';
 import { createLiveFeed, LIVE_FEED_CAPACITY } from './live-feed.ts';
 import { createServerMetrics } from './metrics.ts';
 import { createQuarantineReview } from './quarantine-review.ts';
 import { httpStartError, listenStartError, StartError, storeStartError } from './start-error.ts';
-import { type StoredSoFar, statusLine } from './status-line.ts';
+import { countStored, statusLine } from './status-line.ts';
 import { openSqliteStore } from './store/sqlite/open-store.ts';
 import { lookBeforeOpening } from './store/sqlite/place/look.ts';
 import { lockRecord, type RecordLock } from './store/sqlite/place/record-lock.ts';
@@ -285,28 +284,6 @@ async function listen(app: HttpApp, { config, log, onListening }: ServerParts): 
   } catch (error) {
     throw listenStartError(error, config.current.http);
   }
-}
-
-/** Passes everything on, and keeps the sums that the status line shows. */
-function countStored(observer: IngestObserver): {
-  readonly observer: IngestObserver;
-  readonly soFar: () => StoredSoFar;
-} {
-  let soFar: StoredSoFar = { stored: 0, duplicates: 0, rejected: 0 };
-  return {
-    observer: {
-      ...observer,
-      committed(counts, tookMs) {
-        soFar = {
-          stored: soFar.stored + counts.stored,
-          duplicates: soFar.duplicates + counts.duplicates,
-          rejected: soFar.rejected + Object.values(counts.rejected).reduce((sum, count) => sum + count, 0),
-        };
-        observer.committed(counts, tookMs);
-      },
-    },
-    soFar: () => soFar,
-  };
 }
 
 async function every(ms: number, clock: Clock, signal: AbortSignal, act: () => void): Promise<void> {

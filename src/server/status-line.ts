@@ -1,4 +1,4 @@
-import type { IngestState } from './ingest/ingest.ts';
+import type { IngestObserver, IngestState } from './ingest/ingest.ts';
 
 /** What has been stored since the start of the program. */
 export interface StoredSoFar {
@@ -67,4 +67,26 @@ function duration(ms: number): string {
   if (minutes < MINUTES_PER_HOUR) return `${minutes} min`;
   const hours = Math.floor(minutes / MINUTES_PER_HOUR);
   return hours < 2 * HOURS_PER_DAY ? `${hours} h` : `${Math.floor(hours / HOURS_PER_DAY)} days`;
+}
+
+/** Passes everything on, and keeps the sums that the status line shows. */
+export function countStored(observer: IngestObserver): {
+  readonly observer: IngestObserver;
+  readonly soFar: () => StoredSoFar;
+} {
+  let soFar: StoredSoFar = { stored: 0, duplicates: 0, rejected: 0 };
+  return {
+    observer: {
+      ...observer,
+      committed(counts, tookMs) {
+        soFar = {
+          stored: soFar.stored + counts.stored,
+          duplicates: soFar.duplicates + counts.duplicates,
+          rejected: soFar.rejected + Object.values(counts.rejected).reduce((sum, count) => sum + count, 0),
+        };
+        observer.committed(counts, tookMs);
+      },
+    },
+    soFar: () => soFar,
+  };
 }

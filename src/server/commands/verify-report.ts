@@ -1,15 +1,8 @@
 import { textTable } from '../../cli/listing.ts';
 import { countOfRanges, type SeqRange } from '../../contract/seq-ranges.ts';
 import type { Device } from '../store/stored.ts';
-import {
-  type DeviceVerdict,
-  type DoubtedGap,
-  type EpochVerdict,
-  type GapDoubt,
-  type Hole,
-  type KnownTimes,
-  numberKey,
-} from '../verify/explain.ts';
+import { type DeviceVerdict, type DoubtedGap, type EpochVerdict, type GapDoubt, type Hole } from '../verify/explain.ts';
+import { type KnownTimes, numberKey } from '../verify/hole-times.ts';
 import { goneWithoutAWord, type Sum, toldBy } from '../verify/sum.ts';
 import { isoOrNull, shownTime } from './command-store.ts';
 

@@ -9,7 +9,7 @@ import {
 import type { RecordIntegrity } from '../store/audit-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Device } from '../store/stored.ts';
-import { neighboursOf, timesOf } from '../verify/explain.ts';
+import { neighboursOf, timesOf } from '../verify/hole-times.ts';
 import { emptySum, type Sum, withVerdict } from '../verify/sum.ts';
 import { verdictOf } from '../verify/verdict.ts';
 import { CommandError, withStore } from './command-store.ts';

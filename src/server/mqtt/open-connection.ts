@@ -5,6 +5,7 @@ import {
   fromConnackCode,
   fromConnectTimeout,
   fromDisconnectCode,
+  fromMalformedPacket,
   fromPubackCode,
   fromSocketError,
   type LinkError,
@@ -228,7 +229,7 @@ class Connection implements MqttConnection {
       this.#reader.push(chunk);
     } catch (error) {
       if (!(error instanceof MalformedPacketError)) throw error;
-      this.over(this.#malformed(error));
+      this.over(fromMalformedPacket(error, this.#options, this.#phase));
       return;
     }
     if (this.#phase === 'established') this.#options.onRead(chunk.length, this);
@@ -287,18 +288,6 @@ class Connection implements MqttConnection {
 
   #throwIfOver(): void {
     if (this.#reason !== undefined) throw this.#reason;
-  }
-
-  #malformed(error: MalformedPacketError): LinkError {
-    if (this.#phase !== 'established') {
-      return linkError(
-        'LINK_CLOSED_EARLY',
-        this.#options,
-        `its answer is not MQTT (${error.message}); is this port a broker's?`,
-        error,
-      );
-    }
-    return linkError('LINK_OFFLINE', this.#options, `the broker sent ${error.message}`, error);
   }
 
   #translate(error: Error): LinkError {

@@ -7,7 +7,7 @@ import {
   within,
 } from '../../contract/seq-ranges.ts';
 import type { DeviceNumbers, EpochNumbers, TimeRange } from '../store/audit-store.ts';
-import type { Device, StoredGap } from '../store/stored.ts';
+import type { Device } from '../store/stored.ts';
 import {
   cutToItsTime,
   type DeviceVerdict,
@@ -16,7 +16,7 @@ import {
   type EpochVerdict,
   explain,
   type Hole,
-  type UnknownEnd,
+  unknownEndOf,
   withoutLeaps,
 } from './explain.ts';
 
@@ -250,13 +250,6 @@ function judge(numbers: EpochNumbers): EpochVerdict {
     leaps,
     unknownEnd: unknownEndOf(numbers, last, gaps),
   };
-}
-
-/** More of the epoch, or a gap record about its end, shows what is missing. */
-function unknownEndOf({ takeover, toMs }: EpochNumbers, last: number, gaps: readonly StoredGap[]): UnknownEnd | null {
-  if (takeover === undefined || takeover === null || last > takeover.lastSeq) return null;
-  if (gaps.some(({ toSeq }) => toSeq === null)) return null;
-  return { fromMs: toMs, takenMs: takeover.takenMs };
 }
 
 /** When the readings next to missing numbers were taken. */

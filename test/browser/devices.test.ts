@@ -26,6 +26,9 @@ describe.skipIf(dashboardRigMissing !== undefined)(
     const asked = async (uid: string): Promise<DeviceAnswer> =>
       await rig.server.data<DeviceAnswer>(`/api/v1/devices/${uid}`);
 
+    const held = async (): Promise<{ readonly waiting: number }> =>
+      await rig.server.data<{ readonly waiting: number }>('/api/v1/quarantine/summary');
+
     beforeAll(async () => {
       rig = await DashboardRig.open({ ingest: ['registration = approve'] });
       for (const uid of [BOX, STRANGER]) {
@@ -44,7 +47,7 @@ describe.skipIf(dashboardRigMissing !== undefined)(
     });
     afterAll(async () => await rig.close());
 
-    it('a new device waits for somebody, is seen on the first page, and is approved', async () => {
+    it('a new device waits for approval, is seen on the first page, and is approved', async () => {
       const page = await rig.page();
       await page.getByRole('link', { name: 'A new device is waiting for your approval.' }).click();
       await page.locator(`[data-pending="${STRANGER}"]`).getByRole('button', { name: 'Approve' }).click();
@@ -112,6 +115,32 @@ describe.skipIf(dashboardRigMissing !== undefined)(
       const page = await rig.page('devices');
       await page.locator('.rejected-list summary').first().click();
       await page.getByText('{"temperature_c":"warm"}').waitFor();
+    });
+
+    it('readings on hold are shown with the reason, and are stored when a person releases them', async () => {
+      const aheadMs = NOW + 3 * 86_400_000;
+      await rig.reading(BOX, { ts: aheadMs, celsius: 21.5 });
+      await until('it waits', async () => (await held()).waiting === 1);
+      const page = await rig.page('devices');
+      const section = page.locator('[data-quarantine="1"]');
+      await section.getByRole('heading', { name: 'Readings on hold' }).waitFor();
+      await section.getByText('1 reading is on hold because of its time.').waitFor();
+      await section
+        .locator('li')
+        .getByText(/1 reading/)
+        .waitFor();
+      await section.getByRole('button', { name: 'Release' }).click();
+      await section.waitFor({ state: 'detached' });
+      expect(await held()).toMatchObject({ waiting: 0 });
+      const range = `from=${new Date(aheadMs - 60_000).toISOString()}&to=${new Date(aheadMs + 60_000).toISOString()}`;
+      expect(await rig.server.data(`/api/v1/readings?device=${BOX}&${range}`)).toMatchObject([{ temperature: 21.5 }]);
+    });
+
+    it('the section of readings on hold is not there while none waits', async () => {
+      const page = await rig.page('devices');
+      await page.getByRole('heading', { name: 'Rejected messages' }).waitFor();
+      await device(page, BOX).waitFor();
+      expect(await page.getByRole('heading', { name: 'Readings on hold' }).count()).toBe(0);
     });
 
     it('is removed, with its readings kept', async () => {

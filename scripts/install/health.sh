@@ -32,7 +32,18 @@ await_health() {
     watch_store
   fi
   commit_release
-  LATEST_READING=$(unit_fact techtemp-device.service StatusText | sed -n 's/^\([^;]*°C[^;]*\);.*/\1/p')
+  LATEST_READING=$(latest_reading "$(unit_fact techtemp-device.service StatusText)")
+}
+
+# latest_reading STATUS_TEXT: the reading in the line of `systemctl status`, and whether it still waits for the right time on the device.
+latest_reading() {
+  local reading
+  reading=$(sed -n 's/^\([^;]*°C[^;]*\);.*/\1/p' <<<"$1")
+  [ -n "$reading" ] || return 0
+  case $1 in
+  *'; clock waiting'*) reading+=' (not stored yet: it is kept on the device until the clock is set)' ;;
+  esac
+  printf '%s' "$reading"
 }
 
 # watch_store: of an agent that runs on as it did, whether its readings leave the journal. Sets UNSTORED.

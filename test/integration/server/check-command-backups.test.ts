@@ -10,8 +10,10 @@ import { freePort } from '../../support/ports.ts';
 import { itemsMessage, readingsOf, ServerStore } from '../../support/server-store.ts';
 
 let bench: ServerStore;
+let madeMs = 0;
 beforeEach(async () => {
   bench = new ServerStore();
+  madeMs = Date.now() - 600_000;
   await bench.commit([itemsMessage(readingsOf('k3v9x2', [1, 2, 3], Date.now() - 300_000))]);
 });
 afterEach(async () => bench.dispose());
@@ -35,11 +37,11 @@ async function found(flags: Readonly<Record<string, string>> = {}, laterMs = 0):
   return findings.filter(({ examination }) => examination === 'backup').map(({ id, found: said }) => `${id}: ${said}`);
 }
 
+/** Each is a minute later than the one before: a backup has the second in its name. */
 async function backup(flags: Readonly<Record<string, string>> = {}): Promise<number> {
-  return await runBackup(
-    { ...bench.options, flags: { ...bench.options.flags, ...flags }, newFolder: false },
-    recordedIo().io,
-  );
+  const nowMs = (madeMs += 60_000);
+  const { io } = recordedIo({ clock: { ...createSystemClock(), nowMs: () => nowMs } });
+  return await runBackup({ ...bench.options, flags: { ...bench.options.flags, ...flags }, newFolder: false }, io);
 }
 
 describe('techtemp-server check: the backups', () => {

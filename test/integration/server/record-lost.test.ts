@@ -34,6 +34,10 @@ describe.skipIf(missing !== undefined)('the whole server and its record', () => 
     server = await ServerProcess.prepare({ brokerPort: broker.port });
     device = await TestClient.connect(broker.port, [`home/h/sensors/${UID}/receipt`, 'techtemp/server/+']);
     await server.start();
+    // It answers over HTTP before it has subscribed; what is published until then would reach no one.
+    await until('it is announced', () =>
+      device.on('/main').some(({ payload }) => decodeAnnouncement(payload).state === 'online'),
+    );
   });
   afterEach(async () => {
     await device.end();

@@ -80,6 +80,7 @@ describe.skipIf(missing !== undefined)(`bursts${missing === undefined ? '' : ` (
       broker = await Mosquitto.start({ config: await shippedSettings(folder) });
       server = await ServerProcess.prepare({ brokerPort: broker.port });
       await server.start();
+      await until('the server listens to the broker', async () => (await server.get('/ready')).ok);
       const devices = 20;
       const client = await connectAsync(`mqtt://127.0.0.1:${broker.port}`, { reconnectPeriod: 0 });
       const base = Date.now() - MANY * 1_000;
